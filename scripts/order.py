@@ -80,7 +80,9 @@ def main() -> int:
     try:
         order = place(words.catalog, words.orders, words.seconds)
     except (OSError, ValueError) as error:
-        detail = error.read().decode() if isinstance(error, urllib.error.HTTPError) else ""
+        detail = (
+            error.read().decode() if isinstance(error, urllib.error.HTTPError) else ""
+        )
         sys.stderr.write(f"the shop did not take the order: {error} {detail}\n")
         sys.stderr.write("hint: start it with `./fleet up` or `docker-compose up`\n")
         return 1

@@ -1,7 +1,7 @@
 """Writes what is read off the code: api.txt and the pages of docs/reference/.
 
-    venv/bin/python scripts/reference.py            write them
-    venv/bin/python scripts/reference.py --check    exit 1 when one of them is stale
+venv/bin/python scripts/reference.py            write them
+venv/bin/python scripts/reference.py --check    exit 1 when one of them is stale
 """
 
 import ast
@@ -162,7 +162,9 @@ def log_events_page() -> str:
                 found.add((event.value, level, where))
     text = ["# Log events of the runtime\n", NOTE]
     text += ["| event | level | written by |", "|---|---|---|"]
-    text += [f"| `{event}` | {level} | `{where}` |" for event, level, where in sorted(found)]
+    text += [
+        f"| `{event}` | {level} | `{where}` |" for event, level, where in sorted(found)
+    ]
     return "\n".join([*text, ""])
 
 
