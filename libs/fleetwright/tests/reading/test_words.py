@@ -37,8 +37,8 @@ def test_no_name_is_made_of_an_empty_word() -> None:
         if words(path.stem) & EMPTY_WORDS:
             empty.append(str(path.relative_to(ROOT)))
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                if words(node.name) & EMPTY_WORDS:
-                    empty.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
+            named = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+            if isinstance(node, named) and words(node.name) & EMPTY_WORDS:
+                empty.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
 
     assert empty == []
