@@ -1,0 +1,184 @@
+"""Parts opened in order, closed in reverse, drained within a budget."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
+from typing import Any
+
+import structlog
+
+from fleetwright._clock import clock
+
+_CLOSE_SECONDS = 5.0  # for all parts together; a part that hangs must not hang the exit
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("fleetwright")
+
+
+class State(StrEnum):
+    """Where a service is in its life."""
+
+    NEW = "new"
+    STARTING = "starting"
+    READY = "ready"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+def name_of(part: object) -> str:
+    """Return what a part is called in logs and in /info."""
+    declared = getattr(part, "__part__", None)
+    kind = getattr(declared, "kind", None) or type(part)
+    return str(getattr(kind, "__name__", kind))
+
+
+def method_of(part: object, name: str) -> Callable[[], Awaitable[Any]] | None:
+    """Return an optional method of a part, or None where it has no such.
+
+    Args:
+        part: Any object; a typed client keeps its methods in `__part__`.
+        name: `open`, `drain`, `close`, `check` or `facts`.
+
+    Returns:
+        The bound method.
+    """
+    declared = getattr(part, "__part__", None)
+    return getattr(part if declared is None else declared, name, None)
+
+
+class Lifecycle:
+    """The life of one service: its state, its parts, its calls in flight.
+
+    Safe to use from several tasks of one event loop; not from other threads.
+    """
+
+    def __init__(self) -> None:
+        """Start with a service that was not opened yet."""
+        self.state = State.NEW
+        self.in_flight = 0
+        self._opened: list[object] = []
+        self._idle: asyncio.Event | None = None
+        self._stopping: list[Callable[[], None]] = []
+
+    async def open(self, parts: Sequence[object]) -> None:
+        """Open the parts in order; if one fails, close those that are open.
+
+        Args:
+            parts: What the service is made of, in the order of opening.
+
+        Raises:
+            BaseException: What the part that could not be opened raised.
+        """
+        self.state = State.STARTING
+        for part in parts:
+            opening = method_of(part, "open")
+            try:
+                if opening is not None:
+                    await opening()
+            except BaseException as error:
+                error.add_note(f"while opening {name_of(part)}")
+                await self.close()
+                raise
+            self._opened.append(part)
+        self.state = State.READY
+
+    def arrived(self) -> None:
+        """Count a call that came in."""
+        self.in_flight += 1
+
+    def answered(self) -> None:
+        """Count a call that was answered."""
+        self.in_flight -= 1
+        if self.in_flight == 0 and self._idle is not None:
+            self._idle.set()
+
+    @property
+    def accepts(self) -> bool:
+        """Whether calls are answered: from opened until closed."""
+        return self.state is State.READY or self.state is State.STOPPING
+
+    def on_stopping(self, tell: Callable[[], None]) -> Callable[[], None]:
+        """Have `tell` called once when the service is told to stop.
+
+        Args:
+            tell: Called on the event loop; at once if it stops already.
+
+        Returns:
+            Forgets it again; safe to call twice.
+        """
+        if self.state in (State.STOPPING, State.STOPPED):
+            tell()
+            return lambda: None
+        self._stopping.append(tell)
+
+        def forget() -> None:
+            with contextlib.suppress(ValueError):
+                self._stopping.remove(tell)
+
+        return forget
+
+    def stop(self) -> None:
+        """Turn readiness off and end streams; calls in flight go on."""
+        if self.state in (State.STOPPING, State.STOPPED):
+            return
+        self.state = State.STOPPING
+        told, self._stopping = self._stopping, []
+        for tell in told:
+            tell()
+
+    async def drain(self, budget_seconds: float) -> bool:
+        """Wait for calls in flight, then let the parts finish what they began.
+
+        Args:
+            budget_seconds: For all of it together.
+
+        Returns:
+            Whether everything was finished within the budget.
+        """
+        self.stop()
+        ends = clock().monotonic() + budget_seconds
+        finished = await self._until_idle(budget_seconds)
+        for part in reversed(self._opened):
+            draining = method_of(part, "drain")
+            if draining is not None:
+                left = max(0.0, ends - clock().monotonic())
+                finished &= await _finish(part, "drain", draining, left)
+        return finished
+
+    async def _until_idle(self, budget_seconds: float) -> bool:
+        if self.in_flight == 0:
+            return True
+        self._idle = asyncio.Event()
+        try:
+            async with asyncio.timeout(budget_seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            _log.warning("drain.cut", in_flight=self.in_flight)
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Close the opened parts in reverse, whatever any of them does."""
+        ends = clock().monotonic() + _CLOSE_SECONDS
+        while self._opened:
+            part = self._opened.pop()
+            closing = method_of(part, "close")
+            if closing is not None:
+                left = max(0.1, ends - clock().monotonic())
+                await _finish(part, "close", closing, left)
+        self.state = State.STOPPED
+
+
+async def _finish(
+    part: object, verb: str, finishing: Callable[[], Awaitable[Any]], seconds: float
+) -> bool:
+    """Run the end of a part; say so where it fails or takes too long."""
+    try:
+        async with asyncio.timeout(seconds):
+            await finishing()
+    except TimeoutError:
+        _log.warning(f"part.{verb}_cut", part=name_of(part), after_seconds=seconds)
+    except Exception:  # the story of a part ends here: the others still must close
+        _log.exception(f"part.{verb}_failed", part=name_of(part))
+    else:
+        return True
+    return False

@@ -1,0 +1,129 @@
+"""Problem (RFC 9457), and which error becomes which answer."""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from fleetwright.errors import FleetwrightError, Refused, Unavailable
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+class Problem(FleetwrightError):  # noqa: N818 - the word of RFC 9457
+    """An answer that says no, and why; raise it in a handler.
+
+    Attributes:
+        status: HTTP status of the answer, 400 to 599.
+        title: What is wrong, the same words for every case of it.
+        detail: What is wrong in this case.
+        type: URI of a page about this kind of problem, if there is one.
+        headers: Headers of the answer.
+        extensions: Further members of the document, for programs to read.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        *,
+        detail: str | None = None,
+        type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **extensions: Any,
+    ) -> None:
+        """Keep the parts of the answer.
+
+        Args:
+            status: HTTP status of the answer.
+            title: What is wrong, the same words for every case of it.
+            detail: What is wrong in this case; shown to the caller.
+            type: URI of a page about this kind of problem.
+            headers: Headers of the answer, for example Retry-After.
+            **extensions: Further members, for example `kind="bad_lines"`.
+        """
+        super().__init__(f"{status} {title}", where=detail)
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.type = type
+        self.headers = dict(headers or {})
+        self.extensions = extensions
+
+    def document(self, instance: str | None = None) -> dict[str, Any]:
+        """Return the members of the problem document.
+
+        Args:
+            instance: What identifies this occurrence; the trace id of the call.
+
+        Returns:
+            Members in the order of the RFC, extensions last.
+        """
+        members: dict[str, Any] = {"type": self.type or "about:blank"}
+        members["title"] = self.title
+        members["status"] = self.status
+        if self.detail is not None:
+            members["detail"] = self.detail
+        if instance is not None:
+            members["instance"] = instance
+        return members | self.extensions
+
+    def body(self, instance: str | None = None) -> bytes:
+        """Return the document as JSON.
+
+        Args:
+            instance: What identifies this occurrence; the trace id of the call.
+
+        Returns:
+            UTF-8 bytes.
+        """
+        document = self.document(instance)
+        return json.dumps(document, default=str, ensure_ascii=False).encode()
+
+
+def phrase(status: int) -> str:
+    """Return the words of an HTTP status."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def problem_of(error: BaseException) -> Problem:
+    """Return the answer an error becomes.
+
+    Args:
+        error: What left the handler.
+
+    Returns:
+        The problem itself; 504 for an answer that came too late, 503 for a provider
+        that is unavailable, 502 for one that refused; else 500 without any detail.
+    """
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, Unavailable):
+        return _unavailable(error)
+    if isinstance(error, Refused):
+        provider = error.provider or "a provider"
+        return Problem(
+            502,
+            "A provider refused",
+            detail=f"{provider} refused a call this answer needs",
+            kind="provider_refused",
+        )
+    return Problem(500, phrase(500), kind="internal_error")
+
+
+def _unavailable(error: Unavailable) -> Problem:
+    headers = {}
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(max(1, round(error.retry_after_seconds)))
+    if error.reason in ("timeout", "deadline"):
+        detail = f"{error.provider} did not answer in time" if error.provider else None
+        return Problem(
+            504, "Not answered in time", detail=detail, headers=headers, kind="timeout"
+        )
+    detail = f"{error.provider} is not available" if error.provider else None
+    return Problem(
+        503, "Not available now", detail=detail, headers=headers, kind="unavailable"
+    )

@@ -1,0 +1,67 @@
+"""What must never be read by the wrong eyes: secrets, known by name, value or shape."""
+
+import re
+from typing import Final
+
+MASK: Final = "***"
+
+_NAMES = re.compile(
+    r"authorization|cookie|token|secret|passw(or)?d|passphrase|private_?key"
+    r"|(api|access|signing|encryption)_?-?key|credential|card|ssn|\bcvv\b",
+    re.IGNORECASE,
+)
+_USERINFO = re.compile(r"(://[^/\s:@]*):[^@\s/]+@")
+_JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
+_PEM = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*-----|\Z)", re.DOTALL
+)
+_BEARER = re.compile(r"\b(bearer|basic) +[\w\-.~+/=]{6,}", re.IGNORECASE)
+_SHORTEST_SECRET = 4  # masking "a" would mask every a
+
+_values: set[str] = set()
+
+
+def is_secret_name(name: str) -> bool:
+    """Return whether a field of this name holds a secret.
+
+    Args:
+        name: A field, header or variable.
+
+    Returns:
+        True for authorization, cookie, token, secret, password, card and their kin.
+    """
+    return _NAMES.search(name) is not None
+
+
+def remember_secret(value: str) -> None:
+    """Mask this value wherever it turns up from now on.
+
+    Args:
+        value: The secret; one shorter than four characters is not looked for.
+    """
+    if len(value) >= _SHORTEST_SECRET:
+        _values.add(value)
+
+
+def mask(text: str) -> str:
+    """Return the text with every secret in it masked.
+
+    Args:
+        text: Anything that is about to be shown.
+
+    Returns:
+        The text without remembered secrets, passwords in URLs, bearer tokens, JSON
+        web tokens and private keys.
+    """
+    for value in _values:
+        if value in text:
+            text = text.replace(value, MASK)
+    if "://" in text:
+        text = _USERINFO.sub(rf"\1:{MASK}@", text)
+    if "eyJ" in text:
+        text = _JWT.sub(MASK, text)
+    if "-----BEGIN" in text:
+        text = _PEM.sub(MASK, text)
+    if " " in text:
+        text = _BEARER.sub(rf"\1 {MASK}", text)
+    return text

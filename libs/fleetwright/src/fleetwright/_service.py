@@ -1,0 +1,190 @@
+"""Service: a name, settings and parts; nothing else."""
+
+import inspect
+import re
+from typing import Any, TypeVar, cast
+
+from typing_extensions import TypeForm
+
+from fleetwright._lifecycle import Lifecycle, State, method_of, name_of
+from fleetwright._secrets import mask
+from fleetwright._settings import Settings
+from fleetwright.errors import DeclarationError
+
+T = TypeVar("T")
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+
+
+class Service:
+    """One service: its name, its settings, and the parts it is made of.
+
+    Parts open in the order they were added and close in reverse. Any object may be a
+    part; `open`, `drain`, `close`, `check` and `facts` are called where it has them.
+
+    Attributes:
+        name: What the fleet calls it.
+        settings: What it read from the environment.
+        version: Which version of it runs.
+        lifecycle: Its state and its calls in flight.
+    """
+
+    def __init__(self, name: str, settings: Settings, *, version: str = "0") -> None:
+        """Make a service without parts.
+
+        Args:
+            name: Lower-case letters, digits and dashes, as in a host name.
+            settings: What it read from the environment.
+            version: Which version of it runs.
+
+        Raises:
+            DeclarationError: The name is not one.
+        """
+        if not _NAME.fullmatch(name):
+            raise DeclarationError(
+                f"{name!r} is not a name for a service",
+                where="Service(name, settings)",
+                hint="use lower-case letters, digits and dashes, as in 'orders'",
+            )
+        self.name = name
+        self.settings = settings
+        self.version = version
+        self.lifecycle = Lifecycle()
+        self._parts: dict[object, object] = {}
+
+    def add(self, part: T) -> T:
+        """Add a part; it is opened after those added before it.
+
+        Args:
+            part: Any object, one of each kind.
+
+        Returns:
+            The part.
+
+        Raises:
+            DeclarationError: There is one of this kind, or the service has started.
+        """
+        self._must_be_new(f"add({name_of(part)})")
+        kind = _kind_of(part)
+        if kind in self._parts:
+            raise DeclarationError(
+                f"{self.name} has a {name_of(part)} already",
+                where=f"Service({self.name!r}).add",
+                hint="make a subclass for the second one, so that Uses() can tell them",
+            )
+        self._parts[kind] = part
+        return part
+
+    def find(self, kind: TypeForm[T]) -> T:
+        """Return the part of a kind.
+
+        Args:
+            kind: The class it was added as, the Protocol of a typed client, or a class
+                that exactly one part is an instance of.
+
+        Returns:
+            The part.
+
+        Raises:
+            DeclarationError: There is none, or more than one fits.
+        """
+        part = self._parts.get(kind)
+        if part is not None:
+            return cast(T, part)
+        found = [one for one in self._parts.values() if _is_a(one, kind)]
+        if len(found) == 1:
+            return cast(T, found[0])
+        wanted = getattr(kind, "__name__", str(kind))
+        has = ", ".join(name_of(one) for one in self._parts.values()) or "none"
+        raise DeclarationError(
+            f"{self.name} has {len(found) or 'no'} parts of kind {wanted}",
+            where=f"its parts: {has}",
+            hint=f"add one in create_app: service.add({wanted}(...))",
+        )
+
+    def replace(self, kind: object, part: object) -> None:
+        """Put another part in the place of one; for tests, before the start.
+
+        Args:
+            kind: The kind of the part to replace.
+            part: What stands in for it; it need not be of that kind.
+
+        Raises:
+            DeclarationError: There is no such part, or the service has started.
+        """
+        self._must_be_new(f"replace({getattr(kind, '__name__', kind)})")
+        kept = self.find(cast(TypeForm[object], kind))
+        for key, value in self._parts.items():
+            if value is kept:
+                self._parts[key] = part
+
+    @property
+    def parts(self) -> tuple[object, ...]:
+        """The parts, in the order of opening."""
+        return tuple(self._parts.values())
+
+    @property
+    def state(self) -> State:
+        """Where the service is in its life."""
+        return self.lifecycle.state
+
+    async def open(self) -> None:
+        """Open the parts in order.
+
+        Raises:
+            BaseException: What the part that could not be opened raised.
+        """
+        await self.lifecycle.open(self.parts)
+
+    async def close(self) -> None:
+        """Drain within `drain_seconds`, then close the parts in reverse."""
+        await self.lifecycle.drain(self.settings.drain_seconds)
+        await self.lifecycle.close()
+
+    async def info(self) -> dict[str, Any]:
+        """Return what the service says about itself.
+
+        Returns:
+            `service`, `version`, `state`, `in_flight` and, under `parts`, the facts of
+            each part; a part that cannot tell says why.
+        """
+        parts = {name_of(part): await _facts(part) for part in self.parts}
+        return {
+            "service": self.name,
+            "version": self.version,
+            "state": str(self.state),
+            "in_flight": self.lifecycle.in_flight,
+            "parts": parts,
+        }
+
+    def _must_be_new(self, what: str) -> None:
+        if self.lifecycle.state is not State.NEW:
+            raise DeclarationError(
+                f"{self.name} has started; its parts are fixed",
+                where=f"Service({self.name!r}).{what}",
+                hint="do it in create_app, or in the test before serving(app)",
+            )
+
+
+def _kind_of(part: object) -> object:
+    declared = getattr(part, "__part__", None)
+    return type(part) if declared is None else declared.kind
+
+
+def _is_a(part: object, kind: object) -> bool:
+    # A Protocol is found under its own name only: isinstance() looks at attributes.
+    return (
+        isinstance(kind, type)
+        and not getattr(kind, "_is_protocol", False)
+        and isinstance(part, kind)
+    )
+
+
+async def _facts(part: object) -> dict[str, object]:
+    asking = method_of(part, "facts")
+    if asking is None:
+        return {}
+    try:
+        told: Any = asking()
+        return dict(await told if inspect.isawaitable(told) else told)
+    except Exception as error:  # one part that cannot tell must not hide the others
+        return {"error": mask(f"{type(error).__name__}: {error}")}

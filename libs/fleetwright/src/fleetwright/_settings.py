@@ -1,0 +1,141 @@
+"""Settings: environment to typed values; errors that name the variable and the mend."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, PositiveFloat, PrivateAttr, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from fleetwright._secrets import MASK, is_secret_name, mask, remember_secret
+from fleetwright._settings_report import Source, near_misses, report, unknown_keys
+from fleetwright.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """What a service reads from its environment; one frozen class per service.
+
+    Every field is read from the variable of its name in upper case, else from the file
+    named by `<VARIABLE>_FILE`, else from `.env` in the working directory.
+
+    Attributes:
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        log_level: Least level of the lines that are written.
+        log_format: `json` for machines, `console` for people, `auto` decides by whether
+            the output is a terminal.
+        request_seconds: Longest time for one request, in seconds.
+        drain_seconds: Time for requests in flight to finish once told to stop.
+        lame_duck_seconds: How long to go on accepting while already not ready, so that
+            load balancers notice before connections are refused.
+        broker_url: Where events go, for example `embedded:///broker.db`.
+        fleet_map: JSON file of provider names to URLs, for calls out.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_file=".env",
+        dotenv_filtering="only_existing",
+        validate_default=True,
+        use_attribute_docstrings=False,
+    )
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["auto", "json", "console"] = "auto"
+    request_seconds: PositiveFloat = 10.0
+    drain_seconds: Annotated[float, Field(ge=0)] = 10.0
+    lame_duck_seconds: Annotated[float, Field(ge=0)] = 0.0
+    broker_url: str = "embedded:///broker.db"
+    fleet_map: Path | None = None
+
+    # Variables others read from the same environment or `.env`: not misspelt settings.
+    foreign_prefixes: ClassVar[tuple[str, ...]] = ("FLEET_", "OTEL_")
+    foreign_suffixes: ClassVar[tuple[str, ...]] = ("_URL",)
+
+    _suspects: tuple[tuple[str, str], ...] = PrivateAttr(default=())
+
+    @classmethod
+    def load(cls, **given: Any) -> Self:
+        """Return the settings of this process.
+
+        Args:
+            **given: Values that go before the environment.
+
+        Returns:
+            The frozen settings; its secrets are masked in logs from now on.
+
+        Raises:
+            SettingsError: A variable is missing, malformed or unknown; the text names
+                each with the field that reads it and the mend.
+        """
+        source = Source.here(cls.model_config.get("env_file"))
+        foreign = (cls.foreign_prefixes, cls.foreign_suffixes)
+        problems = unknown_keys(cls, source, *foreign)
+        try:
+            settings = cls(**(_from_files(cls, source) | given))
+        except ValidationError as error:
+            problems += report(cls, error, source, given)
+        if problems:
+            raise problems[0] if len(problems) == 1 else _joined(problems)
+        settings._suspects = near_misses(cls, source)
+        settings.remember_secrets()
+        return settings
+
+    @property
+    def suspects(self) -> tuple[tuple[str, str], ...]:
+        """Variables of the environment that look like a misspelt one of ours.
+
+        Pairs (the variable, the one it may have been meant to be).
+        """
+        return self._suspects
+
+    def remember_secrets(self) -> None:
+        """Have the values of `SecretStr` fields masked in every log line."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                remember_secret(value.get_secret_value())
+
+    def describe(self) -> dict[str, str]:
+        """Return the settings as text that may be shown.
+
+        Returns:
+            Variables and their values; secrets and passwords in URLs are masked.
+        """
+        return {
+            name.upper(): _shown(name, getattr(self, name))
+            for name in type(self).model_fields
+        }
+
+
+def _shown(name: str, value: object) -> str:
+    if isinstance(value, SecretStr) or is_secret_name(name):
+        return MASK
+    return "" if value is None else mask(str(value))
+
+
+def _from_files(cls: type[Settings], source: Source) -> dict[str, str]:
+    """Return the fields whose value is in the file `<VARIABLE>_FILE` names."""
+    found: dict[str, str] = {}
+    for name in cls.model_fields:
+        variable = name.upper()
+        path = source.environment.get(f"{variable}_FILE")
+        if path is None or variable in source.environment:
+            continue
+        try:
+            found[name] = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError as error:
+            why = os.strerror(error.errno or 0)
+            raise SettingsError(
+                f"{variable}_FILE={path} cannot be read: {why}",
+                where=f"read by {cls.__name__}.{name}",
+                hint=f"mount the file, or set {variable} itself",
+            ) from error
+    return found
+
+
+def _joined(problems: list[SettingsError]) -> SettingsError:
+    return SettingsError("\n".join(str(problem) for problem in problems))
