@@ -11,7 +11,7 @@ import structlog
 from fleetwright._clock import clock
 
 _CLOSE_SECONDS = 5.0  # for all parts together; a part that hangs must not hang the exit
-_log: structlog.stdlib.BoundLogger = structlog.get_logger("fleetwright")
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
 
 class State(StrEnum):

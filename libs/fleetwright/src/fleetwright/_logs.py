@@ -1,0 +1,299 @@
+"""Logs set up once: JSON or console, ids on every line, secrets masked."""
+
+import json
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, Final
+
+import structlog
+from pydantic import SecretStr
+
+from fleetwright._clock import clock
+from fleetwright._context import current_call
+from fleetwright._log_writer import LineWriter
+from fleetwright._secrets import MASK, is_secret_name, mask
+from fleetwright._settings import Settings
+
+try:
+    import orjson
+except ModuleNotFoundError:  # slower, not different
+
+    def to_json(value: object) -> bytes:
+        """Return a value as JSON; what JSON has no words for becomes text."""
+        text = json.dumps(value, default=str, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
+
+else:
+
+    def to_json(value: object) -> bytes:
+        """Return a value as JSON; what JSON has no words for becomes text."""
+        try:
+            return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+        except TypeError:  # integers beyond 64 bits, lone surrogates
+            text = json.dumps(value, default=str, separators=(",", ":"))
+            return text.encode("utf-8", "replace")
+
+
+RECORD_BYTES: Final = 16 * 1024
+_LONGEST_VALUE = 2_000
+_DEEPEST = 6
+_LEVELS = {"warn": "warning", "exception": "error", "fatal": "critical"}
+_URGENT = frozenset(("error", "critical"))
+
+Render = Callable[[dict[str, Any]], bytes]
+
+
+class Lines:
+    """Where finished log events go: rendered once, then to the one writer.
+
+    Attributes:
+        service: Put on every line.
+        writer: What writes the lines.
+        render: Makes the line of an event.
+    """
+
+    def __init__(self, service: str, writer: LineWriter, render: Render) -> None:
+        """Write the lines of one service.
+
+        Args:
+            service: Its name.
+            writer: What writes the lines.
+            render: Makes the line of an event.
+        """
+        self.service = service
+        self.writer = writer
+        self.render = render
+
+    def put(self, level: str, event: object, fields: Mapping[str, Any]) -> None:
+        """Write one event with the ids of the current call.
+
+        Args:
+            level: In lower case.
+            event: What happened.
+            fields: Everything else; secrets in it are masked here.
+        """
+        line: dict[str, Any] = {
+            "time": timestamp(clock().now()),
+            "level": level,
+            "event": mask(str(event)),
+            "service": self.service,
+        }
+        call = current_call()
+        if call is not None:
+            line["call_id"] = call.id
+            line["trace_id"] = call.trace_id
+            line["span_id"] = call.span_id
+        for name, value in fields.items():
+            line.setdefault(name, _masked(name, value))
+        self.writer.write(self.render(line), urgent=level in _URGENT)
+
+
+_lines: Lines | None = None
+
+
+def timestamp(now: float, _seen: list[Any] = [0, ""]) -> str:  # noqa: B006 - a cache
+    """Return a time of day as RFC 3339 in UTC with milliseconds.
+
+    Args:
+        now: Seconds since 1970.
+
+    Returns:
+        For example `2026-11-24T05:06:40.123Z`.
+    """
+    second = int(now)
+    # The text of a second is the same a thousand times: one pair, replaced as a whole.
+    if _seen[0] != second:
+        _seen[:] = [second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))]
+    return f"{_seen[1]}.{int(now % 1 * 1000):03d}Z"
+
+
+def _masked(name: str, value: object, depth: int = 0) -> Any:
+    """Return a value that may be shown, in types JSON knows."""
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, SecretStr) or is_secret_name(name):
+        return MASK
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, int | float):
+        return value
+    if depth >= _DEEPEST:
+        return "..."
+    if isinstance(value, Mapping):
+        return {str(k): _masked(str(k), v, depth + 1) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked("", item, depth + 1) for item in value]
+    return mask(str(value))
+
+
+def render_json(line: dict[str, Any]) -> bytes:
+    """Return an event as one line of JSON of at most 16 KiB.
+
+    Args:
+        line: The event; line breaks in it are escaped by JSON itself.
+
+    Returns:
+        The line with its line feed.
+    """
+    data = to_json(line)
+    if len(data) >= RECORD_BYTES:
+        cut: dict[str, Any] = {"truncated": True}
+        for name, value in line.items():
+            text = value if isinstance(value, str) else str(value)
+            cut[name] = value if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE]
+            if len(to_json(cut)) >= RECORD_BYTES:
+                del cut[name]
+                break
+        data = to_json(cut)
+    return data + b"\n"
+
+
+def _console() -> Render:
+    """Return what renders for people; imported here because only they pay for it."""
+    from structlog.dev import ConsoleRenderer
+
+    colours = sys.stdout.isatty()
+    renderer = ConsoleRenderer(colors=colours, timestamp_key="time")
+
+    def render(line: dict[str, Any]) -> bytes:
+        exception = line.pop("exception", None)
+        line["event"] = _one_line(line["event"])
+        text = str(renderer(None, "", line))
+        if exception:
+            text += f"\n{exception}"
+        return f"{text}\n".encode("utf-8", "replace")
+
+    return render
+
+
+def _one_line(text: str) -> str:
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+class _Emitter:
+    """The end of structlog's chain: a finished event becomes a line."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name
+
+    def msg(self, **event: Any) -> None:
+        if _lines is not None:
+            level = event.pop("level")
+            if self.name and self.name != "fleetwright":
+                event.setdefault("logger", self.name)
+            _lines.put(level, event.pop("event", ""), event)
+
+    debug = info = warning = error = critical = exception = fatal = warn = log = msg
+
+
+def _finished(
+    logger: object, method: str, event: MutableMapping[str, Any]
+) -> tuple[tuple[()], dict[str, Any]]:
+    """Name the level and turn an exception into text; then nothing is left to do."""
+    event["level"] = _LEVELS.get(method, method)
+    error = event.pop("exc_info", None)
+    if error:
+        event["exception"] = _exception_text(error)
+    return (), dict(event)
+
+
+def _exception_text(error: object) -> str:
+    if error is True:
+        error = sys.exc_info()[1]
+    elif isinstance(error, tuple):
+        error = error[1]
+    if not isinstance(error, BaseException):
+        return ""
+    return mask("".join(traceback.format_exception(error)))
+
+
+class _StandardRecords(logging.Handler):
+    """Records of the standard library's logging come out like our own."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if _lines is None:
+            return
+        fields: dict[str, Any] = {"logger": record.name}
+        for name, value in record.__dict__.items():
+            if name not in _STANDARD_FIELDS:
+                fields[name] = value
+        if record.exc_info and record.exc_info[1] is not None:
+            fields["exception"] = _exception_text(record.exc_info)
+        try:
+            message = record.getMessage()
+        except Exception:  # a wrong format string must not fail the call it reports
+            message = str(record.msg)
+        _lines.put(record.levelname.lower(), message, fields)
+
+
+_STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {
+    "message",
+    "asctime",
+    "color_message",
+}
+_NOISY = {"uvicorn": "WARNING", "aiosqlite": "WARNING", "asyncio": "WARNING"}
+
+
+def set_up(
+    service: str, settings: Settings, *, writer: LineWriter | None = None
+) -> Lines:
+    """Send every log line of this process through one writer.
+
+    Args:
+        service: Put on every line.
+        settings: `log_level` and `log_format`.
+        writer: What writes; the standard output when left out.
+
+    Returns:
+        Where lines go.
+    """
+    global _lines
+    people = settings.log_format == "console" or (
+        settings.log_format == "auto" and sys.stdout.isatty()
+    )
+    render = _console() if people else render_json
+    settings.remember_secrets()
+    _lines = Lines(service, writer or LineWriter(), render)
+    level = logging.getLevelName(settings.log_level)
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, _finished],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=_Emitter,
+        cache_logger_on_first_use=True,
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [_StandardRecords()]
+    root.setLevel(level)
+    for name, least in _NOISY.items():
+        logging.getLogger(name).setLevel(max(level, logging.getLevelName(least)))
+    logging.captureWarnings(True)
+    return _lines
+
+
+def lines() -> Lines | None:
+    """Return where lines go, or None before `set_up`."""
+    return _lines
+
+
+def flush() -> None:
+    """Write what is waiting, now."""
+    if _lines is not None:
+        _lines.writer.flush()
+
+
+def tear_down() -> None:
+    """Forget the set-up; for tests, which share one process."""
+    global _lines
+    flush()
+    _lines = None
+    structlog.reset_defaults()
+    root = logging.getLogger()
+    root.handlers[:] = [
+        one for one in root.handlers if not isinstance(one, _StandardRecords)
+    ]
+    logging.captureWarnings(False)
