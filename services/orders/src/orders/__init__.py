@@ -1,0 +1,1 @@
+"""The orders service: takes orders, follows their payment, cancels what was bought."""

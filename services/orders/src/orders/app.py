@@ -1,0 +1,51 @@
+"""Where orders is put together."""
+
+from fastapi import FastAPI
+
+from fleetwright import Service
+from fleetwright.database import AsyncDatabase
+from fleetwright.events import Consumer, Outbox, connect
+from fleetwright.fastapi import mount
+from fleetwright.resilience import Pipeline, Retry, Timeout
+from fleetwright.rest import rest
+from orders.api import router
+from orders.clients import Catalog
+from orders.events import subscriptions
+from orders.settings import OrdersSettings
+
+
+def create_app(settings: OrdersSettings | None = None) -> FastAPI:
+    """Return the orders service, ready to be served.
+
+    Args:
+        settings: What to run with; read from the environment when None.
+
+    Returns:
+        The application, with probes, problems and life cycle mounted.
+    """
+    settings = settings or OrdersSettings.load()
+    database = AsyncDatabase(settings.database_url, migrations="orders.migrations")
+    broker = connect(settings.broker_url)
+    quotes = Pipeline("quotes", Timeout(settings.quote_seconds), Retry(attempts=2))
+
+    service = Service("orders", settings)
+    service.add(database)
+    service.add(broker)
+    service.add(rest(Catalog, provider="catalog", pipeline=quotes))
+    service.add(Outbox(database, broker))
+    service.add(Consumer(database, broker, subscriptions))
+
+    app = FastAPI(
+        title="orders",
+        version="1",
+        summary="Takes orders, follows their payment, cancels what was bought.",
+        openapi_tags=[
+            {
+                "name": "orders",
+                "description": "What was ordered and what became of it.",
+            },
+            {"name": "cancellations", "description": "Giving bought things back."},
+        ],
+    )
+    app.include_router(router)
+    return mount(app, service)

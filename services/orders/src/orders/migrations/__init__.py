@@ -1,0 +1,1 @@
+"""The history of the orders database, one script a step."""
