@@ -1,0 +1,29 @@
+"""Calls that stay within their time and are tried again where that is safe.
+
+Read `_pipeline` first: it is the driver; the other modules only decide.
+"""
+
+from fleetwright.resilience._budget import RetryBudget
+from fleetwright.resilience._events import (
+    PolicyEvent,
+    RetryScheduled,
+    RetryStopped,
+    TimedOut,
+)
+from fleetwright.resilience._pipeline import Pipeline
+from fleetwright.resilience._policy import Attempt, Policy
+from fleetwright.resilience._retry import Retry
+from fleetwright.resilience._timeout import Timeout
+
+__all__ = [
+    "Attempt",
+    "Pipeline",
+    "Policy",
+    "PolicyEvent",
+    "Retry",
+    "RetryBudget",
+    "RetryScheduled",
+    "RetryStopped",
+    "TimedOut",
+    "Timeout",
+]

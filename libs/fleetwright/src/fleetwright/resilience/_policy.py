@@ -1,0 +1,99 @@
+"""Policy: one rule of a pipeline, and the few words a rule may answer in."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fleetwright.errors import DeclarationError, Unavailable
+
+StoppedBy = Literal[
+    "attempts", "deadline", "budget", "pushback", "not_idempotent", "failure"
+]
+
+
+class Policy:
+    """One rule of a pipeline.
+
+    A policy decides and never waits: the pipeline sleeps, calls and cuts. It belongs to
+    one pipeline, so that what it remembers is about one provider.
+    """
+
+    __slots__ = ("_owner",)
+
+    def __init__(self) -> None:
+        """Start without an owner."""
+        self._owner: str | None = None
+
+    def claim(self, pipeline: str) -> None:
+        """Make the policy part of a pipeline.
+
+        Args:
+            pipeline: The name of the pipeline.
+
+        Raises:
+            DeclarationError: It is already part of one.
+        """
+        if self._owner is not None:
+            kind = type(self).__name__
+            raise DeclarationError(
+                f"one {kind} object stands in two places",
+                where=f"pipelines {self._owner!r} and {pipeline!r}",
+                hint=f"write {kind}(...) once for each place; only a RetryBudget is"
+                " shared",
+            )
+        self._owner = pipeline
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One send of a call, and what it learnt beyond its error.
+
+    Attributes:
+        number: 1 for the first send of the call.
+        not_processed: The provider said that it did nothing with the request.
+        pushback: The provider asked not to be called again.
+        failed_before: Why the attempt before it brought no answer that counts.
+    """
+
+    number: int
+    not_processed: bool = False
+    pushback: bool = False
+    failed_before: Unavailable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One attempt that brought no answer that counts.
+
+    Attributes:
+        error: What was raised.
+        attempt: Which send it was, and what the provider said about it.
+        repeatable: Whether sending twice does no more than sending once.
+        left_seconds: What is left for the whole call; None when it is unbounded.
+    """
+
+    error: Unavailable
+    attempt: Attempt
+    repeatable: bool
+    left_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """Send again.
+
+    Attributes:
+        after_seconds: How long to wait before.
+    """
+
+    after_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Give the last failure to the caller.
+
+    Attributes:
+        by: What ended the call.
+    """
+
+    by: StoppedBy
