@@ -1,0 +1,73 @@
+"""A provider's name to its URL: CATALOG_URL, else the fleet's own map."""
+
+import json
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from fleetwright.errors import SettingsError
+
+
+def address(provider: str) -> str:
+    """Return where a provider answers.
+
+    Looked up anew each time: the map changes when the fleet starts again.
+
+    Args:
+        provider: The name of a service, for example "catalog".
+
+    Returns:
+        Its URL without a slash at the end: from the variable `CATALOG_URL`, else from
+        the JSON file that `FLEET_MAP` names. Both may stand in `.env`.
+
+    Raises:
+        SettingsError: Neither knows the provider, or what they say is no URL.
+    """
+    variable = provider.upper().replace("-", "_") + "_URL"
+    environment = {**dotenv_values(".env"), **os.environ}
+    found = environment.get(variable)
+    if found:
+        return _checked(found, f"{variable}={found}")
+    file = environment.get("FLEET_MAP")
+    if file:
+        found = _map(file).get(provider)
+        if found is not None:
+            return _checked(found, f"{provider!r} in FLEET_MAP={file}")
+    raise SettingsError(
+        f"nobody says where {provider!r} answers",
+        where=f"{variable} is not set and "
+        + (f"FLEET_MAP={file} does not name it" if file else "neither is FLEET_MAP"),
+        hint=f"set {variable}=http://127.0.0.1:8000, or start the fleet: ./fleet up",
+    )
+
+
+def _map(file: str) -> dict[str, str]:
+    try:
+        found = json.loads(Path(file).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"the fleet's map cannot be read: {error}",
+            where=f"FLEET_MAP={file}",
+            hint='write {"catalog": "http://127.0.0.1:8000"} into it, or start the'
+            " fleet: ./fleet up",
+        ) from error
+    if not isinstance(found, dict):
+        raise SettingsError(
+            "the fleet's map is not an object of names and URLs",
+            where=f"FLEET_MAP={file}",
+            hint='write {"catalog": "http://127.0.0.1:8000"} into it',
+        )
+    return {str(name): str(url) for name, url in found.items()}
+
+
+def _checked(url: str, where: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query:
+        raise SettingsError(
+            "not the URL of a service",
+            where=where,
+            hint="use scheme, host and port, as in http://127.0.0.1:8000",
+        )
+    return url.rstrip("/")
