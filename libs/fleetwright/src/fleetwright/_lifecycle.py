@@ -11,6 +11,7 @@ import structlog
 from fleetwright._clock import clock
 
 _CLOSE_SECONDS = 5.0  # for all parts together; a part that hangs must not hang the exit
+_MOMENT_SECONDS = 0.5
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
 
@@ -49,12 +50,19 @@ class Lifecycle:
     """The life of one service: its state, its parts, its calls in flight.
 
     Safe to use from several tasks of one event loop; not from other threads.
+
+    Attributes:
+        state: Where the service is in its life.
+        in_flight: How many calls are being answered.
+        failure: What kept the service from starting, if anything did.
     """
 
     def __init__(self) -> None:
         """Start with a service that was not opened yet."""
         self.state = State.NEW
         self.in_flight = 0
+        self.failure: BaseException | None = None
+        self._drain_ends: float | None = None
         self._opened: list[object] = []
         self._idle: asyncio.Event | None = None
         self._stopping: list[Callable[[], None]] = []
@@ -76,6 +84,7 @@ class Lifecycle:
                     await opening()
             except BaseException as error:
                 error.add_note(f"while opening {name_of(part)}")
+                self.failure = error
                 await self.close()
                 raise
             self._opened.append(part)
@@ -96,6 +105,11 @@ class Lifecycle:
         """Whether calls are answered: from opened until closed."""
         return self.state is State.READY or self.state is State.STOPPING
 
+    @property
+    def told_to_stop(self) -> bool:
+        """Whether the service stops or has stopped."""
+        return self.state is State.STOPPING or self.state is State.STOPPED
+
     def on_stopping(self, tell: Callable[[], None]) -> Callable[[], None]:
         """Have `tell` called once when the service is told to stop.
 
@@ -105,7 +119,7 @@ class Lifecycle:
         Returns:
             Forgets it again; safe to call twice.
         """
-        if self.state in (State.STOPPING, State.STOPPED):
+        if self.told_to_stop:
             tell()
             return lambda: None
         self._stopping.append(tell)
@@ -118,29 +132,40 @@ class Lifecycle:
 
     def stop(self) -> None:
         """Turn readiness off and end streams; calls in flight go on."""
-        if self.state in (State.STOPPING, State.STOPPED):
+        if self.told_to_stop:
             return
         self.state = State.STOPPING
         told, self._stopping = self._stopping, []
         for tell in told:
             tell()
 
+    def begin_drain(self, budget_seconds: float) -> None:
+        """Let the time for draining run from now; only the first call counts.
+
+        Args:
+            budget_seconds: For calls in flight and parts together.
+        """
+        self.stop()
+        if self._drain_ends is None:
+            self._drain_ends = clock().monotonic() + budget_seconds
+
     async def drain(self, budget_seconds: float) -> bool:
         """Wait for calls in flight, then let the parts finish what they began.
 
         Args:
-            budget_seconds: For all of it together.
+            budget_seconds: For all of it together, unless the time runs already; the
+                parts get a moment even when calls in flight have used it up.
 
         Returns:
             Whether everything was finished within the budget.
         """
-        self.stop()
-        ends = clock().monotonic() + budget_seconds
-        finished = await self._until_idle(budget_seconds)
+        self.begin_drain(budget_seconds)
+        ends = self._drain_ends or 0.0
+        finished = await self._until_idle(max(0.0, ends - clock().monotonic()))
         for part in reversed(self._opened):
             draining = method_of(part, "drain")
             if draining is not None:
-                left = max(0.0, ends - clock().monotonic())
+                left = max(_MOMENT_SECONDS, ends - clock().monotonic())
                 finished &= await _finish(part, "drain", draining, left)
         return finished
 

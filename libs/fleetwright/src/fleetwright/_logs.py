@@ -1,6 +1,5 @@
 """Logs set up once: JSON or console, ids on every line, secrets masked."""
 
-import json
 import logging
 import sys
 import time
@@ -12,30 +11,11 @@ import structlog
 from pydantic import SecretStr
 
 from fleetwright._clock import clock
-from fleetwright._context import current_call
+from fleetwright._context import Call, current_call
+from fleetwright._json import to_json
 from fleetwright._log_writer import LineWriter
 from fleetwright._secrets import MASK, is_secret_name, mask
 from fleetwright._settings import Settings
-
-try:
-    import orjson
-except ModuleNotFoundError:  # slower, not different
-
-    def to_json(value: object) -> bytes:
-        """Return a value as JSON; what JSON has no words for becomes text."""
-        text = json.dumps(value, default=str, ensure_ascii=False, separators=(",", ":"))
-        return text.encode("utf-8", "replace")
-
-else:
-
-    def to_json(value: object) -> bytes:
-        """Return a value as JSON; what JSON has no words for becomes text."""
-        try:
-            return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
-        except TypeError:  # integers beyond 64 bits, lone surrogates
-            text = json.dumps(value, default=str, separators=(",", ":"))
-            return text.encode("utf-8", "replace")
-
 
 RECORD_BYTES: Final = 16 * 1024
 _LONGEST_VALUE = 2_000
@@ -53,16 +33,21 @@ class Lines:
         service: Put on every line.
         writer: What writes the lines.
         render: Makes the line of an event.
+        info: Whether lines of level INFO are wanted.
     """
 
-    def __init__(self, service: str, writer: LineWriter, render: Render) -> None:
+    def __init__(
+        self, service: str, writer: LineWriter, render: Render, *, info: bool = True
+    ) -> None:
         """Write the lines of one service.
 
         Args:
             service: Its name.
             writer: What writes the lines.
             render: Makes the line of an event.
+            info: Whether lines of level INFO are wanted.
         """
+        self.info = info
         self.service = service
         self.writer = writer
         self.render = render
@@ -236,7 +221,9 @@ _STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {
     "asctime",
     "color_message",
 }
-_NOISY = {"uvicorn": "WARNING", "aiosqlite": "WARNING", "asyncio": "WARNING"}
+_NOISY = dict.fromkeys(
+    ("uvicorn", "aiosqlite", "asyncio", "httpx2", "httpcore2", "alembic"), "WARNING"
+)
 
 
 def set_up(
@@ -258,8 +245,9 @@ def set_up(
     )
     render = _console() if people else render_json
     settings.remember_secrets()
-    _lines = Lines(service, writer or LineWriter(), render)
     level = logging.getLevelName(settings.log_level)
+    wanted = level <= logging.INFO
+    _lines = Lines(service, writer or LineWriter(), render, info=wanted)
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, _finished],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -273,6 +261,35 @@ def set_up(
         logging.getLogger(name).setLevel(max(level, logging.getLevelName(least)))
     logging.captureWarnings(True)
     return _lines
+
+
+def canonical(event: str, call: Call, fields: dict[str, Any]) -> None:
+    """Write the one line of a call or an event that is done; the cheap way.
+
+    Args:
+        event: `call.answered` or `event.handled`.
+        call: Whose line it is.
+        fields: Plain values without secrets; masked only for people to read.
+    """
+    if _lines is None:
+        structlog.get_logger("fleetwright").info(event, **fields)
+    elif not _lines.info:
+        return
+    elif _lines.render is not render_json:
+        _lines.put("info", event, fields)
+    else:
+        line = {
+            "time": timestamp(clock().now()),
+            "level": "info",
+            "event": event,
+            "service": _lines.service,
+            "call_id": call.id,
+            "trace_id": call.trace_id,
+            "span_id": call.span_id,
+            "parent_span_id": call.parent_span_id,
+        }
+        line |= fields
+        _lines.writer.write(to_json(line) + b"\n")
 
 
 def lines() -> Lines | None:

@@ -1,10 +1,10 @@
 """Problem (RFC 9457), and which error becomes which answer."""
 
-import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
+from fleetwright._json import to_json
 from fleetwright.errors import FleetwrightError, Refused, Unavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -77,8 +77,7 @@ class Problem(FleetwrightError):  # noqa: N818 - the word of RFC 9457
         Returns:
             UTF-8 bytes.
         """
-        document = self.document(instance)
-        return json.dumps(document, default=str, ensure_ascii=False).encode()
+        return to_json(self.document(instance))
 
 
 def phrase(status: int) -> str:

@@ -165,6 +165,21 @@ class Service:
             )
 
 
+def service_of(app: object) -> Service | None:
+    """Return the service an application is mounted on, or that it is itself.
+
+    Args:
+        app: What a `create_app` returned.
+
+    Returns:
+        The service; None for an application that was not mounted.
+    """
+    if isinstance(app, Service):
+        return app
+    found = getattr(getattr(app, "state", None), "fleetwright", None)
+    return found if isinstance(found, Service) else None
+
+
 def _kind_of(part: object) -> object:
     declared = getattr(part, "__part__", None)
     return type(part) if declared is None else declared.kind

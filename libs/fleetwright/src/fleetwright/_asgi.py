@@ -1,0 +1,289 @@
+"""The story of a call coming in, told over ASGI by one middleware."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from fleetwright._context import Call
+from fleetwright._deadline import lift_deadline
+from fleetwright._inbound import Inbound
+from fleetwright._json import to_json
+from fleetwright._probes import PROBES, Probes
+from fleetwright._problem import MEDIA_TYPE, Problem
+from fleetwright._service import Service
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_WATCH_AFTER_SECONDS = 0.05  # most answers are out by then and need no watching
+_PROBLEM_HEADERS = [(b"content-type", MEDIA_TYPE.encode())]
+
+
+class FleetMiddleware:
+    """Stands outermost around an ASGI application.
+
+    Probes are answered before anything else, so that they never wait behind the
+    application; every other request is told to `Inbound`.
+    """
+
+    def __init__(self, app: App, service: Service) -> None:
+        """Stand around an application.
+
+        Args:
+            app: The application.
+            service: The service it is the API of.
+        """
+        self._app = app
+        self._service = service
+        self._inbound = Inbound(service)
+        self._probes = Probes(service)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection.
+
+        Args:
+            scope: What it is.
+            receive: Its incoming messages.
+            send: Its outgoing messages.
+        """
+        scope["fleetwright"] = self._service
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if scope["path"] in PROBES and scope["method"] in ("GET", "HEAD"):
+            status, document = await self._probes.answer(scope["path"])
+            await _answer(send, status, to_json(document), head=scope["method"])
+            return
+        exchange = _AsgiExchange(self._app, scope, receive, send, self._service)
+        try:
+            await self._inbound.tell(scope["headers"], exchange, exchange.run)
+        finally:
+            exchange.leave()
+
+
+class _AsgiExchange:
+    """One request: what goes in and out, and who is still listening."""
+
+    __slots__ = (
+        "_app",
+        "_early",
+        "_forget",
+        "_loop",
+        "_receive",
+        "_receiving",
+        "_scope",
+        "_send",
+        "_service",
+        "_task",
+        "_timer",
+        "_watcher",
+        "complete",
+        "cut",
+        "status",
+    )
+
+    def __init__(
+        self, app: App, scope: Scope, receive: Receive, send: Send, service: Service
+    ) -> None:
+        self._app = app
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._service = service
+        self.status = 0
+        self.cut = ""
+        self.complete = False
+        self._receiving = False
+        self._early: list[Message] = []
+        self._forget: Callable[[], None] | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task(self._loop)
+        self._timer = self._loop.call_later(_WATCH_AFTER_SECONDS, self._watch)
+
+    async def run(self) -> None:
+        """Run the application."""
+        await self._app(self._scope, self.receive, self.send)
+
+    def leave(self) -> None:
+        """Stop watching; the request is over."""
+        self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        if self._forget is not None:
+            self._forget()
+
+    # -- what goes out
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on, noting what the application answers."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            self.status = message["status"]
+            for name, value in message.get("headers", ()):
+                if name == b"content-type" and value.startswith(b"text/event-stream"):
+                    self._becomes_stream()
+        elif kind == "http.response.body" and not message.get("more_body", False):
+            self.complete = True
+            lift_deadline()  # background tasks: nobody waits for them
+        await self._send(message)
+
+    def _becomes_stream(self) -> None:
+        """A stream has no deadline; it ends when the client or the service does."""
+        lift_deadline()
+        self._forget = self._service.lifecycle.on_stopping(self._end_stream)
+
+    def _end_stream(self) -> None:
+        self._cancel("ended")
+
+    async def end(self) -> None:
+        """End a streamed answer."""
+        if self.status and not self.complete:
+            self.complete = True
+            await self._send({"type": "http.response.body", "body": b""})
+
+    async def refuse(self, problem: Problem, call: Call) -> None:
+        """Answer with a problem, unless the answer has been started."""
+        if self.status:
+            return  # too late for words: the server closes the connection
+        self.status = problem.status
+        self.complete = True
+        headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in problem.headers.items()
+        ]
+        body = problem.body(call.trace_id)
+        head = self._scope["method"]
+        await _answer(
+            self._send,
+            problem.status,
+            body,
+            head=head,
+            headers=_PROBLEM_HEADERS + headers,
+        )
+
+    # -- what comes in, and whether the client is still there
+
+    async def receive(self) -> Message:
+        """Return the next message of the client."""
+        if self._watcher is not None and not self._watcher.done():
+            self._watcher.cancel()
+            await asyncio.wait((self._watcher,))
+            self._rearm()
+        if self._early:
+            return self._early.pop(0)
+        self._receiving = True
+        try:
+            message = await self._receive()
+        finally:
+            self._receiving = False
+        if message["type"] == "http.disconnect" and not self.complete:
+            self.cut = self.cut or "gone"
+        return message
+
+    def _rearm(self) -> None:
+        self._timer.cancel()
+        self._timer = self._loop.call_later(_WATCH_AFTER_SECONDS, self._watch)
+
+    def _watch(self) -> None:
+        """Begin to listen for the client hanging up."""
+        if self._receiving:
+            self._rearm()  # the application listens itself just now
+        else:
+            self._watcher = self._loop.create_task(self._until_gone())
+
+    async def _until_gone(self) -> None:
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                break
+            self._early.append(message)
+            if message.get("more_body", False):
+                return  # an upload nobody reads yet: leave the rest to back pressure
+        self._early.append(message)
+        if not self.complete:
+            self._cancel("gone")
+
+    def _cancel(self, why: str) -> None:
+        if not self.cut and self._task is not None:
+            self.cut = why
+            self._task.cancel()
+
+    def described(self) -> dict[str, Any]:
+        """Return method and route; the path where no route matched."""
+        scope = self._scope
+        context = scope.get("fastapi", {}).get("effective_route_context")
+        route = getattr(context or scope.get("route"), "path_format", None)
+        fields = {"method": scope["method"], "route": route}
+        if route is None:
+            fields["path"] = scope["path"][:200]
+        return fields
+
+
+async def _answer(
+    send: Send,
+    status: int,
+    body: bytes,
+    *,
+    head: str = "GET",
+    headers: list[tuple[bytes, bytes]] | None = None,
+) -> None:
+    """Send a whole answer; for HEAD only what would precede it."""
+    fields = headers or [(b"content-type", b"application/json")]
+    length = (b"content-length", str(len(body)).encode())
+    start = {"type": "http.response.start", "status": status}
+    await send(start | {"headers": [*fields, length]})
+    await send({"type": "http.response.body", "body": b"" if head == "HEAD" else body})
+
+
+class WorkerApp:
+    """The ASGI application of a service without an HTTP API: probes and a life."""
+
+    def __init__(self, service: Service) -> None:
+        """Serve a service that only hears events.
+
+        Args:
+            service: The service.
+        """
+        self._service = service
+        self._middleware = FleetMiddleware(self._nothing, service)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Open and close the service with the server; answer probes.
+
+        Args:
+            scope: What the connection is.
+            receive: Its incoming messages.
+            send: Its outgoing messages.
+        """
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await self._middleware(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self._service.open()
+        except BaseException as error:
+            self._service.lifecycle.failure = error
+            await send({"type": "lifespan.startup.failed", "message": ""})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._service.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _nothing(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        raise Problem(
+            404,
+            "Not found",
+            detail=f"{self._service.name} has no HTTP API, only {', '.join(PROBES)}.",
+            kind="not_found",
+        )

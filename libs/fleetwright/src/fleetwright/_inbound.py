@@ -1,0 +1,147 @@
+"""The story of one call coming in, without I/O: admit, bind, run, answer, log.
+
+Reads from top to bottom in `Inbound.tell`; `_asgi` tells it over HTTP.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, Protocol
+
+import structlog
+
+from fleetwright import _context, _logs
+from fleetwright._context import Call, from_headers
+from fleetwright._deadline import Deadline
+from fleetwright._problem import Problem, problem_of
+from fleetwright._service import Service
+from fleetwright.errors import DeadlineExceeded
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
+
+CLIENT_GONE: Final = 499  # nginx's word for it; never sent, only logged
+
+
+class Exchange(Protocol):
+    """One request and its answer, as the protocol around the story knows them.
+
+    Attributes:
+        status: Status of the answer, 0 while it has not been started.
+        cut: Why we cancelled the work ourselves: `gone` (the client hung up), `ended`
+            (a stream, because the service stops), or empty.
+    """
+
+    status: int
+    cut: str
+
+    def described(self) -> dict[str, Any]:
+        """Return method, route and what else the protocol knows, for the log."""
+        ...
+
+    async def refuse(self, problem: Problem, call: Call) -> None:
+        """Answer with a problem, unless the answer has been started."""
+        ...
+
+    async def end(self) -> None:
+        """End a streamed answer."""
+        ...
+
+
+class Inbound:
+    """Tells the story of every call that comes in to one service.
+
+    Safe to call from several tasks of one event loop.
+    """
+
+    def __init__(self, service: Service) -> None:
+        """Receive the calls of one service.
+
+        Args:
+            service: Whose calls these are.
+        """
+        self.service = service
+        self._lifecycle = service.lifecycle
+        self._seconds = service.settings.request_seconds
+
+    async def tell(
+        self,
+        headers: Iterable[tuple[bytes, bytes]],
+        exchange: Exchange,
+        work: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Answer one call.
+
+        Args:
+            headers: Of the request; names in lower case.
+            exchange: The request and its answer.
+            work: Runs the application.
+
+        Raises:
+            asyncio.CancelledError: The server cancelled the call, not we.
+        """
+        began = time.perf_counter()  # not the Clock: uvloop's has whole milliseconds
+        call, asked = from_headers(headers, self.service.name)
+        deadline = Deadline.after(self._seconds)
+        if asked is not None and asked.at < deadline.at:
+            deadline = asked
+        outcome = "answered"
+        outer = _context._call.get(None)
+        _context._call.set(call)
+        self._lifecycle.arrived()
+        try:
+            if not self._lifecycle.accepts:
+                raise _stopped()
+            if asked is not None and asked.expired:
+                raise DeadlineExceeded("the deadline had passed when the call arrived")
+            with deadline:
+                await work()
+        except asyncio.CancelledError:
+            outcome = exchange.cut or "cancelled"
+            if not exchange.cut:
+                raise
+            await self._taken_back(exchange)
+        except Exception as error:  # the story ends here: log it and answer
+            outcome = await self._failed(error, exchange, call)
+        finally:
+            self._lifecycle.answered()
+            self._log(began, call, exchange, outcome)
+            _context._call.set(outer)
+
+    async def _taken_back(self, exchange: Exchange) -> None:
+        """Take back a cancellation of our own."""
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        if exchange.cut == "ended":
+            await exchange.end()
+
+    async def _failed(self, error: Exception, exchange: Exchange, call: Call) -> str:
+        """Answer an error with a problem; say so where nobody expected it."""
+        if exchange.cut:
+            return exchange.cut
+        problem = problem_of(error)
+        if problem.status == 500 and problem is not error:
+            where = exchange.described()
+            _log.error("call.failed", exc_info=error, **where)
+        await exchange.refuse(problem, call)
+        return "timeout" if isinstance(error, DeadlineExceeded) else "failed"
+
+    def _log(self, began: float, call: Call, exchange: Exchange, outcome: str) -> None:
+        """Write the canonical line of the call."""
+        took = (time.perf_counter() - began) * 1000
+        fields = exchange.described()
+        fields["status"] = CLIENT_GONE if exchange.cut == "gone" else exchange.status
+        fields["outcome"] = outcome
+        fields["duration_ms"] = round(took, 3)
+        fields["caller"] = call.caller
+        _logs.canonical("call.answered", call, fields)
+
+
+def _stopped() -> Problem:
+    return Problem(
+        503,
+        "Not serving",
+        detail="The service has not started yet, or is stopped.",
+        headers={"Retry-After": "1"},
+        kind="not_serving",
+    )

@@ -1,0 +1,49 @@
+"""/livez, /readyz and /info as plain values."""
+
+from typing import Any, Final
+
+from fleetwright._health import Health
+from fleetwright._lifecycle import State
+from fleetwright._service import Service
+
+PROBES: Final = frozenset(("/livez", "/readyz", "/info"))
+
+
+class Probes:
+    """What a service answers to those who watch it."""
+
+    def __init__(self, service: Service) -> None:
+        """Answer for one service.
+
+        Args:
+            service: Whose probes these are.
+        """
+        self._service = service
+        self._health = Health()
+
+    async def answer(self, path: str) -> tuple[int, dict[str, Any]]:
+        """Return the answer to a probe.
+
+        Args:
+            path: One of `PROBES`.
+
+        Returns:
+            HTTP status and JSON document. `/livez` is 200 while the loop turns;
+            `/readyz` is 503 before the parts are open, when the check of a part fails,
+            and from the moment the service is told to stop.
+        """
+        service = self._service
+        if path == "/livez":
+            return 200, {"service": service.name, "alive": True}
+        if path == "/info":
+            return 200, await service.info()
+        state = service.state
+        if state is not State.READY:
+            return 503, {"service": service.name, "ready": False, "state": str(state)}
+        report = await self._health.report(service.parts)
+        return (200 if report.ready else 503), {
+            "service": service.name,
+            "ready": report.ready,
+            "state": str(state),
+            "parts": report.parts,
+        }

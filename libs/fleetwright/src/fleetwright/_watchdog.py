@@ -1,0 +1,112 @@
+"""A thread that notices a blocked event loop and names the line that blocks it."""
+
+import asyncio
+import sys
+import threading
+import time
+from types import FrameType, TracebackType
+
+import structlog
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
+
+
+class Watchdog:
+    """Watches one event loop from outside while its `with` block runs.
+
+    Costs a few wake-ups a second. A block is reported once when it is noticed
+    (`loop.blocked`, with the line) and once when it is over (`loop.freed`).
+    """
+
+    def __init__(self, *, blocked_seconds: float = 0.5) -> None:
+        """Watch for blocks of some length.
+
+        Args:
+            blocked_seconds: How long the loop must not turn to count as blocked.
+        """
+        self._blocked_seconds = blocked_seconds
+        # Not the Clock: this is about the machine, also where tests bend time.
+        self._beat = time.monotonic()
+        self._over = threading.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> "Watchdog":
+        """Begin to watch the running loop."""
+        loop = asyncio.get_running_loop()
+        self._tick(loop)
+        self._thread = threading.Thread(
+            target=self._watch,
+            args=(threading.get_ident(),),
+            name="fleetwright-watchdog",
+            daemon=True,
+        )
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop watching."""
+        self._over.set()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._beat = time.monotonic()
+        self._timer = loop.call_later(self._blocked_seconds / 2, self._tick, loop)
+
+    def _watch(self, loop_thread: int) -> None:
+        blocked_since: float | None = None
+        while not self._over.wait(self._blocked_seconds / 2):
+            beat = self._beat
+            silent = time.monotonic() - beat
+            if blocked_since is None and silent > 1.5 * self._blocked_seconds:
+                blocked_since = beat
+                frame = sys._current_frames().get(loop_thread)
+                _log.warning(
+                    "loop.blocked", seconds=round(silent, 3), by=line_of(frame)
+                )
+            elif blocked_since is not None and beat > blocked_since:
+                took = round(beat - blocked_since, 3)
+                _log.warning("loop.freed", blocked_seconds=took)
+                blocked_since = None
+
+
+def line_of(frame: FrameType | None) -> str:
+    """Return the innermost line of the service's own code, else the innermost line.
+
+    Args:
+        frame: The innermost frame of a thread.
+
+    Returns:
+        For example `src/orders/api.py:42 in place`.
+    """
+    innermost = frame
+    while frame is not None:
+        if is_own(frame.f_code.co_filename):
+            break
+        frame = frame.f_back
+    shown = frame or innermost
+    if shown is None:
+        return "unknown"
+    return f"{shown.f_code.co_filename}:{shown.f_lineno} in {shown.f_code.co_name}"
+
+
+def is_own(file: str) -> bool:
+    """Return whether a file is the service's own, not a library's.
+
+    Args:
+        file: Path of a source file, as code objects name it.
+
+    Returns:
+        False for installed packages, the standard library and Fleetwright.
+    """
+    library = asyncio.__file__.rsplit("/asyncio/", 1)[0]
+    foreign = ("site-packages", "dist-packages", "/fleetwright/", "<frozen", library)
+    return not any(part in file for part in foreign)
