@@ -1,6 +1,8 @@
 """JSON as bytes, by orjson where it is installed."""
 
+import functools
 import json
+from collections.abc import Callable
 
 try:
     import orjson
@@ -11,7 +13,11 @@ except ModuleNotFoundError:  # slower, not different
         text = json.dumps(value, default=str, ensure_ascii=False, separators=(",", ":"))
         return text.encode("utf-8", "replace")
 
+    plain_json: Callable[[object], bytes] = to_json
+
 else:
+    # For values known to be plain: no call of ours around the C function.
+    plain_json = functools.partial(orjson.dumps, default=str)
 
     def to_json(value: object) -> bytes:
         """Return a value as JSON; what JSON has no words for becomes text."""

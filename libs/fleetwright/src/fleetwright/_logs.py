@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from fleetwright._clock import clock
 from fleetwright._context import Call, current_call
-from fleetwright._json import to_json
+from fleetwright._json import plain_json, to_json
 from fleetwright._log_writer import LineWriter
 from fleetwright._secrets import MASK, is_secret_name, mask
 from fleetwright._settings import Settings
@@ -289,7 +289,7 @@ def canonical(event: str, call: Call, fields: dict[str, Any]) -> None:
             "parent_span_id": call.parent_span_id,
         }
         line |= fields
-        _lines.writer.write(to_json(line) + b"\n")
+        _lines.writer.write(plain_json(line) + b"\n")
 
 
 def lines() -> Lines | None:
