@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from fleetwright._settings import Settings
 from fleetwright.errors import SettingsError
 
 
@@ -26,7 +27,7 @@ def address(provider: str) -> str:
         SettingsError: Neither knows the provider, or what they say is no URL.
     """
     variable = provider.upper().replace("-", "_") + "_URL"
-    environment = {**dotenv_values(".env"), **os.environ}
+    environment = {**_from_file(), **os.environ}
     found = environment.get(variable)
     if found:
         return _checked(found, f"{variable}={found}")
@@ -41,6 +42,12 @@ def address(provider: str) -> str:
         + (f"FLEET_MAP={file} does not name it" if file else "neither is FLEET_MAP"),
         hint=f"set {variable}=http://127.0.0.1:8000, or start the fleet: ./fleet up",
     )
+
+
+def _from_file() -> dict[str, str | None]:
+    """Return what the file says that the settings are read from too."""
+    file = Settings.model_config.get("env_file")
+    return dotenv_values(file) if isinstance(file, (str, Path)) else {}
 
 
 def _map(file: str) -> dict[str, str]:

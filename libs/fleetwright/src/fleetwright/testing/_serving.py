@@ -1,0 +1,121 @@
+"""serving(app): an httpx2 client on a started app, parts replaced."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from httpx2 import ASGITransport, AsyncClient
+
+from fleetwright._asgi import WorkerApp
+from fleetwright._service import Service
+from fleetwright.errors import DeclarationError
+
+
+@asynccontextmanager
+async def serving(
+    app: Any,
+    *,
+    replace: Mapping[Any, object] | None = None,
+    broker: object | None = None,
+) -> AsyncIterator[AsyncClient]:
+    """Start an application and hand out a client for it; stop it after the block.
+
+    No sockets are opened. The service's databases are migrated before it starts. An
+    error of the application is answered as it would be over a network.
+
+    Args:
+        app: What `create_app(settings)` returned: a FastAPI application, or a
+            `Service` without an API.
+        replace: What stands in for which part, by kind.
+        broker: What stands in for the service's broker, for example a `FakeBroker`.
+
+    Yields:
+        A client whose relative URLs go to the application.
+
+    Raises:
+        DeclarationError: The application is not mounted on a service, or has no part
+            of a kind that is to be replaced.
+    """
+    service = service_of(app)
+    for kind, part in (replace or {}).items():
+        service.replace(kind, part)
+    if broker is not None:
+        _replace_broker(service, broker)
+    await _migrate(service)
+    transport = ASGITransport(app=_asgi(app), raise_app_exceptions=False)
+    async with (
+        _running(app, service),
+        AsyncClient(transport=transport, base_url=f"http://{service.name}") as client,
+    ):
+        yield client
+
+
+def service_of(app: Any) -> Service:
+    """Return the service an application is mounted on.
+
+    Args:
+        app: What `create_app(settings)` returned.
+
+    Returns:
+        The service; `app` itself where it is one.
+
+    Raises:
+        DeclarationError: It is not mounted on a service.
+    """
+    if isinstance(app, Service):
+        return app
+    found = getattr(getattr(app, "state", None), "fleetwright", None)
+    if not isinstance(found, Service):
+        raise DeclarationError(
+            f"{type(app).__name__} is not mounted on a service",
+            where="serving(app)",
+            hint="end create_app with `return mount(app, service)`",
+        )
+    return found
+
+
+def _asgi(app: Any) -> Any:
+    return WorkerApp(app) if isinstance(app, Service) else app
+
+
+def _running(app: Any, service: Service) -> AbstractAsyncContextManager[Any]:
+    if app is service:
+        return _opened(service)
+    lifespan: AbstractAsyncContextManager[Any] = app.router.lifespan_context(app)
+    return lifespan
+
+
+@asynccontextmanager
+async def _opened(service: Service) -> AsyncIterator[None]:
+    await service.open()
+    try:
+        yield
+    finally:
+        await service.close()
+
+
+def _replace_broker(service: Service, broker: object) -> None:
+    """Put the broker in the place of the one that the parts of the service use."""
+    users = [part for part in service.parts if hasattr(part, "broker")]
+    if not users:
+        raise DeclarationError(
+            f"{service.name} neither publishes nor hears events",
+            where="serving(app, broker=...)",
+            hint="leave `broker` out, or add an Outbox or a Consumer to the service",
+        )
+    used = {id(part.broker) for part in users}
+    for part in service.parts:
+        if id(part) in used:
+            service.replace(type(part), broker)
+    for user in users:
+        user.broker = broker
+    serve = getattr(broker, "serve", None)
+    if serve is not None:
+        serve(service)
+
+
+async def _migrate(service: Service) -> None:
+    for part in service.parts:
+        migrate = getattr(part, "migrate", None)
+        if migrate is not None:
+            await migrate()

@@ -1,0 +1,65 @@
+"""The pytest plugin: clock, broker, settings kept from the real environment."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import pytest_asyncio
+
+from fleetwright._clock import use_clock
+from fleetwright._settings import Settings
+from fleetwright.testing._clock import FakeClock, JumpingLoop
+
+_OWN_PREFIX = "TEST_"  # TEST_DATABASE_URL and the like are for the tests themselves
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Return the loop that jumps over waiting for tests that ask for `clock`.
+
+    Args:
+        config: The configuration of the run.
+        item: The test.
+
+    Returns:
+        One loop factory by its name.
+    """
+    if "clock" in getattr(item, "fixturenames", ()):
+        return {"jumping": JumpingLoop}
+    return {"real": asyncio.new_event_loop}
+
+
+@pytest_asyncio.fixture
+async def clock() -> AsyncIterator[FakeClock]:
+    """Give a world in which nobody waits: time jumps to the next thing to happen."""
+    loop = asyncio.get_running_loop()
+    fake = loop.clock if isinstance(loop, JumpingLoop) else FakeClock()
+    with use_clock(fake):
+        yield fake
+
+
+@pytest.fixture(autouse=True)
+def settings_kept_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a world in which settings are what the test says, or their defaults."""
+    kinds: list[type[Settings]] = [Settings, *_subclasses(Settings)]
+    fields = {field.upper() for kind in kinds for field in kind.model_fields}
+    for variable in list(os.environ):
+        name = variable.removesuffix("_FILE")
+        is_address = name.endswith("_URL") and not name.startswith(_OWN_PREFIX)
+        if name in fields or is_address:
+            monkeypatch.delenv(variable)
+    if not Path(".env").exists():
+        return
+    for kind in kinds:
+        configured = cast(dict[str, Any], kind.model_config)
+        monkeypatch.setitem(configured, "env_file", None)
+
+
+def _subclasses(kind: type[Settings]) -> Iterator[type[Settings]]:
+    for below in kind.__subclasses__():
+        yield below
+        yield from _subclasses(below)
