@@ -1,0 +1,51 @@
+"""Where storefront is put together."""
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from fleetwright import Service
+from fleetwright.fastapi import mount
+from fleetwright.resilience import Pipeline, Retry, Timeout
+from fleetwright.rest import rest
+from storefront import api, ordering
+from storefront.clients import Catalog, Orders
+from storefront.pages import STATIC, BrowserRules, not_found
+from storefront.settings import StorefrontSettings
+from storefront.shelf import Shelf
+
+
+def create_app(settings: StorefrontSettings | None = None) -> FastAPI:
+    """Return the storefront service, ready to be served.
+
+    Args:
+        settings: What to run with; read from the environment when None.
+
+    Returns:
+        The application, with probes, problems and life cycle mounted.
+    """
+    settings = settings or StorefrontSettings.load()
+    products = Pipeline("catalog", Timeout(settings.catalog_seconds), Retry(attempts=2))
+    desk = Pipeline("orders", Timeout(settings.orders_seconds), Retry(attempts=3))
+
+    service = Service("storefront", settings)
+    service.add(settings)
+    service.add(Shelf(settings.remembered_products))
+    service.add(rest(Catalog, provider="catalog", pipeline=products))
+    service.add(rest(Orders, provider="orders", pipeline=desk))
+
+    app = FastAPI(
+        title="storefront",
+        version="1",
+        summary="The shop's web page.",
+        # Pages are for people; an explorer would load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.add_exception_handler(HTTPException, not_found)
+    app.include_router(api.router)
+    app.include_router(ordering.router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(BrowserRules)
+    return mount(app, service)

@@ -1,0 +1,146 @@
+"""What storefront needs from catalog and from orders, and nothing more."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Protocol
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from fleetwright import Refused
+from fleetwright.rest import Header, get, post
+
+
+class Product(BaseModel):
+    """The fields of a product that the shop shows."""
+
+    sku: str
+    name: str
+    price_pence: int
+
+
+class ProductPage(BaseModel):
+    """One page of products; `total` counts those of all pages."""
+
+    items: list[Product]
+    total: int
+
+
+class WantedQuotes(BaseModel):
+    """The stock codes to price."""
+
+    skus: list[str]
+
+
+class Quotes(BaseModel):
+    """Prices of what is sold, and the codes of what is not."""
+
+    quotes: list[Product]
+    unknown: list[str]
+
+
+class Catalog(Protocol):
+    """The part of the catalog API that storefront depends on."""
+
+    @get("/v1/products")
+    async def products(self, search: str, page: int, page_size: int) -> ProductPage:
+        """Return one page of the products that match.
+
+        Args:
+            search: Part of a name or start of a stock code; empty for all.
+            page: Which page, from 1.
+            page_size: Longest length of a page, 1 to 100.
+        """
+        ...
+
+    @get("/v1/products/{sku}", missing=404)
+    async def product(self, sku: str) -> Product | None:
+        """Return one product, or None for an unknown stock code."""
+        ...
+
+    @post("/v1/quotes", idempotent=True)
+    async def quotes(self, wanted: WantedQuotes) -> Quotes:
+        """Return the price of one unit of each wanted product."""
+        ...
+
+
+class NewLine(BaseModel):
+    """So many units of one product."""
+
+    sku: str
+    quantity: int
+
+
+class NewOrder(BaseModel):
+    """What a buyer orders.
+
+    Attributes:
+        reference: The shop's own name for the order, shown to the bank.
+        customer_id: Who orders; None for a guest.
+        country: Where the order goes.
+        lines: What is ordered, 1 to 2,000 lines.
+    """
+
+    reference: str
+    customer_id: str | None
+    country: str
+    lines: list[NewLine]
+
+
+class OrderStatus(StrEnum):
+    """How far an order has come."""
+
+    accepted = "accepted"
+    paid = "paid"
+    refused = "refused"
+
+
+class OrderLine(BaseModel):
+    """One line of an order, at the price it was accepted at."""
+
+    sku: str
+    name: str
+    quantity: int
+    price_pence: int
+
+
+class Order(BaseModel):
+    """The fields of an order that the shop shows."""
+
+    id: UUID
+    reference: str
+    customer_id: str | None
+    country: str
+    status: OrderStatus
+    total_pence: int
+    lines: list[OrderLine]
+    refused_because: str | None
+    created_at: datetime
+
+
+class OrderRefused(Refused):
+    """Orders will not take it; `problem["kind"]` and `problem["lines"]` say why."""
+
+
+class Orders(Protocol):
+    """The part of the orders API that storefront depends on."""
+
+    @post("/v1/orders", refusals={422: OrderRefused})
+    async def place(
+        self,
+        order: NewOrder,
+        *,
+        idempotency_key: Annotated[str, Header("Idempotency-Key")],
+    ) -> Order:
+        """Place an order; the same key never places two.
+
+        Raises:
+            OrderRefused: A line is wrong, or the key was used for another order.
+            Unavailable: Orders did not answer in time, or is down.
+        """
+        ...
+
+    @get("/v1/orders/{order_id}", missing=404)
+    async def find(self, order_id: UUID) -> Order | None:
+        """Return the order, or None for an unknown id."""
+        ...

@@ -1,0 +1,26 @@
+"""What storefront reads from its environment."""
+
+from pydantic import Field, PositiveFloat
+
+from fleetwright import Settings
+
+
+class StorefrontSettings(Settings):
+    """Settings of the storefront service.
+
+    Attributes:
+        catalog_seconds: Longest wait for products and prices, in seconds; a page is
+            shown without them after that.
+        orders_seconds: Longest wait for an order to be accepted or found, in seconds.
+        page_size: How many products one page shows, 1 to 100.
+        remembered_products: How many products are remembered for the time the catalog
+            is away.
+        secure_cookies: Whether the basket travels over HTTPS only; switch it on
+            wherever the shop is served by HTTPS.
+    """
+
+    catalog_seconds: PositiveFloat = 0.8
+    orders_seconds: PositiveFloat = 4.0
+    page_size: int = Field(default=24, ge=1, le=100)
+    remembered_products: int = Field(default=5000, ge=0)
+    secure_cookies: bool = False
