@@ -3,7 +3,9 @@
 import atexit
 import os
 import threading
+import weakref
 from collections import deque
+from collections.abc import Callable
 
 _BURST_LINES = 64
 _BURST_SECONDS = 0.05
@@ -29,11 +31,15 @@ class LineWriter:
         self._lines: deque[bytes] = deque()
         self._bytes = 0
         self._dropped = 0
+        self._woken = False  # a plain flag: looked at for every line
         self._waiting = threading.Event()  # there is something to write
         self._urgent = threading.Event()  # and it should not wait for more
         self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._process = 0
+        # Threads do not survive a fork, and a lock may be copied while it is held.
+        if hasattr(os, "register_at_fork"):
+            forked = weakref.WeakMethod(self._forked)
+            os.register_at_fork(after_in_child=lambda: _call(forked))
 
     def write(self, line: bytes, *, urgent: bool = False) -> None:
         """Take one line; returns at once.
@@ -47,15 +53,14 @@ class LineWriter:
             return
         self._lines.append(line)
         self._bytes += len(line)
-        if urgent or len(self._lines) >= _BURST_LINES:
+        if urgent or len(self._lines) == _BURST_LINES:  # once a burst, not each line
             self._urgent.set()
-        if not self._waiting.is_set():
+        if not self._woken:
             self._wake()
 
     def _wake(self) -> None:
-        if self._process != os.getpid():  # threads do not survive a fork
-            self._process = os.getpid()
-            self._writing = threading.Lock()
+        self._woken = True
+        if self._thread is None:
             self._thread = threading.Thread(
                 target=self._run, name="fleetwright-logs", daemon=True
             )
@@ -63,12 +68,21 @@ class LineWriter:
             atexit.register(self.flush)
         self._waiting.set()
 
+    def _forked(self) -> None:
+        self._thread = None
+        self._woken = False
+        self._lines.clear()  # the parent writes them
+        self._bytes = 0
+        self._waiting, self._urgent = threading.Event(), threading.Event()
+        self._writing = threading.Lock()
+
     def _run(self) -> None:
         while True:
             self._waiting.wait()
             self._urgent.wait(_BURST_SECONDS)
             self._waiting.clear()
             self._urgent.clear()
+            self._woken = False  # from here on a line wakes us again
             with self._writing:
                 self._write_out()
 
@@ -96,3 +110,9 @@ class LineWriter:
         except OSError:
             # Nobody reads any more (a closed pipe): there is no one left to tell.
             return
+
+
+def _call(method: "weakref.WeakMethod[Callable[[], None]]") -> None:
+    alive = method()
+    if alive is not None:
+        alive()
