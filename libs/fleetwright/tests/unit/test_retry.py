@@ -46,7 +46,8 @@ def test_wait_is_never_longer_than_the_doubled_and_capped_one(
 ) -> None:
     """Full jitter: anything from 0 to `min(longest, first * 2 ** (k - 1))`."""
     longest = first * factor
-    retry = Retry(first_seconds=first, longest_seconds=longest, random=Random(seed))
+    chance = Random(seed)  # noqa: S311
+    retry = Retry(first_seconds=first, longest_seconds=longest, random=chance)
 
     delay = retry.delay_seconds(number)
 
@@ -58,7 +59,7 @@ def test_retry_after_is_a_lower_bound_up_to_thirty_seconds(
     asked: float, number: int, seed: int
 ) -> None:
     """The wait is at least what was asked for, and at most a tenth more than needed."""
-    delay = Retry(random=Random(seed)).delay_seconds(number, asked)
+    delay = Retry(random=Random(seed)).delay_seconds(number, asked)  # noqa: S311
 
     assert min(asked, 30.0) <= delay <= max(min(asked, 30.0), 1.0) * 1.1
 

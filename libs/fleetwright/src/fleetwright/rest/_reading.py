@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import is_dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, PydanticSchemaGenerationError, TypeAdapter
+from pydantic import BaseModel, PydanticUserError, TypeAdapter
 from typing_extensions import is_typeddict
 
 from fleetwright.errors import DeclarationError, Refused
@@ -195,9 +195,9 @@ class Reading:
     def _adapter(self, kind: Any) -> TypeAdapter[Any]:
         try:
             return TypeAdapter(kind)
-        except PydanticSchemaGenerationError as error:
+        except PydanticUserError as error:
             raise self.wrong(
-                f"{kind!r} cannot be read or written as JSON",
+                f"{kind!r} cannot be read or written as JSON: {error.message}",
                 "use a pydantic model, a dataclass or plain values",
             ) from error
 
