@@ -1,0 +1,86 @@
+"""The list of commands: the table of contents of the tool."""
+
+import difflib
+import importlib
+import importlib.metadata
+import sys
+from collections.abc import Sequence
+
+from fleetwright_cli._errors import WRONG_ARGUMENTS, FleetError
+
+# name: (module, function, one line). A module is imported when its command is used, so
+# that `fleet --help` and each command pay for nothing they do not need.
+COMMANDS = {
+    "up": ("_up", "up", "Run the fleet on this machine, without Docker"),
+    "ps": ("_ps", "ps", "Show what runs"),
+    "logs": ("_logs", "logs", "Show what the services wrote"),
+    "restart": ("_restart", "restart", "Drain services and start them again"),
+    "down": ("_down", "down", "Drain and stop the fleet"),
+    "test": ("_test", "test", "Run the tests of libraries and services"),
+    "lock": ("_lock", "lock", "Lock the requirements with hashes"),
+    "doctor": ("_doctor", "doctor", "Say what is missing on this machine"),
+}
+EXAMPLES = """\
+Examples:
+  fleet up                  the whole fleet, until Ctrl-C
+  fleet up --detach         the same in the background
+  fleet logs orders -f      follow one service
+  fleet test orders         the tests of one service
+  fleet COMMAND --help      all options of a command"""
+
+
+def help_text() -> str:
+    """Return the page of `fleet --help`."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {line}" for name, (_, _, line) in COMMANDS.items()]
+    commands = "\n".join(lines)
+    return (
+        "Usage: fleet COMMAND [OPTIONS]\n\n"
+        "Runs, tests and locks a fleet of Python microservices.\n\n"
+        f"Commands:\n{commands}\n\n{EXAMPLES}\n"
+    )
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command that the arguments name.
+
+    Args:
+        arguments: The words after `fleet`.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        FleetError: There is no such command, or it found a mistake of the user's.
+    """
+    if not arguments or arguments[0] in {"--help", "-h", "help"}:
+        sys.stdout.write(help_text())
+        return 0
+    name, *rest = arguments
+    if name == "--version":
+        sys.stdout.write(f"fleet {importlib.metadata.version('fleetwright-cli')}\n")
+        return 0
+    if name not in COMMANDS:
+        close = difflib.get_close_matches(name, COMMANDS, n=1)
+        meant = f"did you mean `fleet {close[0]}`?" if close else "see `fleet --help`"
+        raise FleetError(
+            f"`{name}` is not a command", hint=meant, exit_code=WRONG_ARGUMENTS
+        )
+    return _run_one(name, rest)
+
+
+def _run_one(name: str, rest: Sequence[str]) -> int:
+    """Import one command and run it with its arguments."""
+    import typer
+
+    module_name, function, _ = COMMANDS[name]
+    module = importlib.import_module(f"fleetwright_cli.commands.{module_name}")
+    app = typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
+    app.command(name)(getattr(module, function))
+    try:
+        code = app(args=list(rest), prog_name=f"fleet {name}")
+    except SystemExit as end:
+        code = end.code
+    return code if isinstance(code, int) else 0

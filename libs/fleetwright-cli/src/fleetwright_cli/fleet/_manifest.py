@@ -1,0 +1,162 @@
+"""fleet.toml to typed values; errors that name the place and the mend."""
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fleetwright_cli._errors import FleetError
+
+NAME = "fleet.toml"
+Port = Annotated[int, Field(ge=1, le=65_000)]
+
+
+class Section(BaseModel):
+    """A table of fleet.toml: frozen, without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FleetSection(Section):
+    """What the fleet is.
+
+    Attributes:
+        name: Its name, used in images and labels.
+        standard: Version of the standard its services are checked against.
+        python: Least Python version of its services.
+        services: Where services are, as a glob below the root.
+        libraries: Where libraries are, as a glob below the root.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    standard: str = "1.0"
+    python: Annotated[str, Field(pattern=r"^3\.\d+$")] = "3.11"
+    services: str = "services/*"
+    libraries: str = "libs/*"
+
+
+class ServiceUp(Section):
+    """How one service runs on this machine.
+
+    Attributes:
+        replicas: How many processes.
+        environment: Variables it gets beside the fleet's own.
+    """
+
+    replicas: Annotated[int, Field(ge=1, le=32)] = 1
+    environment: dict[str, str] = {}
+
+
+class Up(Section):
+    """`fleet up`.
+
+    Attributes:
+        first_port: Services get this port and the following ones, by name.
+        console_port: Where the console listens.
+        broker: Which broker carries events.
+        stop_seconds: Time to drain before a service is killed.
+        services: What differs for a service.
+    """
+
+    first_port: Port = 8000
+    console_port: Port = 9400
+    broker: Literal["embedded", "rabbit", "kafka"] = "embedded"
+    stop_seconds: Annotated[float, Field(gt=0, le=600)] = 20
+    services: dict[str, ServiceUp] = {}
+
+
+class Test(Section):
+    """`fleet test`.
+
+    Attributes:
+        coverage_percent: Least share of lines that a package's tests run.
+        against: What `--affected` compares with.
+    """
+
+    coverage_percent: Annotated[float, Field(ge=0, le=100)] = 80
+    against: str = "origin/main"
+
+
+class Manifest(Section):
+    """The whole of fleet.toml."""
+
+    fleet: FleetSection
+    up: Up = Up()
+    test: Test = Test()
+
+
+def read_manifest(root: Path) -> Manifest:
+    """Return what fleet.toml says.
+
+    Args:
+        root: The folder that holds it.
+
+    Returns:
+        The validated values.
+
+    Raises:
+        FleetError: It cannot be read, is no TOML, or says something unknown.
+    """
+    path = root / NAME
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise FleetError(
+            f"{NAME} cannot be read: {error}",
+            where=str(path),
+            hint="make it a readable UTF-8 text file",
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+)", str(error))
+        raise FleetError(
+            f"{NAME} is not valid TOML: {error}",
+            where=f"{path}:{line[1]}" if line else str(path),
+            hint="mend that line; strings need quotes, tables are [name]",
+        ) from error
+    try:
+        return Manifest.model_validate(values)
+    except ValidationError as error:
+        raise _explained(error, path) from error
+
+
+def _explained(error: ValidationError, path: Path) -> FleetError:
+    """Return pydantic's findings in our words."""
+    findings = [_finding(dict(found)) for found in error.errors()]
+    count = f"{len(findings)} problem{'s' if len(findings) > 1 else ''}"
+    where = "\n".join(place for place, _ in findings)
+    hint = "\n".join(dict.fromkeys(mend for _, mend in findings))
+    return FleetError(f"{path.name}: {count}", where=where, hint=hint)
+
+
+def _finding(found: dict[str, Any]) -> tuple[str, str]:
+    """Return one finding as place with reason, and mend."""
+    *table, key = [str(part) for part in found["loc"]]
+    place = f"[{'.'.join(table)}] " if table else ""
+    if found["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(key, _known(table), n=1)
+        mend = f"did you mean `{close[0]}`?" if close else f"remove `{key}`"
+        return f"{place}{key} is not a setting", mend
+    if found["type"] == "missing":
+        return f"{place}{key} is missing", f"add `{key}` to {place or 'the file'}"
+    return (
+        f"{place}{key} = {found['input']!r}: {found['msg']}",
+        f"give `{key}` a value that fits",
+    )
+
+
+def _known(table: list[str]) -> list[str]:
+    """Return the keys that a table may have."""
+    model: type[BaseModel] = Manifest
+    for name in table:
+        field = model.model_fields.get(name)
+        if field is None:
+            model = ServiceUp
+            continue
+        if isinstance(field.annotation, type) and issubclass(
+            field.annotation, BaseModel
+        ):
+            model = field.annotation
+    return list(model.model_fields)
