@@ -25,8 +25,20 @@ def create_app(settings: StorefrontSettings | None = None) -> FastAPI:
         The application, with probes, problems and life cycle mounted.
     """
     settings = settings or StorefrontSettings.load()
-    products = Pipeline("catalog", Timeout(settings.catalog_seconds), Retry(attempts=2))
-    desk = Pipeline("orders", Timeout(settings.orders_seconds), Retry(attempts=3))
+
+    # Half of the time for one attempt: one that hangs leaves time for another.
+    products = Pipeline(
+        "catalog",
+        Timeout(settings.catalog_seconds),
+        Retry(attempts=2),
+        Timeout(settings.catalog_seconds / 2),
+    )
+    desk = Pipeline(
+        "orders",
+        Timeout(settings.orders_seconds),
+        Retry(attempts=3),
+        Timeout(settings.orders_seconds / 2),
+    )
 
     service = Service("storefront", settings)
     service.add(settings)
