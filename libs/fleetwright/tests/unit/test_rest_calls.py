@@ -403,3 +403,18 @@ async def test_header_that_would_split_the_request_is_refused() -> None:
 
     with pytest.raises(ValueError, match="X-Mark may hold printable ASCII only"):
         await marked.ask("a\r\nb: c")
+
+
+async def test_first_calls_at_once_open_one_pool() -> None:
+    """A client without a service opens at its first call, and only once."""
+    opened: list[int] = []
+
+    class Slow(Wire):
+        async def open(self) -> None:
+            opened.append(1)
+            await asyncio.sleep(0)
+
+    things = client(Slow())
+    await asyncio.gather(*(things.find(str(number)) for number in range(5)))
+
+    assert len(opened) == 1
