@@ -1,0 +1,97 @@
+"""A safe SQLite behind SQLAlchemy's async engine, one thread a connection."""
+
+import sqlite3
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+import aiosqlite
+from sqlalchemy import URL, event
+from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_dbapi
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from fleetwright._sqlite import (
+    Synchronous,
+    connect,
+    is_memory,
+    require_writable,
+    sqlite_module,
+    working,
+)
+
+BEGIN = "fleetwright_begin"
+_ERRORS = (
+    "DatabaseError",
+    "Error",
+    "IntegrityError",
+    "NotSupportedError",
+    "OperationalError",
+    "ProgrammingError",
+    "sqlite_version",
+    "sqlite_version_info",
+)
+
+
+class CountedConnection(aiosqlite.Connection):
+    """An aiosqlite connection whose operations count as in flight."""
+
+    async def _connect(self) -> aiosqlite.Connection:
+        with working():
+            return await super()._connect()
+
+    async def _execute(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
+        with working():
+            return await super()._execute(fn, *args, **kwargs)
+
+    async def close(self) -> None:
+        """Finish what is queued and close."""
+        with working():
+            await super().close()
+
+
+class _Module(AsyncAdapt_aiosqlite_dbapi):
+    """The DB-API SQLAlchemy sees: aiosqlite's words, the chosen module's errors."""
+
+    def _init_dbapi_attributes(self) -> None:
+        super()._init_dbapi_attributes()
+        for name in _ERRORS:
+            setattr(self, name, getattr(self.sqlite, name))
+
+
+def sqlite_engine(url: URL, *, synchronous: Synchronous = "FULL") -> AsyncEngine:
+    """Return an engine on a safe SQLite that begins transactions in plain sight.
+
+    Args:
+        url: `sqlite+aiosqlite://` in memory (one shared connection), else a file.
+        synchronous: FULL survives a power cut, NORMAL only the death of the process.
+
+    Returns:
+        The engine. The execution option `fleetwright_begin` says how a transaction
+        begins: DEFERRED (the default) or IMMEDIATE.
+
+    Raises:
+        FleetwrightError: This interpreter has no safe SQLite.
+    """
+    path = url.database
+    module: ModuleType = sqlite3 if is_memory(path) else sqlite_module()
+
+    async def create(*_: Any, **__: Any) -> aiosqlite.Connection:
+        if not is_memory(path):
+            require_writable(str(path))
+        connection = CountedConnection(
+            partial(connect, path, synchronous=synchronous), 64
+        )
+        connection._thread.daemon = True
+        return await connection
+
+    engine = create_async_engine(
+        url, module=_Module(aiosqlite, module), async_creator=create
+    )
+
+    def begin(connection: Connection) -> None:
+        how = connection.get_execution_options().get(BEGIN, "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {how}")
+
+    event.listen(engine.sync_engine, "begin", begin)
+    return engine
