@@ -98,6 +98,8 @@ class Inbound:
         except asyncio.CancelledError:
             outcome = exchange.cut or "cancelled"
             if not exchange.cut:
+                if self._lifecycle.told_to_stop:  # the drain's budget is used up
+                    await exchange.refuse(_stopped(), call)
                 raise
             await self._taken_back(exchange)
         except Exception as error:  # the story ends here: log it and answer

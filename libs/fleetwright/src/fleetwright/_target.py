@@ -6,6 +6,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from fleetwright._secrets import mask
 from fleetwright._service import Service, service_of
 from fleetwright._watchdog import is_own
 from fleetwright.errors import FleetwrightError, SettingsError
@@ -144,5 +145,5 @@ def tell(program: str, error: FleetwrightError) -> int:
     Returns:
         The exit code.
     """
-    sys.stderr.write(f"{program}: {error}\n")
+    sys.stderr.write(mask(f"{program}: {error}\n"))
     return error.exit_code if isinstance(error, StartError) else 1

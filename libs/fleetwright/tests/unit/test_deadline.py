@@ -119,7 +119,7 @@ async def test_error_of_the_block_goes_through() -> None:
 
 
 async def test_lifted_deadline_neither_binds_nor_cuts() -> None:
-    """After lifting, the block runs on past its time, and calls out have no deadline."""
+    """After lifting, the block runs on past its time; calls out have no deadline."""
     with Deadline.after(0.01):
         lift_deadline()
         await asyncio.sleep(0.02)

@@ -57,7 +57,7 @@ def test_settings_are_frozen() -> None:
     settings = ShopSettings.load()
 
     with pytest.raises(ValidationError):
-        settings.port = 1
+        settings.port = 1  # type: ignore[misc]
 
 
 def test_environment_goes_before_the_file(

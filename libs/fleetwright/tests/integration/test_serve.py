@@ -1,0 +1,284 @@
+"""A real process: ready, told to stop, kept from starting."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from httpx2 import AsyncClient
+
+MODULE = """
+import asyncio
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
+from fleetwright import Service, Settings
+from fleetwright.fastapi import mount
+
+class Part:
+    async def close(self):
+        print(\'{"event":"part.closed"}\', flush=True)
+
+class Database:
+    async def migrate(self, revision="head"):
+        print(\'{"event":"migrated"}\', flush=True)
+
+class Stuck:
+    async def drain(self):
+        await asyncio.Event().wait()
+
+class Broken:
+    async def open(self):
+        raise ConnectionError("no broker at amqp://me:canary@host")
+
+def make(*parts):
+    service = Service("orders", Settings.load())
+    for part in (Part(), *parts):
+        service.add(part)
+    return service
+
+def create_app():
+    app = FastAPI()
+
+    @app.get("/slow")
+    async def slow(seconds: float) -> str:
+        print(\'{"event":"slow.begun"}\', flush=True)
+        await asyncio.sleep(seconds)
+        return "finished"
+
+    @app.get("/events")
+    async def events():
+        async def lines():
+            yield b"data: 1\\n\\n"
+            await asyncio.Event().wait()
+        return StreamingResponse(lines(), media_type="text/event-stream")
+
+    return mount(app, make(Database()))
+
+def worker():
+    return make()
+
+def stuck():
+    return make(Stuck())
+
+def broken():
+    return make(Broken())
+
+def broken_api():
+    return mount(FastAPI(), make(Broken()))
+"""
+
+
+class Running:
+    """A service in a process of its own."""
+
+    def __init__(self, process: Process) -> None:
+        """Watch a process."""
+        self.process = process
+        self.events: list[dict[str, object]] = []
+        self.url = ""
+
+    async def until(self, event: str) -> dict[str, object]:
+        """Read its lines up to an event."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(20):
+            async for line in self.process.stdout:
+                self.events.append(json.loads(line))
+                if self.events[-1]["event"] == event:
+                    return self.events[-1]
+        raise AssertionError(f"no {event} in {self.events}")
+
+    async def ended(self) -> int:
+        """Read the rest of its lines and return its exit code."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(20):
+            async for line in self.process.stdout:
+                self.events.append(json.loads(line))
+            return await self.process.wait()
+
+    @property
+    def names(self) -> list[object]:
+        """The events so far."""
+        return [line["event"] for line in self.events]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Give a folder with a service in it."""
+    (tmp_path / "made.py").write_text(MODULE)
+    (tmp_path / "wrong.py").write_text("from nowhere_to_be_found import x\n")
+    return tmp_path
+
+
+async def spawn(folder: Path, *arguments: str, **environment: str) -> Process:
+    """Start `python -m fleetwright.serve` in the folder."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "fleetwright.serve",
+        *arguments,
+        cwd=folder,
+        env=os.environ | {"PORT": "0", "LOG_FORMAT": "json"} | environment,
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, *arguments: str, **environment: str
+) -> AsyncIterator[Running]:
+    """Start a service, wait until it is ready, and leave no process behind."""
+    process = await spawn(folder, *arguments, **environment)
+    service = Running(process)
+    try:
+        ready = await service.until("service.ready")
+        service.url = f"http://127.0.0.1:{ready['port']}"
+        yield service
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        await process.communicate()
+
+
+async def test_request_in_flight_is_finished_when_told_to_stop(folder: Path) -> None:
+    """SIGTERM under a request: it is answered, parts are closed, the exit code is 0."""
+    async with running(folder, "made:create_app") as service, AsyncClient() as http:
+        assert (await http.get(f"{service.url}/readyz")).status_code == 200
+        slow = asyncio.create_task(http.get(f"{service.url}/slow?seconds=0.5"))
+        await service.until("slow.begun")
+        service.process.terminate()
+        answer = await slow
+
+        assert answer.json() == "finished"
+        assert await service.ended() == 0
+        assert service.names[-3:] == ["call.answered", "part.closed", "service.stopped"]
+
+
+async def test_lame_duck_still_answers_but_is_not_ready(folder: Path) -> None:
+    """Between readiness off and the end, calls are taken: balancers need that time."""
+    async with (
+        running(folder, "made:create_app", LAME_DUCK_SECONDS="1") as service,
+        AsyncClient() as http,
+    ):
+        service.process.terminate()
+        await service.until("service.stopping")
+        ready = await http.get(f"{service.url}/readyz")
+        answer = await http.get(f"{service.url}/slow?seconds=0")
+
+        assert (ready.status_code, answer.status_code) == (503, 200)
+        assert await service.ended() == 0
+
+
+async def test_open_stream_does_not_hold_the_stop(folder: Path) -> None:
+    """A stream of events is ended, not waited for."""
+    async with running(folder, "made:create_app") as service, AsyncClient() as http:
+        async with http.stream("GET", f"{service.url}/events") as stream:
+            lines = stream.aiter_lines()
+            assert await anext(lines) == "data: 1"
+            service.process.terminate()
+            rest = [line async for line in lines]
+
+        assert rest == [""]
+        assert await service.ended() == 0
+        assert "drain.cut" not in service.names
+
+
+async def test_drain_has_a_budget(folder: Path) -> None:
+    """A request that takes longer than `drain_seconds` is cut; the stop goes on."""
+    async with (
+        running(folder, "made:create_app", DRAIN_SECONDS="0.2") as service,
+        AsyncClient() as http,
+    ):
+        slow = asyncio.create_task(http.get(f"{service.url}/slow?seconds=30"))
+        await service.until("slow.begun")
+        service.process.terminate()
+        answer = await slow
+
+        assert (answer.status_code, answer.json()["kind"]) == (503, "not_serving")
+        assert await service.ended() == 0
+        assert "part.closed" in service.names
+
+
+async def test_second_signal_ends_at_once(folder: Path) -> None:
+    """Who asks twice does not wait for the drain."""
+    async with running(folder, "made:stuck") as service:
+        service.process.send_signal(signal.SIGINT)
+        await service.until("service.stopping")
+        service.process.send_signal(signal.SIGINT)
+
+        assert await service.ended() == 1
+        assert service.names[-1] == "service.stop_forced"
+
+
+async def test_service_without_an_api_has_probes(folder: Path) -> None:
+    """A worker is watched and stopped like any other."""
+    async with running(folder, "made:worker") as service, AsyncClient() as http:
+        info = (await http.get(f"{service.url}/info")).json()
+        service.process.terminate()
+
+        assert (info["service"], info["state"]) == ("orders", "ready")
+        assert await service.ended() == 0
+
+
+async def test_databases_are_migrated_before_the_start(folder: Path) -> None:
+    """`--migrate` upgrades first, then serves."""
+    async with running(folder, "made:create_app", "--migrate") as service:
+        assert service.names == ["migrated", "database.migrated", "service.ready"]
+
+
+async def test_suspected_variable_is_told(folder: Path) -> None:
+    """A variable that looks misspelt is a warning at the start."""
+    async with running(folder, "made:worker", DRAIN_SECOND="1") as service:
+        assert service.events[0]["event"] == "settings.suspected"
+        assert service.events[0]["did_you_mean"] == "DRAIN_SECONDS"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "told"),
+    [
+        (["wrong:create_app"], {}, 1, "No module named 'nowhere_to_be_found'"),
+        (["absent:create_app"], {}, 1, "there is no module absent"),
+        (["made:create_app"], {"PORT": "high"}, 2, "PORT=high is not a whole number"),
+        (["made:broken"], {}, 1, "orders cannot be started (while opening Broken)"),
+        (["made:broken_api"], {}, 1, "ConnectionError: no broker"),
+        (["made"], {}, 2, "does not name a function"),
+    ],
+)
+async def test_service_that_cannot_start_says_why(
+    folder: Path,
+    arguments: list[str],
+    environment: dict[str, str],
+    code: int,
+    told: str,
+) -> None:
+    """One message with a hint on stderr, no traceback of ours, an exit code."""
+    process = await spawn(folder, *arguments, **environment)
+    async with asyncio.timeout(20):
+        _, errors = await process.communicate()
+
+    text = errors.decode()
+    assert told in text
+    assert "hint: " in text
+    assert "Traceback" not in text
+    assert "canary" not in text
+    assert process.returncode == code
+
+
+async def test_port_in_use_is_told(folder: Path) -> None:
+    """The port of another process is named, and how to take another one."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = await spawn(folder, "made:worker", PORT=str(port))
+        async with asyncio.timeout(20):
+            _, errors = await process.communicate()
+
+    assert f"port {port} is in use" in errors.decode()
+    assert process.returncode == 1
