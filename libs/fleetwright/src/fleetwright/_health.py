@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fleetwright._clock import clock
-from fleetwright._lifecycle import method_of, name_of
+from fleetwright._part import method_of, name_of
 from fleetwright._secrets import mask
 
 _CHECK_SECONDS = 2.0

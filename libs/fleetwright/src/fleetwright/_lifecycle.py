@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from fleetwright._clock import clock
+from fleetwright._part import method_of, name_of
 
 _CLOSE_SECONDS = 5.0  # for all parts together; a part that hangs must not hang the exit
 _MOMENT_SECONDS = 0.5
@@ -23,27 +24,6 @@ class State(StrEnum):
     READY = "ready"
     STOPPING = "stopping"
     STOPPED = "stopped"
-
-
-def name_of(part: object) -> str:
-    """Return what a part is called in logs and in /info."""
-    declared = getattr(part, "__part__", None)
-    kind = getattr(declared, "kind", None) or type(part)
-    return str(getattr(kind, "__name__", kind))
-
-
-def method_of(part: object, name: str) -> Callable[[], Awaitable[Any]] | None:
-    """Return an optional method of a part, or None where it has no such.
-
-    Args:
-        part: Any object; a typed client keeps its methods in `__part__`.
-        name: `open`, `drain`, `close`, `check` or `facts`.
-
-    Returns:
-        The bound method.
-    """
-    declared = getattr(part, "__part__", None)
-    return getattr(part if declared is None else declared, name, None)
 
 
 class Lifecycle:

@@ -6,7 +6,8 @@ from typing import Any, TypeVar, cast
 
 from typing_extensions import TypeForm
 
-from fleetwright._lifecycle import Lifecycle, State, method_of, name_of
+from fleetwright._lifecycle import Lifecycle, State
+from fleetwright._part import kind_of, method_of, name_of
 from fleetwright._secrets import mask
 from fleetwright._settings import Settings
 from fleetwright.errors import DeclarationError
@@ -64,7 +65,7 @@ class Service:
             DeclarationError: There is one of this kind, or the service has started.
         """
         self._must_be_new(f"add({name_of(part)})")
-        kind = _kind_of(part)
+        kind = kind_of(part)
         if kind in self._parts:
             raise DeclarationError(
                 f"{self.name} has a {name_of(part)} already",
@@ -178,11 +179,6 @@ def service_of(app: object) -> Service | None:
         return app
     found = getattr(getattr(app, "state", None), "fleetwright", None)
     return found if isinstance(found, Service) else None
-
-
-def _kind_of(part: object) -> object:
-    declared = getattr(part, "__part__", None)
-    return type(part) if declared is None else declared.kind
 
 
 def _is_a(part: object, kind: object) -> bool:

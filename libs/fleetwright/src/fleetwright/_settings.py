@@ -138,4 +138,8 @@ def _from_files(cls: type[Settings], source: Source) -> dict[str, str]:
 
 
 def _joined(problems: list[SettingsError]) -> SettingsError:
-    return SettingsError("\n".join(str(problem) for problem in problems))
+    return SettingsError(
+        f"{len(problems)} settings are wrong",
+        where="\n".join(str(problem) for problem in problems),
+        hint="mend each as it says; these are all of them",
+    )

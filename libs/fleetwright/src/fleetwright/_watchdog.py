@@ -1,6 +1,7 @@
 """A thread that notices a blocked event loop and names the line that blocks it."""
 
 import asyncio
+import os
 import sys
 import threading
 import time
@@ -8,6 +9,13 @@ from types import FrameType, TracebackType
 
 import structlog
 
+_FOREIGN = (
+    "site-packages",
+    "dist-packages",
+    "<frozen",
+    os.path.dirname(os.path.dirname(asyncio.__file__)),  # the standard library
+    os.path.dirname(__file__),  # this package, also where it is installed editable
+)
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
 
@@ -107,6 +115,4 @@ def is_own(file: str) -> bool:
     Returns:
         False for installed packages, the standard library and Fleetwright.
     """
-    library = asyncio.__file__.rsplit("/asyncio/", 1)[0]
-    foreign = ("site-packages", "dist-packages", "/fleetwright/", "<frozen", library)
-    return not any(part in file for part in foreign)
+    return not any(part in file for part in _FOREIGN)

@@ -17,8 +17,8 @@ import structlog
 from fleetwright import _logs
 from fleetwright._server import listen, loop_factory, serve
 from fleetwright._target import load, tell
+from fleetwright._upgrade import upgrade
 from fleetwright.errors import FleetwrightError
-from fleetwright.migrate import migrate
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
@@ -63,7 +63,7 @@ def _run(target: str, *, migrates: bool) -> None:
         bound = listen(settings.host, settings.port)
         with bound:
             if migrates:
-                runner.run(migrate(service))
+                runner.run(upgrade(service))
             runner.run(serve(app, service, bound))
 
 

@@ -125,7 +125,7 @@ def test_every_wrong_variable_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("BATCH", "many")
     monkeypatch.setenv("PORT", "x")
 
-    assert told().count("hint:") == 2
+    assert told().count("hint:") == 3
 
 
 def test_unknown_key_of_the_file_is_an_error(folder: Path) -> None:

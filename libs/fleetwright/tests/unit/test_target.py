@@ -1,10 +1,13 @@
 """`module:function` to an application; failures in words."""
 
+import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from fleetwright import _logs
 from fleetwright._server import listen, loop_factory
 from fleetwright._target import StartError, failure, load, tell
 from fleetwright.errors import DeclarationError
@@ -37,7 +40,7 @@ def unmounted():
 
 
 @pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Give a module with functions that do and do not return a service."""
     (tmp_path / "made_app.py").write_text(MODULE)
     (tmp_path / "needs_more.py").write_text("import no_such_library\n")
@@ -47,7 +50,10 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)
     for name in ("made_app", "needs_more", "half_written", "raising"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    return "made_app"
+    handlers = logging.getLogger().handlers[:]
+    yield "made_app"
+    _logs.tear_down()  # a command sets them up for its whole process
+    logging.getLogger().handlers[:] = handlers
 
 
 def test_target_is_called_and_its_service_found(module: str) -> None:
