@@ -1,0 +1,28 @@
+"""fleet ps: what runs."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from fleetwright_cli._printer import Printer
+from fleetwright_cli.fleet import find_root
+from fleetwright_cli.local._control import ask
+from fleetwright_cli.local._plan import Places
+from fleetwright_cli.local._table import lasting, status_table
+
+
+def ps(
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+) -> None:
+    """Show what runs: state, address, process id and restarts of each service.
+
+    Examples: `fleet ps`, `fleet ps --json`.
+    """
+    printer = Printer(as_json=as_json)
+    report = ask(Places(find_root()).run, "ps")
+    if report is None:
+        printer.data({"running": False, "services": []}, "nothing runs here")
+        return
+    printer.data(report, status_table(report["services"], sys.stdout))
+    printer.talk(f"up for {lasting(report['seconds'])}")

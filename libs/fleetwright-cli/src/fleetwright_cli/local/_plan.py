@@ -1,0 +1,241 @@
+"""Services to processes: which, on which ports, with which environment."""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleetwright_cli._errors import FleetError
+from fleetwright_cli.fleet import Fleet, Service
+from fleetwright_cli.local import _ports
+from fleetwright_cli.local._launch import Launch
+from fleetwright_cli.local._needs import closure, providers
+
+STATE_FOLDER = ".fleet"
+# What belongs to the tool's own interpreter must not reach that of a service.
+NOT_INHERITED = frozenset(
+    {"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"}
+)
+_ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a running fleet keeps what belongs to it.
+
+    Attributes:
+        root: The fleet's folder.
+    """
+
+    root: Path
+
+    @property
+    def run(self) -> Path:
+        """What belongs to the current run."""
+        return self.root / STATE_FOLDER / "run"
+
+    @property
+    def data(self) -> Path:
+        """Databases and the broker's file."""
+        return self.root / STATE_FOLDER / "data"
+
+    @property
+    def ports(self) -> Path:
+        """The ports of all services."""
+        return self.run / "ports.json"
+
+    @property
+    def map(self) -> Path:
+        """Service names to URLs, read by the services."""
+        return self.run / "map.json"
+
+    @property
+    def supervisor_log(self) -> Path:
+        """What a supervisor in the background says."""
+        return self.run / "supervisor.log"
+
+    @property
+    def logs(self) -> Path:
+        """The log files of all processes."""
+        return self.run / "logs"
+
+    def log(self, name: str) -> Path:
+        """Return the log file of a process."""
+        return self.logs / f"{name}.log"
+
+    def make(self) -> None:
+        """Make the folders; only their owner may look inside `run`."""
+        try:
+            self.data.mkdir(parents=True, exist_ok=True)
+            self.run.mkdir(exist_ok=True)
+            self.run.chmod(0o700)
+        except OSError as error:
+            raise FleetError(
+                f"the fleet's state cannot be kept: {error.strerror}",
+                where=str(self.root / STATE_FOLDER),
+                hint="make that folder writable for you",
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `fleet up` is to run.
+
+    Attributes:
+        launches: The processes, in alphabetical order.
+        urls: Every service of the fleet with its URL, running or not.
+        stop_seconds: Grace between SIGTERM and SIGKILL.
+        places: Where state is kept.
+    """
+
+    launches: tuple[Launch, ...]
+    urls: Mapping[str, str]
+    stop_seconds: float
+    places: Places
+
+    def write_map(self) -> None:
+        """Write the map of URLs that the services read."""
+        _ports.write_whole(self.places.map, json.dumps(self.urls, indent=2) + "\n")
+
+    def require_free_ports(self) -> None:
+        """Make sure that nobody else listens where a process is to listen.
+
+        Raises:
+            FleetError: Ports are in use.
+        """
+        ports = {launch.name: launch.port for launch in self.launches}
+        _ports.require_free(ports, file=self.places.ports)
+
+
+def needed(fleet: Fleet, names: list[str] | None) -> list[Service]:
+    """Return the services that were named with those they call; all for none.
+
+    Args:
+        fleet: The fleet on disk.
+        names: What was typed.
+
+    Raises:
+        FleetError: There is no such service.
+    """
+    chosen = fleet.chosen(names)
+    if not names:
+        return chosen
+    wanted = closure((service.name for service in chosen), _needs(fleet))
+    return [service for name, service in fleet.services.items() if name in wanted]
+
+
+def plan(
+    fleet: Fleet, services: Iterable[Service], pythons: Mapping[str, Path]
+) -> Plan:
+    """Return the processes of services.
+
+    Ports are given to all services of the fleet, so that they stay what they are
+    whichever of them run.
+
+    Args:
+        fleet: The fleet on disk.
+        services: Those to run.
+        pythons: The interpreter of each service's environment.
+
+    Raises:
+        FleetError: A service has no interpreter, or state cannot be written.
+    """
+    places = Places(fleet.root)
+    places.make()
+    up = fleet.manifest.up
+    names = [name for service in fleet.services for name in _replicas(fleet, service)]
+    ports = _ports.assign(names, first_port=up.first_port, file=places.ports)
+    needs = _needs(fleet)
+    launches = []
+    for service in services:
+        python = pythons.get(service.name)
+        if python is None or not python.exists():
+            raise FleetError(
+                f"{service.name} has no environment",
+                where=str(python or service.lock),
+                hint="`fleet lock` and then `fleet up` make it",
+            )
+        for name in _replicas(fleet, service.name):
+            environment, database_url = _environment(fleet, service, ports[name])
+            launches.append(
+                Launch(
+                    name=name,
+                    service=service.name,
+                    argv=_argv(python, service),
+                    folder=service.folder,
+                    environment=environment,
+                    port=ports[name],
+                    log_file=places.log(name),
+                    database_url=database_url,
+                    watched=_watched(fleet, service),
+                    needs=needs[service.name],
+                )
+            )
+    urls = {name: f"http://{_ports.HOST}:{ports[name]}" for name in fleet.services}
+    return Plan(tuple(launches), urls, up.stop_seconds, places)
+
+
+def _needs(fleet: Fleet) -> dict[str, frozenset[str]]:
+    """Return what each service of the fleet calls."""
+    known = set(fleet.services)
+    return {
+        name: frozenset(providers(service.folder) & known - {name})
+        for name, service in fleet.services.items()
+    }
+
+
+def _replicas(fleet: Fleet, service: str) -> list[str]:
+    """Return the names of a service's processes."""
+    own = fleet.manifest.up.services.get(service)
+    count = own.replicas if own else 1
+    return [service, *(f"{service}-{number}" for number in range(2, count + 1))]
+
+
+def _argv(python: Path, service: Service) -> tuple[str, ...]:
+    """Return how a service is run."""
+    return (str(python), "-m", "fleetwright.serve", service.app, "--migrate")
+
+
+def _watched(fleet: Fleet, service: Service) -> tuple[Path, ...]:
+    """Return the folders and files whose changes restart a service."""
+    libraries = (fleet.libraries[name].folder / "src" for name in service.libraries)
+    return (service.folder / "src", service.folder / ".env", *libraries)
+
+
+def _environment(
+    fleet: Fleet, service: Service, port: int
+) -> tuple[dict[str, str], str | None]:
+    """Return the environment of a process, and the database URL given to it.
+
+    A default of ours stands back where the service's own `.env` has a value, because
+    the environment would win over that file.
+    """
+    places = Places(fleet.root)
+    up = fleet.manifest.up
+    defaults = {
+        "LOG_FORMAT": "json",
+        "DATABASE_URL": f"sqlite+aiosqlite:///{places.data / service.name}.db",
+    }
+    if up.broker == "embedded":
+        defaults["BROKER_URL"] = f"embedded:///{places.data / 'broker.db'}"
+    own = _assigned(service.folder / ".env")
+    asked = up.services[service.name].environment if service.name in up.services else {}
+    environment = {k: v for k, v in os.environ.items() if k not in NOT_INHERITED}
+    environment.update({k: v for k, v in defaults.items() if k not in own})
+    environment["PYTHONUNBUFFERED"] = "1"
+    environment["PYTHONPATH"] = str(service.folder / "src")
+    environment.update(asked)
+    environment.update(HOST=_ports.HOST, PORT=str(port), FLEET_MAP=str(places.map))
+    given = None if {"DATABASE_URL"} & (own | set(asked)) else defaults["DATABASE_URL"]
+    return environment, given
+
+
+def _assigned(file: Path) -> set[str]:
+    """Return the names of the variables that a `.env` file sets, in upper case."""
+    try:
+        lines = file.read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return set()
+    return {found[1].upper() for line in lines if (found := _ASSIGNMENT.match(line))}
