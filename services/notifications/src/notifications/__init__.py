@@ -1,0 +1,1 @@
+"""The notifications service: tells buyers what became of their money."""

@@ -1,0 +1,1 @@
+"""What notifications asks of other services: nothing; events bring all it writes."""

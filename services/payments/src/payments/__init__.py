@@ -1,0 +1,1 @@
+"""The payments service: charges orders, gives money back."""

@@ -1,0 +1,1 @@
+"""The history of the payments database, one script a step."""
