@@ -1,5 +1,6 @@
 """A safe SQLite behind SQLAlchemy's async engine, one thread a connection."""
 
+import asyncio
 import sqlite3
 from functools import partial
 from types import ModuleType
@@ -36,9 +37,22 @@ _ERRORS = (
 class CountedConnection(aiosqlite.Connection):
     """An aiosqlite connection whose operations count as in flight."""
 
+    _stopping: asyncio.Future[Any] | None = None
+
     async def _connect(self) -> aiosqlite.Connection:
         with working():
-            return await super()._connect()
+            try:
+                return await super()._connect()
+            except BaseException:
+                # The thread answers once more; the loop must still be there.
+                if self._stopping is not None:
+                    await self._stopping
+                raise
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        """Ask the thread to close and end."""
+        self._stopping = super().stop()
+        return self._stopping
 
     async def _execute(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
         with working():

@@ -1,0 +1,1 @@
+"""Events: told with the change they tell of, heard once, in order per key."""
