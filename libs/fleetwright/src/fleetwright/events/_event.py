@@ -32,6 +32,10 @@ class Event(BaseModel):
     __version__: ClassVar[int] = 1
     __key__: ClassVar[str | None] = None
 
+    def __init_subclass__(cls, **_: Any) -> None:
+        """Leave the class keywords to what runs when the fields are known."""
+        super().__init_subclass__()
+
     @classmethod
     def __pydantic_init_subclass__(
         cls,
@@ -56,7 +60,7 @@ class Event(BaseModel):
             raise _wrong(cls, f"has no class keyword {name!r}", "topic, version, key")
         if not _TOPIC.fullmatch(topic) or len(topic) > _TOPIC_LENGTH:
             raise _wrong(cls, f"has no topic: {topic!r}", 'topic="orders.placed"')
-        if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        if type(version) is not int or version < 1:
             raise _wrong(cls, f"has the version {version!r}", "version=1")
         if key == _FIRST_FIELD:
             key = next(iter(cls.model_fields), None)
