@@ -80,7 +80,8 @@ def Uses(kind: Any) -> Any:  # noqa: N802 - reads like a type in Annotated[...]
 def _finder(kind: Any) -> Callable[[HTTPConnection], Awaitable[Any]]:
     async def find(connection: HTTPConnection) -> Any:
         service: Service = connection.scope["fleetwright"]
-        return service.find(kind)
+        part = service._parts.get(kind)  # one look-up on the path of every request
+        return service.find(kind) if part is None else part
 
     return find
 

@@ -1,0 +1,140 @@
+"""A call is followed without losing the thread: few files, few jumps between them."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, Protocol
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+import fleetwright
+from fleetwright import Service, Settings
+from fleetwright.fastapi import Uses, mount
+from fleetwright.resilience import Pipeline, Retry, Timeout
+from fleetwright.rest import get, rest
+from fleetwright.testing import AsgiTransport, serving
+
+OURS = str(Path(fleetwright.__file__).parent)
+
+
+class Walk:
+    """Which of our files a call enters, in order.
+
+    Attributes:
+        path: File names in the order of entering, repeated ones included.
+    """
+
+    def __init__(self) -> None:
+        """Begin nowhere."""
+        self.path: list[str] = []
+
+    def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
+        """Note a function of ours being entered.
+
+        Args:
+            frame: The function's frame.
+            event: What happens to it.
+            argument: Unused.
+        """
+        name = frame.f_code.co_filename
+        if event == "call" and name.startswith(OURS) and "/testing/" not in name:
+            self.path.append(name.removeprefix(OURS + "/"))
+
+    @property
+    def files(self) -> set[str]:
+        """The distinct files entered."""
+        return set(self.path)
+
+    @property
+    def jumps(self) -> int:
+        """How often the next function was in another file."""
+        pairs = zip(self.path, self.path[1:], strict=False)
+        return sum(before != after for before, after in pairs)
+
+
+async def walked(call: Callable[[], Awaitable[object]]) -> Walk:
+    """Return the walk of one warm call.
+
+    Args:
+        call: What to follow; it is made twice before.
+    """
+    await call()
+    await call()
+    walk = Walk()
+    sys.setprofile(walk)
+    try:
+        await call()
+    finally:
+        sys.setprofile(None)
+    return walk
+
+
+class Greeting(BaseModel):
+    """What the service says."""
+
+    text: str
+
+
+class Greeter(Protocol):
+    """A service that greets."""
+
+    @get("/v1/greetings/{name}")
+    async def greet(self, name: str) -> Greeting:
+        """Return the greeting for a name."""
+        ...
+
+
+def greeting_app() -> FastAPI:
+    """Return a service that greets, with one part used by its handler."""
+    service = Service("greeter", Settings())
+    service.add(Part())
+    app = FastAPI(title="greeter")
+
+    @app.get("/v1/greetings/{name}")
+    async def greet(name: str, part: Annotated[Part, Uses(Part)]) -> Greeting:
+        return Greeting(text=f"{part.word} {name}")
+
+    return mount(app, service)
+
+
+class Part:
+    """Something the handler uses.
+
+    Attributes:
+        word: What it says.
+    """
+
+    word = "hello"
+
+
+async def test_call_in_walks_at_most_8_files_and_20_jumps() -> None:
+    """The story of a call coming in is read in few places."""
+    async with serving(greeting_app()) as http:
+        walk = await walked(lambda: http.get("/v1/greetings/ada"))
+
+    assert len(walk.files) <= 8, sorted(walk.files)
+    assert 0 < walk.jumps <= 20, walk.path
+
+
+async def test_call_out_walks_at_most_9_files_and_30_jumps() -> None:
+    """The story of a call going out through the pipeline is read in few places."""
+    pipeline = Pipeline("greet", Timeout(2.0), Retry(attempts=3))
+    app = greeting_app()
+    async with serving(app):
+        transport = AsgiTransport(app)
+        greeter = rest(
+            Greeter, provider="greeter", pipeline=pipeline, transport=transport
+        )
+        walk = await walked(lambda: greeter.greet("ada"))
+
+    outward = [
+        name
+        for name in walk.path
+        if name.startswith(("rest/", "resilience/", "_transport", "_address"))
+    ]
+    out = Walk()
+    out.path = outward
+    assert len(out.files) <= 9, sorted(out.files)
+    assert 0 < out.jumps <= 30, out.path
