@@ -2,13 +2,17 @@
 
 import json
 import os
+import shutil
 import sys
+import threading
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+STATUS_SECONDS = 0.1
 COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2"}
 
 
@@ -29,6 +33,9 @@ class Printer:
         """
         self.as_json = as_json
         self.quiet = quiet
+        self._lock = threading.RLock()
+        self._shown = ""
+        self._shown_at = 0.0
 
     def data(self, document: object, text: str | None = None) -> None:
         """Write the command's result to stdout.
@@ -37,22 +44,64 @@ class Printer:
             document: The result as JSON-ready values.
             text: The same for a person; the JSON document when None.
         """
-        if self.as_json or text is None:
-            sys.stdout.write(json.dumps(document, indent=2) + "\n")
-        else:
-            sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        with self._lock:
+            self._wipe()
+            if self.as_json or text is None:
+                sys.stdout.write(json.dumps(document, indent=2) + "\n")
+            else:
+                sys.stdout.write(text + "\n")
+            sys.stdout.flush()
 
     def talk(self, text: str) -> None:
-        """Write a line to stderr, unless quiet."""
+        """Write a line to stderr, unless quiet.
+
+        Args:
+            text: What to say.
+        """
         if not self.quiet:
-            sys.stderr.write(text + "\n")
+            self._say(text)
+
+    def status(self, text: str) -> None:
+        """Show what is going on in a line that the next words replace.
+
+        Only for a person at a terminal, ten times a second at most; safe to call from
+        several threads.
+
+        Args:
+            text: What goes on; cut to the width of the terminal.
+        """
+        with self._lock:
+            now = time.monotonic()
+            if self.quiet or not sys.stderr.isatty():
+                return
+            if now < self._shown_at + STATUS_SECONDS:
+                return
+            width = shutil.get_terminal_size().columns - 1
+            self._wipe()
+            self._shown, self._shown_at = text[:width], now
+            sys.stderr.write(self._shown)
             sys.stderr.flush()
 
     def error(self, text: str) -> None:
-        """Write an error to stderr, always."""
-        sys.stderr.write(f"{paint('error:', 'red', sys.stderr)} {text}\n")
-        sys.stderr.flush()
+        """Write an error to stderr, always.
+
+        Args:
+            text: What is wrong.
+        """
+        self._say(f"{paint('error:', 'red', sys.stderr)} {text}")
+
+    def _say(self, text: str) -> None:
+        """Write a line to stderr in the place of the status."""
+        with self._lock:
+            self._wipe()
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+
+    def _wipe(self) -> None:
+        """Take the status away."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            self._shown = ""
 
 
 def colourful(stream: TextIO) -> bool:

@@ -1,6 +1,8 @@
 """fleet test: the tests of libraries and services, each in its own environment."""
 
 import sys
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Annotated
 
@@ -9,7 +11,9 @@ import typer
 from fleetwright_cli._errors import DONE, NOT_COMPLIANT
 from fleetwright_cli._printer import Printer, paint, table
 from fleetwright_cli.fleet import discover
-from fleetwright_cli.testing import Result, prepare, run_suite, suites_of
+from fleetwright_cli.suite_report import Result, total, words
+from fleetwright_cli.suite_runs import Options, SuiteRuns, ended_by_sigterm
+from fleetwright_cli.suites import Suite, prepare, suites_of
 
 
 def test(
@@ -36,78 +40,72 @@ def test(
     printer = Printer(as_json=as_json)
     fleet = discover()
     suites = suites_of(fleet, names or ())
-    prepare(fleet, suites, printer.talk)
-    counting = coverage and expression is None
-    extra = ["-k", expression] if expression else []
     least = fleet.manifest.test.coverage_percent
-    results: list[Result] = []
-    with ThreadPoolExecutor(jobs) as pool:
-        running = [
-            pool.submit(run_suite, one, root=fleet.root, coverage=counting, extra=extra)
-            for one in suites
-        ]
-        for done in as_completed(running):
-            result = done.result()
+    started = time.monotonic()
+    with ended_by_sigterm():
+        prepare(suites, printer.talk)
+        options = Options(fleet.root, coverage, expression)
+        results = []
+        for result in _run(suites, options, jobs, printer):
             results.append(result)
             _tell(printer, result, least)
-    results.sort(key=lambda result: [one.name for one in suites].index(result.name))
-    bad = [result for result in results if result.complaint(least)]
-    rows = [_row(result, least) for result in results]
-    head = ("package", "tests", "coverage", "seconds", "verdict")
-    summary = _summary(results)
-    document = {"suites": [_facts(one, least) for one in results], "summary": summary}
-    printer.data(document, f"{table(head, rows)}\n{summary}")
-    raise typer.Exit(NOT_COMPLIANT if bad or not results else DONE)
+    order = [suite.name for suite in suites]
+    results.sort(key=lambda result: order.index(result.name))
+    counts = total(results)
+    summary = f"{words(counts)} in {time.monotonic() - started:.1f} s"
+    document = {"suites": [one.facts(least) for one in results], "summary": summary}
+    printer.data(document, _page(results, least, summary))
+    bad = any(result.complaint(least) for result in results)
+    raise typer.Exit(NOT_COMPLIANT if bad or not counts else DONE)
+
+
+def _run(
+    suites: Sequence[Suite], options: Options, jobs: int, printer: Printer
+) -> Iterator[Result]:
+    """Yield what comes out, as it comes, with a live line about what runs."""
+    ended: dict[str, int] = {}
+    finished: set[str] = set()
+
+    def show(name: str, done: int) -> None:
+        ended[name] = done
+        now = [f"{one} {ended[one]}" for one in list(ended) if one not in finished]
+        printer.status(f"{len(finished)} of {len(suites)} done; {', '.join(now)}")
+
+    # The runs end before the pool waits for its threads, so that Ctrl-C stops at once.
+    with ThreadPoolExecutor(jobs) as pool, SuiteRuns(options, show) as runs:
+        for future in as_completed([pool.submit(runs.run, one) for one in suites]):
+            result = future.result()
+            finished.add(result.name)
+            yield result
 
 
 def _tell(printer: Printer, result: Result, least: float) -> None:
     """Say how one suite ended; show its whole output when it failed."""
     why = result.complaint(least)
-    if why:
-        printer.talk(result.output)
-    verdict = paint(why, "red", sys.stderr) if why else paint("ok", "green", sys.stderr)
-    printer.talk(f"{result.name}: {_words(result.counts)} - {verdict}")
+    if why and result.exit_code != 0:
+        printer.talk(result.output.rstrip())
+    colour = "red" if why else "green"
+    verdict = paint(why or "ok", colour, sys.stderr)
+    printer.talk(f"{result.name}: {words(result.counts)} - {verdict}")
+    if why and result.coverage and result.exit_code == 0:
+        for line in result.coverage.worst():
+            printer.talk(f"  not run: {line}")
     for line in result.output.splitlines():
         if line.startswith("SKIPPED"):
             printer.talk(f"  {line}")
 
 
-def _words(counts: dict[str, int]) -> str:
-    """Return counts as pytest says them."""
-    return (
-        ", ".join(f"{number} {word}" for word, number in counts.items()) or "no tests"
-    )
-
-
-def _row(result: Result, least: float) -> tuple[str, str, str, str, str]:
-    """Return the cells of one suite."""
-    covered = result.coverage_percent
-    return (
-        result.name,
-        _words(result.counts),
-        "" if covered is None else f"{covered:g} %",
-        f"{result.seconds:.1f}",
-        result.complaint(least) or "ok",
-    )
-
-
-def _facts(result: Result, least: float) -> dict[str, object]:
-    """Return one suite as JSON-ready values."""
-    return {
-        "name": result.name,
-        "counts": result.counts,
-        "seconds": round(result.seconds, 1),
-        "coverage_percent": result.coverage_percent,
-        "complaint": result.complaint(least),
-    }
-
-
-def _summary(results: list[Result]) -> str:
-    """Return all counts together, in the words of pytest."""
-    total: dict[str, int] = {}
-    for result in results:
-        for word, number in result.counts.items():
-            total[word] = total.get(word, 0) + number
-    order = ("failed", "passed", "skipped", "error", "deselected", "xfailed", "xpassed")
-    counts = {word: total[word] for word in order if word in total}
-    return f"{_words(counts)} in {sum(result.seconds for result in results):.1f} s"
+def _page(results: Sequence[Result], least: float, summary: str) -> str:
+    """Return the table and, as the last line, the summary."""
+    rows = [
+        (
+            result.name,
+            words(result.counts),
+            f"{result.coverage.percent:.1f} %" if result.coverage else "",
+            f"{result.seconds:.1f}",
+            result.complaint(least) or "ok",
+        )
+        for result in results
+    ]
+    head = ("package", "tests", "coverage", "seconds", "verdict")
+    return f"{table(head, rows)}\n{summary}"
