@@ -205,6 +205,7 @@ class Process:
             # A grandchild in a session of its own may hold the pipe open.
             await asyncio.wait((output,), timeout=OUTPUT_SECONDS)
             output.cancel()
+            child.close_output()
 
     async def _keep_output(self, child: Child) -> None:
         """Write what the child says to its file and pass it on."""
