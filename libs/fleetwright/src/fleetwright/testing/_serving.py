@@ -43,10 +43,12 @@ async def serving(
         _replace_broker(service, broker)
     await _migrate(service)
     transport = ASGITransport(app=_asgi(app), raise_app_exceptions=False)
-    async with (
-        _running(app, service),
-        AsyncClient(transport=transport, base_url=f"http://{service.name}") as client,
-    ):
+    client = AsyncClient(transport=transport, base_url=f"http://{service.name}")
+    settle = getattr(broker, "settle", None)
+    if settle is not None:
+        # A test looks at what was published right after the response.
+        client.event_hooks = {"response": [lambda response: settle()]}
+    async with _running(app, service), client:
         yield client
 
 

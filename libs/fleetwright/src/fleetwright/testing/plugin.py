@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import pytest_asyncio
@@ -12,6 +12,9 @@ import pytest_asyncio
 from fleetwright._clock import use_clock
 from fleetwright._settings import Settings
 from fleetwright.testing._clock import FakeClock, JumpingLoop
+
+if TYPE_CHECKING:
+    from fleetwright.testing._broker import FakeBroker
 
 _OWN_PREFIX = "TEST_"  # TEST_DATABASE_URL and the like are for the tests themselves
 
@@ -40,6 +43,15 @@ async def clock() -> AsyncIterator[FakeClock]:
     fake = loop.clock if isinstance(loop, JumpingLoop) else FakeClock()
     with use_clock(fake):
         yield fake
+
+
+@pytest.fixture
+def broker() -> "FakeBroker":
+    """Give a broker that keeps what is published and delivers what the test says."""
+    # Here and not above: services without events have not installed what it needs.
+    from fleetwright.testing._broker import FakeBroker
+
+    return FakeBroker()
 
 
 @pytest.fixture(autouse=True)
