@@ -1,7 +1,7 @@
 """The HTTP API of catalog."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 from sqlalchemy import ColumnElement, func, or_, select
@@ -12,23 +12,19 @@ from catalog.messages import (
     ProductPage,
     Quote,
     Quotes,
-    Refused,
     WantedQuotes,
 )
 from catalog.products import refusal
+from catalog.refusals import INVALID, refused
 from catalog.tables import ProductRow
 from fleetwright import Problem
 from fleetwright.database import AsyncDatabase
 from fleetwright.fastapi import Uses
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", responses={422: INVALID})
 
 Database = Annotated[AsyncDatabase, Uses(AsyncDatabase)]
 Sku = Annotated[str, Path(max_length=64, description="The stock code.")]
-PROBLEM: dict[str, Any] = {
-    "model": Refused,
-    "content": {"application/problem+json": {}},
-}
 
 
 @router.put(
@@ -38,11 +34,10 @@ PROBLEM: dict[str, Any] = {
     response_description="The product was known; this is what it is now.",
     responses={
         201: {"model": Product, "description": "The product is new."},
-        422: PROBLEM
-        | {
-            "description": "Refused: `odd_code`, `no_description` or "
-            "`price_not_positive`."
-        },
+        422: refused(
+            "Refused: `odd_code`, `no_description`, `price_not_positive`; or it cannot "
+            "be read: `invalid_request`."
+        ),
     },
 )
 async def keep(
@@ -108,10 +103,7 @@ async def products(
     tags=["products"],
     summary="Find a product",
     response_description="The product.",
-    responses={
-        404: PROBLEM
-        | {"description": "Nothing is sold by this code: `unknown_product`."}
-    },
+    responses={404: refused("Nothing is sold by this code: `unknown_product`.")},
 )
 async def product(sku: Sku, database: Database) -> Product:
     """Return one product by its stock code."""

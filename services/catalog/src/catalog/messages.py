@@ -77,13 +77,3 @@ class Quotes(BaseModel):
 
     quotes: list[Quote] = Field(description="Prices, in the order asked.")
     unknown: list[str] = Field(description="Codes of nothing sold, in the order asked.")
-
-
-class Refused(BaseModel):
-    """A problem (RFC 9457) with the shop's own `kind`."""
-
-    type: str = Field(default="about:blank", description="What sort of problem it is.")
-    title: str = Field(description="The problem in a few words.")
-    status: int = Field(description="The HTTP status.")
-    detail: str | None = Field(default=None, description="This very case.")
-    kind: str | None = Field(default=None, description="The reason, for programs.")

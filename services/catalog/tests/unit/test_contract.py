@@ -1,0 +1,40 @@
+"""What catalog promises over HTTP."""
+
+from typing import Any
+
+import pytest
+
+from catalog.app import create_app
+from catalog.settings import CatalogSettings
+
+
+@pytest.fixture
+def promised() -> dict[str, Any]:
+    """Return the OpenAPI description of catalog."""
+    return create_app(CatalogSettings(database_url="sqlite+aiosqlite://")).openapi()
+
+
+def test_every_operation_is_described(promised: dict[str, Any]) -> None:
+    """Each has a summary, a description and a tag that is explained."""
+    tags = {tag["name"] for tag in promised["tags"]}
+
+    for path in promised["paths"].values():
+        for operation in path.values():
+            assert operation["summary"]
+            assert operation["description"]
+            assert set(operation["tags"]) <= tags
+
+
+def test_requests_take_no_unknown_fields(promised: dict[str, Any]) -> None:
+    """A misspelt field is refused instead of ignored."""
+    schemas = promised["components"]["schemas"]
+
+    assert schemas["NewProduct"]["additionalProperties"] is False
+    assert schemas["WantedQuotes"]["additionalProperties"] is False
+
+
+def test_refusals_are_problem_documents(promised: dict[str, Any]) -> None:
+    """422 is promised in the media type it comes in, and in no other."""
+    refused = promised["paths"]["/v1/products/{sku}"]["put"]["responses"]["422"]
+
+    assert list(refused["content"]) == ["application/problem+json"]
