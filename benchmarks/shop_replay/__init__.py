@@ -1,0 +1,1 @@
+"""Real invoices, replayed through a running shop and audited from its databases."""
