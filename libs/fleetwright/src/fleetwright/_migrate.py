@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import zlib
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from alembic import command
@@ -82,7 +83,7 @@ async def _upgrade_sqlite(engine: AsyncEngine, folder: Path, revision: str) -> N
     immediate = engine.execution_options(**{BEGIN: "IMMEDIATE"})
     async with immediate.connect() as connection:
         raw = await connection.get_raw_connection()
-        driver = raw.driver_connection
+        driver: Any = raw.driver_connection
         # A table is changed by copying and dropping it: rows that refer to it would
         # go with it. The pragma is ignored inside a transaction.
         await driver.execute("pragma foreign_keys=off")

@@ -56,7 +56,7 @@ class CountedConnection(aiosqlite.Connection):
 
     async def _execute(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
         with working():
-            return await super()._execute(fn, *args, **kwargs)
+            return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]
 
     async def close(self) -> None:
         """Finish what is queued and close."""

@@ -158,7 +158,7 @@ class AiohttpTransport:
             ) from error
         except (aiohttp.ClientError, OSError) as error:
             raise Unavailable(
-                f"connection lost: {error or type(error).__name__}", reason="reset"
+                f"connection lost: {str(error) or type(error).__name__}", reason="reset"
             ) from error
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
