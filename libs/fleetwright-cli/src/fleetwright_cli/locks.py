@@ -8,10 +8,11 @@ from pathlib import Path
 
 from fleetwright_cli._digests import digest_of_files
 from fleetwright_cli._errors import FleetError
-from fleetwright_cli._uv import run_uv
+from fleetwright_cli._uv import run_pip_tools, run_uv
 from fleetwright_cli.fleet import Fleet, Service
 
 COMMAND = "fleet lock"
+_PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)", re.MULTILINE)
 DIGEST = "# inputs: sha256:"
 CONSTRAINTS = "requirements-dev.txt"
 _HOST_SETTING = re.compile(
@@ -51,8 +52,28 @@ class Lock:
         """Whether the lock was made from what its inputs say now."""
         if not self.target.is_file():
             return False
-        head = self.target.read_text(encoding="utf-8")[:4096]
-        return f"{DIGEST}{self.inputs}" in head
+        text = self.target.read_text(encoding="utf-8")
+        if f"{DIGEST}{self.inputs}" not in text[:4096]:
+            return False
+        # Pin by pin: what moves there and is none of ours changes nothing here.
+        held = self.held
+        return all(held.get(name, pin) == pin for name, pin in pins(text).items())
+
+    @property
+    def held(self) -> dict[str, str]:
+        """Versions that the constraints allow, by package."""
+        if self.constraints is None or not self.constraints.is_file():
+            return {}
+        return pins(self.constraints.read_text(encoding="utf-8"))
+
+
+def pins(text: str) -> dict[str, str]:
+    """Return the versions that a lock pins, by package.
+
+    Args:
+        text: The content of the lock.
+    """
+    return dict(_PIN.findall(text))
 
 
 def locks_of(fleet: Fleet, names: Sequence[str] = ()) -> list[Lock]:
@@ -112,12 +133,32 @@ def compile_lock(
     return text != before
 
 
+def require_free(lock: Lock, packages: Sequence[str]) -> None:
+    """Refuse to move in one lock what the whole fleet holds: nothing would happen.
+
+    Args:
+        lock: The lock in which they are to move.
+        packages: What is to move.
+
+    Raises:
+        FleetError: The constraints hold one of them.
+    """
+    held = lock.held
+    for package in packages:
+        if package in held:
+            raise FleetError(
+                f"{package} is held at {held[package]} for the whole fleet",
+                where=str(lock.constraints),
+                hint=f"`fleet lock --upgrade-package {package}` moves it for all",
+            )
+
+
 def _compile(lock: Lock, draft: Path, packages: Sequence[str], engine: str) -> None:
     """Have the engine write the draft."""
     words = ["--generate-hashes", "--output-file", draft.name, lock.source.name]
     for package in packages:
         words += ["--upgrade-package", package]
-    if lock.constraints is not None:
+    if lock.constraints is not None and lock.constraints.is_file():
         constraints = os.path.relpath(lock.constraints, lock.source.parent)
         words += ["--constraint", constraints]
     what = f"locking {lock.name}"
@@ -131,11 +172,7 @@ def _compile(lock: Lock, draft: Path, packages: Sequence[str], engine: str) -> N
     for library in lock.libraries:
         words += ["--unsafe-package", library]
     words += ["--quiet", "--no-emit-index-url", "--no-emit-find-links", "--no-annotate"]
-    run_uv(
-        ["tool", "run", "--from", "pip-tools", "pip-compile", *words],
-        folder=lock.source.parent,
-        what=what,
-    )
+    run_pip_tools([*words, "--strip-extras"], folder=lock.source.parent, what=what)
 
 
 def _cleaned(text: str, lock: Lock) -> str:
@@ -162,7 +199,9 @@ def _own_locks(fleet: Fleet) -> list[Lock]:
         source = fleet.root / f"{name}.in"
         if source.is_file():
             target = source.with_suffix(".txt")
-            found.append(Lock(name, source, target, (), None, (), python))
+            constraints = fleet.root / CONSTRAINTS
+            held = constraints if target != constraints else None
+            found.append(Lock(name, source, target, (), held, (), python))
     return found
 
 

@@ -7,7 +7,7 @@ import typer
 from fleetwright_cli._errors import NOT_COMPLIANT
 from fleetwright_cli._printer import Printer, paint
 from fleetwright_cli.fleet import discover
-from fleetwright_cli.locks import compile_lock, locks_of
+from fleetwright_cli.locks import compile_lock, locks_of, require_free
 
 
 def lock(
@@ -35,6 +35,8 @@ def lock(
     """
     printer = Printer(as_json=as_json)
     locks = locks_of(discover(), services or ())
+    for one in locks if services else ():
+        require_free(one, upgrade_package or ())
     rows: list[dict[str, str]] = []
     for one in locks:
         if check:

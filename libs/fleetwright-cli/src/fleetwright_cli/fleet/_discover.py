@@ -7,7 +7,7 @@ from pathlib import Path
 from fleetwright_cli._errors import WRONG_ARGUMENTS, FleetError
 from fleetwright_cli.fleet._manifest import NAME, Manifest, read_manifest
 
-_LIBRARY_LINE = re.compile(r"^\s*(?:-e|--editable)\s+([^\s\[#]+)")
+_LIBRARY_LINE = re.compile(r"^\s*(?:-e|--editable)[\s=]+([^\s\[#]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +147,9 @@ def _service(folder: Path, libraries: dict[str, Library]) -> Service:
     package = _package(folder)
     if package is None:
         raise FleetError(
-            f"service `{folder.name}` has no package",
+            f"service `{folder.name}` does not have exactly one package",
             where=f"{folder / 'src'} needs one folder with an __init__.py",
-            hint=f"make {folder.name.replace('-', '_')}/__init__.py there",
+            hint=f"keep or make {folder.name.replace('-', '_')}/__init__.py there",
         )
     wanted = list(_direct(folder / "requirements.in"))
     closure: list[str] = []

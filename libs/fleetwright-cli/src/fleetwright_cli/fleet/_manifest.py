@@ -126,9 +126,8 @@ def _explained(error: ValidationError, path: Path) -> FleetError:
     """Return pydantic's findings in our words."""
     findings = [_finding(dict(found)) for found in error.errors()]
     count = f"{len(findings)} problem{'s' if len(findings) > 1 else ''}"
-    where = "\n".join(place for place, _ in findings)
-    hint = "\n".join(dict.fromkeys(mend for _, mend in findings))
-    return FleetError(f"{path.name}: {count}", where=where, hint=hint)
+    where = "\n".join(f"{place}\nhint: {mend}" for place, mend in findings)
+    return FleetError(f"{path.name}: {count}", where=where)
 
 
 def _finding(found: dict[str, Any]) -> tuple[str, str]:
@@ -140,7 +139,10 @@ def _finding(found: dict[str, Any]) -> tuple[str, str]:
         mend = f"did you mean `{close[0]}`?" if close else f"remove `{key}`"
         return f"{place}{key} is not a setting", mend
     if found["type"] == "missing":
-        return f"{place}{key} is missing", f"add `{key}` to {place or 'the file'}"
+        mend = (
+            f"add `{key}` below {place.strip()}" if table else f"add a table `[{key}]`"
+        )
+        return f"{place}{key} is missing", mend
     return (
         f"{place}{key} = {found['input']!r}: {found['msg']}",
         f"give `{key}` a value that fits",
