@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+
 from fleetwright_cli.fleet import discover
 from fleetwright_cli.local._backoff import Timings
 from fleetwright_cli.local._control import ask
@@ -37,6 +38,7 @@ class Run:
     """A supervisor at work and all that it told."""
 
     def __init__(self) -> None:
+        """Begin with nothing told."""
         self.told: list[Status] = []
         self.lines: list[tuple[str, str]] = []
         self.summary: Summary | None = None

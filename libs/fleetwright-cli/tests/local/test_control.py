@@ -25,7 +25,7 @@ async def asked(folder: Path, do: str, **details: object) -> Any:
 async def test_the_socket_answers_its_owner_only(
     launch: Launches, running: Running, tmp_path: Path
 ) -> None:
-    """ps, restart, stop, start, logs and an unknown word, over a socket of mode 0600."""
+    """Every request has its reply, an unknown one an error; the mode is 0600."""
     async with running(launch()) as run, Control(run.supervisor).listening(tmp_path):
         mode = (tmp_path / "supervisor.sock").stat().st_mode
         waited = await asked(tmp_path, "wait")
@@ -65,6 +65,7 @@ async def test_a_deep_folder_is_no_obstacle(
 def test_nothing_answers_where_nothing_runs(tmp_path: Path) -> None:
     """No socket, or one that a killed supervisor has left."""
     assert ask(tmp_path, "ps") is None
+    assert ask(tmp_path / "never-made", "ps") is None
 
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(tmp_path / "supervisor.sock"))

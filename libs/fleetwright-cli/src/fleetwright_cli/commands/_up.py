@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -102,7 +103,11 @@ def _detached(places: Places, arguments: list[str], printer: Printer) -> None:
 
 
 class Screen:
-    """What a person, or with `--json` a program, sees of a run."""
+    """What a person, or with `--json` a program, sees of a run.
+
+    A terminal or reader that goes away must not end the fleet: what cannot be shown
+    is still in the log files.
+    """
 
     def __init__(self, plan: Plan, printer: Printer, *, lines: bool) -> None:
         """Prepare to show a run.
@@ -118,6 +123,7 @@ class Screen:
         names = [launch.name for launch in plan.launches]
         self._renderer = Renderer(names, colour=colourful(sys.stdout))
         self._last: dict[str, State] = {}
+        self._read = True
 
     def run(self, *, reload: bool) -> int:
         """Run the plan and return the exit code.
@@ -144,7 +150,7 @@ class Screen:
                 }
             )
         else:
-            self._printer.talk(line)
+            self._talk(line)
         return 0 if summary.clean else NOT_COMPLIANT
 
     def _changed(self, status: Status) -> None:
@@ -161,7 +167,7 @@ class Screen:
         if status.state is State.READY and status.ready_seconds is not None:
             state += f" in {lasting(status.ready_seconds)}, {status.url}"
         reason = f": {status.reason}" if status.reason else ""
-        self._printer.talk(f"{status.name} {state}{reason}")
+        self._talk(f"{status.name} {state}{reason}")
 
     def _line(self, name: str, text: str) -> None:
         """Show a line of a service."""
@@ -170,12 +176,7 @@ class Screen:
         if self._printer.as_json:
             self._emit({"event": "process.line", "name": name, "line": text})
             return
-        try:
-            line = Line.parse(name, text, "")
-            sys.stdout.write(self._renderer.text(line) + "\n")
-            sys.stdout.flush()
-        except BrokenPipeError:
-            self._lines = False  # who read along has gone; the fleet goes on
+        self._write(self._renderer.text(Line.parse(name, text, "")))
 
     def _settled(self, supervisor: Supervisor) -> None:
         """Show the table when the start is over."""
@@ -184,22 +185,32 @@ class Screen:
             document = {"event": "fleet.settled", "seconds": supervisor.seconds}
             self._emit(document | {"services": services})
             return
-        self._printer.talk("\n" + status_table(services, sys.stderr))
+        self._talk("\n" + status_table(services, sys.stderr))
         if all(facts["state"] == State.READY for facts in services):
             seconds = lasting(supervisor.seconds)
-            self._printer.talk(f"{len(services)} ready in {seconds}, stop with Ctrl-C")
+            self._talk(f"{len(services)} ready in {seconds}, stop with Ctrl-C")
         front = front_line(services, sys.stderr)
         if front:
-            self._printer.talk(front)
+            self._talk(front)
 
     def _stopping(self) -> None:
         """Say that the first Ctrl-C was heard."""
-        self._printer.talk("draining, press Ctrl-C again to kill")
+        self._talk("draining, press Ctrl-C again to kill")
 
     def _emit(self, document: dict[str, object]) -> None:
         """Write one JSON line."""
-        try:
-            sys.stdout.write(json.dumps(document) + "\n")
-            sys.stdout.flush()
-        except BrokenPipeError:
-            self._lines = False
+        self._write(json.dumps(document))
+
+    def _write(self, text: str) -> None:
+        """Write a line to stdout, as long as somebody reads it."""
+        if self._read:
+            try:
+                sys.stdout.write(text + "\n")
+                sys.stdout.flush()
+            except OSError:
+                self._read = False
+
+    def _talk(self, text: str) -> None:
+        """Say a line on stderr; a terminal that was closed is no error."""
+        with suppress(OSError):
+            self._printer.talk(text)

@@ -99,14 +99,14 @@ def ask(run_folder: Path, do: str, **details: object) -> dict[str, Any] | None:
     Raises:
         FleetError: It refused, or went away without a reply.
     """
+    if not run_folder.is_dir():
+        return None
     with socket.socket(socket.AF_UNIX) as connection, _address(run_folder) as path:
         try:
             connection.connect(path)
         except (FileNotFoundError, ConnectionRefusedError):
             return None  # a socket without a listener is left by a crash
-        connection.sendall(json.dumps({"do": do} | details).encode() + b"\n")
-        with connection.makefile("rb") as answers:
-            line = _line(answers)
+        line = _exchange(connection, json.dumps({"do": do} | details))
     if not line:
         raise FleetError(
             "the supervisor went away without a reply",
@@ -119,10 +119,12 @@ def ask(run_folder: Path, do: str, **details: object) -> dict[str, Any] | None:
     return reply
 
 
-def _line(answers: IO[bytes]) -> bytes:
-    """Return the reply's line; empty when the other side is gone."""
+def _exchange(connection: socket.socket, request: str) -> bytes:
+    """Return the reply's line; empty when the other side goes away."""
     try:
-        return answers.readline()
+        connection.sendall(request.encode() + b"\n")
+        with connection.makefile("rb") as answers:
+            return answers.readline()
     except ConnectionError:
         return b""
 

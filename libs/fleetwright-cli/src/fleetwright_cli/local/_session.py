@@ -85,8 +85,8 @@ class Session:
                 supervisor.kill()
                 return
             heard = True
-            self._on_stopping()
             supervisor.stop()
+            self._on_stopping()
 
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, stop)
