@@ -18,7 +18,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_WATCH_AFTER_SECONDS = 0.05  # most answers are out by then and need no watching
+_SWEEP_SECONDS = 0.05  # most answers are out by then and need no watching
 _PROBLEM_HEADERS = [(b"content-type", MEDIA_TYPE.encode())]
 
 
@@ -40,6 +40,8 @@ class FleetMiddleware:
         self._service = service
         self._inbound = Inbound(service)
         self._probes = Probes(service)
+        self._live: set[_AsgiExchange] = set()
+        self._sweeping = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection.
@@ -58,10 +60,26 @@ class FleetMiddleware:
             await _answer(send, status, to_json(document), head=scope["method"])
             return
         exchange = _AsgiExchange(self._app, scope, receive, send, self._service)
+        self._live.add(exchange)
+        if not self._sweeping:
+            self._sweep_later()
         try:
             await self._inbound.tell(scope["headers"], exchange, exchange.run)
         finally:
+            self._live.discard(exchange)
             exchange.leave()
+
+    def _sweep_later(self) -> None:
+        self._sweeping = True
+        asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """Have requests that take long watched; one timer for all, none when idle."""
+        self._sweeping = False
+        for exchange in self._live:
+            exchange.watch()
+        if self._live:
+            self._sweep_later()
 
 
 class _AsgiExchange:
@@ -71,14 +89,13 @@ class _AsgiExchange:
         "_app",
         "_early",
         "_forget",
-        "_loop",
         "_receive",
         "_receiving",
         "_scope",
         "_send",
         "_service",
+        "_swept",
         "_task",
-        "_timer",
         "_watcher",
         "complete",
         "cut",
@@ -100,9 +117,8 @@ class _AsgiExchange:
         self._early: list[Message] = []
         self._forget: Callable[[], None] | None = None
         self._watcher: asyncio.Task[None] | None = None
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task(self._loop)
-        self._timer = self._loop.call_later(_WATCH_AFTER_SECONDS, self._watch)
+        self._swept = False
+        self._task = asyncio.current_task()
 
     async def run(self) -> None:
         """Run the application."""
@@ -110,7 +126,6 @@ class _AsgiExchange:
 
     def leave(self) -> None:
         """Stop watching; the request is over."""
-        self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
         if self._forget is not None:
@@ -172,7 +187,7 @@ class _AsgiExchange:
         if self._watcher is not None and not self._watcher.done():
             self._watcher.cancel()
             await asyncio.wait((self._watcher,))
-            self._rearm()
+            self._watcher = None
         if self._early:
             return self._early.pop(0)
         self._receiving = True
@@ -184,16 +199,13 @@ class _AsgiExchange:
             self.cut = self.cut or "gone"
         return message
 
-    def _rearm(self) -> None:
-        self._timer.cancel()
-        self._timer = self._loop.call_later(_WATCH_AFTER_SECONDS, self._watch)
-
-    def _watch(self) -> None:
-        """Begin to listen for the client hanging up."""
-        if self._receiving:
-            self._rearm()  # the application listens itself just now
-        else:
-            self._watcher = self._loop.create_task(self._until_gone())
+    def watch(self) -> None:
+        """Listen for the client hanging up, from the second sweep on."""
+        if not self._swept:
+            self._swept = True
+        elif self._watcher is None and not self._receiving:
+            # Where the application listens itself just now, it will hear.
+            self._watcher = asyncio.create_task(self._until_gone())
 
     async def _until_gone(self) -> None:
         while True:

@@ -1,6 +1,7 @@
 """What travels with a call: its id, its caller, its trace; and the headers for it."""
 
 import os
+import random
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -123,8 +124,7 @@ def new_call(
         caller = None
     parsed = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if parsed is None or (parsed[1] == "00" and parsed[5] is not None):
-        fresh = os.urandom(24).hex()  # not `random`: its state is copied by a fork
-        trace_id, span_id = fresh[:32], fresh[32:]
+        trace_id, span_id = _hex(32), _hex(16)
         return Call(id or trace_id, caller, trace_id, span_id, None, True, service)
     _, trace_id, parent, flags, _ = parsed.groups()
     bits = int(flags, 16)
@@ -132,13 +132,24 @@ def new_call(
         id or trace_id,
         caller,
         trace_id,
-        os.urandom(8).hex(),
+        _hex(16),
         parent,
         bool(bits & 1),
         service,
         bool(bits & 2),
         _state(tracestate) if tracestate else "",
     )
+
+
+# Seeded by the system and again after a fork. Ids must be unique, not secret: asking
+# the system for each costs more than all the rest of this module.
+_random = random.Random()  # noqa: S311
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)
+
+
+def _hex(digits: int) -> str:
+    return f"{_random.getrandbits(4 * digits) or 1:0{digits}x}"
 
 
 def _state(header: str) -> str:

@@ -37,10 +37,15 @@ class DeadlineScope:
         if loop is None:
             return
         self._task = asyncio.current_task(loop)
-        if self._task is not None:
-            self._cancelling = self._task.cancelling()
-            left = max(0.0, deadline.left())
-            self._timer = loop.call_later(left, self._fire)
+        if self._task is None:
+            return
+        self._cancelling = self._task.cancelling()
+        self._timer = loop.call_later(max(0.0, deadline.left()), self._fire)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None  # the handle holds us: no cycle for the collector
 
     def _fire(self) -> None:
         self._fired = True
@@ -50,8 +55,7 @@ class DeadlineScope:
     def lift(self) -> None:
         """Let the block run on without a deadline: nothing is bound or cut any more."""
         self.deadline = None
-        if self._timer is not None:
-            self._timer.cancel()
+        self._disarm()
 
     def leave(self, kind: type[BaseException] | None) -> bool:
         """Stop the timer and tell whether the block was cut by this scope.
@@ -62,8 +66,7 @@ class DeadlineScope:
         Returns:
             True if the cancellation that leaves the block is the deadline's own.
         """
-        if self._timer is not None:
-            self._timer.cancel()
+        self._disarm()
         if not self._fired or self._task is None:
             return False
         ours = self._task.uncancel() <= self._cancelling

@@ -1,5 +1,7 @@
 """What travels with a call, and its headers."""
 
+import os
+
 import pytest
 
 from fleetwright import Deadline
@@ -139,6 +141,22 @@ def test_headers_of_a_call_out_carry_the_current_call_and_deadline() -> None:
 def test_nothing_is_sent_outside_of_a_call() -> None:
     """A script that calls a service has nothing to pass on."""
     assert to_headers() == {}
+
+
+def test_forked_process_makes_ids_of_its_own() -> None:
+    """Two processes forked from one never make the same trace."""
+    read, write = os.pipe()
+    for _ in range(2):
+        child = os.fork()
+        if child == 0:
+            os.write(write, new_call("orders").trace_id.encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+    os.close(write)
+    with open(read) as pipe:
+        ids = pipe.read()
+
+    assert len({ids[:32], ids[32:], new_call("orders").trace_id}) == 3
 
 
 def test_call_is_bound_for_the_block_only() -> None:
