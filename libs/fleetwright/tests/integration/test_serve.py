@@ -159,7 +159,8 @@ async def test_request_in_flight_is_finished_when_told_to_stop(folder: Path) -> 
 
         assert answer.json() == "finished"
         assert await service.ended() == 0
-        assert service.names[-3:] == ["call.answered", "part.closed", "service.stopped"]
+        assert {"call.answered", "part.closed"} <= set(service.names)
+        assert service.names[-1] == "service.stopped"
 
 
 async def test_lame_duck_still_answers_but_is_not_ready(folder: Path) -> None:
