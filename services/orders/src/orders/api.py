@@ -20,24 +20,18 @@ from orders.messages import (
     Order,
     OrderPage,
     OrderRefused,
-    Refused,
 )
 from orders.placing import found, placed_before, placed_now, priced, summary
+from orders.refusals import INVALID, refused
 from orders.tables import OrderRow
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", responses={422: INVALID})
 
 Database = Annotated[AsyncDatabase, Uses(AsyncDatabase)]
 Prices = Annotated[Catalog, Uses(Catalog)]
 Key = Annotated[str, Depends(idempotency_key)]
-PROBLEM: dict[str, Any] = {
-    "model": Refused,
-    "content": {"application/problem+json": {}},
-}
-NO_KEY = PROBLEM | {
-    "description": "No usable key: `missing_idempotency_key`, `odd_idempotency_key`."
-}
-REPLAYED = {
+NO_KEY = refused("No usable key: `missing_idempotency_key`, `odd_idempotency_key`.")
+REPLAYED: dict[str, Any] = {
     "description": "The request was made before: this is what it made, and nothing was "
     "done now.",
     "headers": {
@@ -59,12 +53,15 @@ REPLAYED = {
     responses={
         200: REPLAYED | {"model": Order},
         400: NO_KEY,
-        422: PROBLEM
-        | {
-            "model": OrderRefused,
-            "description": "Refused: `bad_lines`, with every bad line, or "
-            "`idempotency_key_reused`.",
-        },
+        422: refused(
+            "Refused: `bad_lines`, with every bad line, or `idempotency_key_reused`; "
+            "or it cannot be read: `invalid_request`.",
+            OrderRefused,
+        ),
+        503: refused(
+            "The catalog is not there now: `unavailable`. Ask again, same key."
+        ),
+        504: refused("The catalog is too slow now: `timeout`. Ask again, same key."),
     },
 )
 async def place(
@@ -134,7 +131,7 @@ async def orders(
     tags=["orders"],
     summary="Find an order",
     response_description="The order as it stands now.",
-    responses={404: PROBLEM | {"description": "There is none: `unknown_order`."}},
+    responses={404: refused("There is none: `unknown_order`.")},
 )
 async def order(order_id: UUID, database: Database) -> Order:
     """Return one order with its lines and what was given back of it."""
@@ -157,7 +154,10 @@ async def order(order_id: UUID, database: Database) -> Order:
     responses={
         200: REPLAYED | {"model": Cancellation},
         400: NO_KEY,
-        422: PROBLEM | {"description": "Refused: `idempotency_key_reused`."},
+        422: refused(
+            "Refused: `idempotency_key_reused`; or it cannot be read: "
+            "`invalid_request`."
+        ),
     },
 )
 async def cancel(

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from orders.lifecycle import OrderState, RefundState
 from orders.matching import Reason
 from orders.pricing import BadKind
+from orders.refusals import Refused
 
 # No control characters: they break log lines, terminals and letters to buyers.
 Line = StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$")
@@ -164,16 +165,6 @@ class Cancellation(BaseModel):
     id: UUID = Field(description="The cancellation's id.")
     reference: str = Field(description="The buyer's own name for the cancellation.")
     lines: list[CancellationLine] = Field(description="The lines, as they came.")
-
-
-class Refused(BaseModel):
-    """A problem (RFC 9457) with the shop's own `kind`."""
-
-    type: str = Field(default="about:blank", description="What sort of problem it is.")
-    title: str = Field(description="The problem in a few words.")
-    status: int = Field(description="The HTTP status.")
-    detail: str | None = Field(default=None, description="This very case.")
-    kind: str | None = Field(default=None, description="The reason, for programs.")
 
 
 class RefusedLine(BaseModel):

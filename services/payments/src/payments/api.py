@@ -31,12 +31,12 @@ from payments.messages import (
     NewCharge,
     NewRefund,
     Refund,
-    Refused,
 )
 from payments.money import REFUSALS, ChargeState, RefundState
+from payments.refusals import INVALID, refused
 from payments.tables import AnswerRow, ChargeRow, RefundRow
 
-router = APIRouter(prefix="/v1", tags=["charges"])
+router = APIRouter(prefix="/v1", tags=["charges"], responses={422: INVALID})
 
 Database = Annotated[AsyncDatabase, Uses(AsyncDatabase)]
 Asked = Annotated[Bank, Uses(Bank)]
@@ -44,18 +44,12 @@ Key = Annotated[str, Depends(idempotency_key)]
 # A refund's id follows from its request, so that the bank knows a repetition of it even
 # when the first one died before it could keep anything.
 REFUND_IDS = UUID("8f4b5c1e-6d1b-4c57-9d51-5b5ad0d4b6a7")
-PROBLEM: dict[str, Any] = {
-    "model": Refused,
-    "content": {"application/problem+json": {}},
-}
 ANSWERS: dict[int | str, dict[str, Any]] = {
-    400: PROBLEM
-    | {
-        "description": "No usable key: `missing_idempotency_key`, "
-        "`odd_idempotency_key`."
-    },
-    422: PROBLEM | {"description": "Refused: `idempotency_key_reused`."},
-    503: PROBLEM | {"description": "The bank does not answer: ask again, same key."},
+    400: refused("No usable key: `missing_idempotency_key`, `odd_idempotency_key`."),
+    422: refused(
+        "Refused: `idempotency_key_reused`; or it cannot be read: `invalid_request`."
+    ),
+    503: refused("The bank does not answer: `unavailable`. Ask again, same key."),
 }
 REPLAYABLE: dict[str, Any] = {
     "headers": {
@@ -77,7 +71,7 @@ REPLAYABLE: dict[str, Any] = {
     responses=ANSWERS
     | {
         201: REPLAYABLE,
-        409: PROBLEM | {"description": "It was charged before: `already_charged`."},
+        409: refused("It was charged before: `already_charged`."),
     },
 )
 async def charge(
@@ -151,7 +145,7 @@ async def charges(
     "/charges/{charge_id}",
     summary="Find a charge",
     response_description="The charge as it stands now.",
-    responses={404: PROBLEM | {"description": "There is none: `unknown_charge`."}},
+    responses={404: refused("There is none: `unknown_charge`.")},
 )
 async def one_charge(charge_id: UUID, database: Database) -> Charge:
     """Return one charge."""
@@ -171,9 +165,8 @@ async def one_charge(charge_id: UUID, database: Database) -> Charge:
     responses=ANSWERS
     | {
         201: REPLAYABLE,
-        404: PROBLEM | {"description": "There is no such charge: `unknown_charge`."},
-        409: PROBLEM
-        | {"description": "It may not go back: `not_captured`, `exceeds_charge`."},
+        404: refused("There is no such charge: `unknown_charge`."),
+        409: refused("It may not go back: `not_captured`, `exceeds_charge`."),
     },
 )
 async def refund(

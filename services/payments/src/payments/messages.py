@@ -89,13 +89,3 @@ class Refund(BaseModel):
     amount_pence: int = Field(gt=0, description="What went back, in pence.")
     status: RefundState = Field(description="Always `refunded` here.")
     created_at: datetime = Field(description="When the bank answered.")
-
-
-class Refused(BaseModel):
-    """A problem (RFC 9457) with the shop's own `kind`."""
-
-    type: str = Field(default="about:blank", description="What sort of problem it is.")
-    title: str = Field(description="The problem in a few words.")
-    status: int = Field(description="The HTTP status.")
-    detail: str | None = Field(default=None, description="This very case.")
-    kind: str | None = Field(default=None, description="The reason, for programs.")

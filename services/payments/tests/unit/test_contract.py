@@ -1,0 +1,53 @@
+"""What payments promises over HTTP."""
+
+from typing import Any
+
+import pytest
+
+from payments.app import create_app
+from payments.settings import PaymentsSettings
+
+
+@pytest.fixture
+def promised() -> dict[str, Any]:
+    """Return the OpenAPI description of payments."""
+    settings = PaymentsSettings(
+        database_url="sqlite+aiosqlite://", broker_url="memory://promised"
+    )
+    return create_app(settings).openapi()
+
+
+def test_every_operation_is_described(promised: dict[str, Any]) -> None:
+    """Each has a summary, a description and a tag that is explained."""
+    tags = {tag["name"] for tag in promised["tags"]}
+
+    for path in promised["paths"].values():
+        for operation in path.values():
+            assert operation["summary"]
+            assert operation["description"]
+            assert set(operation["tags"]) <= tags
+
+
+def test_requests_take_no_unknown_fields(promised: dict[str, Any]) -> None:
+    """A misspelt field is refused instead of ignored."""
+    for name in ("NewCharge", "NewRefund"):
+        schema = promised["components"]["schemas"][name]
+        assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("path", ["/v1/charges", "/v1/charges/{charge_id}/refunds"])
+def test_both_posts_require_a_key(promised: dict[str, Any], path: str) -> None:
+    """The header is promised as required although it is read by hand."""
+    parameters = promised["paths"][path]["post"]["parameters"]
+
+    [key] = [it for it in parameters if it["name"] == "Idempotency-Key"]
+    assert key["required"] is True
+
+
+def test_refusals_are_problem_documents(promised: dict[str, Any]) -> None:
+    """They are promised in the media type they come in, and in no other."""
+    for path in promised["paths"].values():
+        for operation in path.values():
+            for status, answer in operation["responses"].items():
+                if status >= "400":
+                    assert list(answer["content"]) == ["application/problem+json"]
