@@ -1,4 +1,4 @@
-"""What was asked of the shop and what it answered: nothing read is ever lost silently."""
+"""What was asked of the shop and what it answered: nothing is lost silently."""
 
 from collections import Counter
 from dataclasses import dataclass, field

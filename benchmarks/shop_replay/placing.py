@@ -15,7 +15,7 @@ MOST_DROPS = 3
 
 
 class Catalog:
-    """What the tills know of the catalog's prices; one change of a product at a time."""
+    """The catalog's prices as the tills know them; a product changes once at a time."""
 
     def __init__(self, shop: Shop, ledger: Ledger) -> None:
         """Know nothing yet.

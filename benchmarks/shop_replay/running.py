@@ -1,0 +1,191 @@
+"""The running fleet, as its own tool tells about it."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from fleetwright.errors import FleetwrightError
+
+TOOL = (sys.executable, "-m", "fleetwright_cli")
+SHOP = ("catalog", "notifications", "orders", "payments", "storefront")
+
+
+class FleetError(FleetwrightError):
+    """The fleet is not as the replay needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process of the fleet.
+
+    Attributes:
+        name: Its name, which is the service's.
+        state: Where it is in its life; "ready" when it takes calls.
+        pid: Its process id while it runs.
+        exit_code: How it ended last; None when it never did.
+        database: Where it keeps its data; None when it has no SQLite file.
+    """
+
+    name: str
+    state: str
+    pid: int | None
+    exit_code: int | None
+    database: Path | None
+
+
+class RunningFleet:
+    """A fleet on this machine."""
+
+    def __init__(self, folder: Path, tool: Sequence[str] = TOOL) -> None:
+        """Look at the fleet in a folder.
+
+        Args:
+            folder: Where `fleet.toml` is.
+            tool: How `fleet` is started.
+        """
+        self._folder = folder
+        self._tool = tuple(tool)
+
+    @property
+    def broker(self) -> Path:
+        """The file of the embedded broker."""
+        return self._folder / ".fleet" / "data" / "broker.db"
+
+    async def processes(self) -> dict[str, Process]:
+        """Return every process of the fleet by name; empty when nothing runs."""
+        _, report = await self._tell("ps", "--json")
+        return {facts["name"]: _process(facts) for facts in report["services"]}
+
+    async def require_running(self) -> dict[str, Process]:
+        """Return the processes of the shop.
+
+        Raises:
+            FleetError: No fleet runs, or not the whole shop is ready.
+        """
+        found = await self.processes()
+        if not found:
+            raise FleetError(
+                "no fleet runs here",
+                where=str(self._folder),
+                hint="start it with `fleet up --detach`, or replay with `--up --fresh`",
+            )
+        away = [it for it in SHOP if it not in found or found[it].state != "ready"]
+        if away:
+            raise FleetError(
+                f"not ready: {', '.join(away)}",
+                where=str(self._folder),
+                hint="look why with `fleet ps` and `fleet logs`",
+            )
+        return found
+
+    def urls(self) -> Mapping[str, str]:
+        """Return the base URL of every service.
+
+        Raises:
+            FleetError: The fleet has written no map.
+        """
+        path = self._folder / ".fleet" / "run" / "map.json"
+        try:
+            found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise FleetError(
+                f"no map of the fleet: {error}",
+                where=str(path),
+                hint="start the fleet with `fleet up --detach`",
+            ) from error
+        return found
+
+    async def up(self, *, fresh: bool) -> None:
+        """Start the fleet in the background and wait until it is ready.
+
+        Args:
+            fresh: Whether the data of earlier runs is moved away first.
+
+        Raises:
+            FleetError: A fleet runs already, or it did not become ready.
+        """
+        if await self.processes():
+            raise FleetError(
+                "a fleet runs here already",
+                where=str(self._folder),
+                hint="stop it with `fleet down`, or replay without `--up`",
+            )
+        data = self._folder / ".fleet" / "data"
+        if fresh and data.exists():
+            data.rename(data.with_name(f"data-{datetime.now():%Y%m%d-%H%M%S-%f}"))
+        # Others may edit files meanwhile: what is measured must not restart by itself.
+        code, report = await self._tell("up", "--detach", "--no-reload", "--json")
+        if code != 0:
+            await self.down()
+            raise FleetError(
+                f"`fleet up --detach` ended with {code}: {_reasons(report)}",
+                where=str(self._folder),
+                hint="run `fleet up` and read what it says",
+            )
+
+    async def down(self) -> list[str]:
+        """Stop the fleet.
+
+        Returns:
+            What did not end with exit code 0, in words; empty when all did.
+        """
+        code, report = await self._tell("down", "--json")
+        processes = [_process(facts) for facts in report["services"]]
+        bad = [
+            f"{it.name} ended with {it.exit_code}"
+            for it in processes
+            if it.exit_code != 0
+        ]
+        if not bad and code != 0:
+            bad.append(f"`fleet down` ended with {code}")
+        return bad
+
+    async def _tell(self, *arguments: str) -> tuple[int, dict[str, Any]]:
+        """Return the exit code and the JSON answer of the tool."""
+        child = await asyncio.create_subprocess_exec(
+            *self._tool,
+            *arguments,
+            cwd=self._folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, talk = await child.communicate()
+        code = child.returncode or 0
+        try:
+            report: dict[str, Any] = json.loads(out)
+            report.setdefault("services", [])
+        except (ValueError, AttributeError) as error:
+            words = (talk or out).decode(errors="replace").strip()
+            raise FleetError(
+                f"`fleet {' '.join(arguments)}` ended with {code}",
+                where=words[-2000:] or str(self._folder),
+                hint="run the same command and read what it says",
+            ) from error
+        return code, report
+
+
+def _process(facts: Mapping[str, Any]) -> Process:
+    url = facts.get("database_url") or ""
+    scheme, _, path = url.partition(":///")
+    return Process(
+        name=facts["name"],
+        state=facts["state"],
+        pid=facts.get("pid"),
+        exit_code=facts.get("exit_code"),
+        database=Path(path) if scheme.startswith("sqlite") and path else None,
+    )
+
+
+def _reasons(report: Mapping[str, Any]) -> str:
+    words = [
+        f"{facts['name']} is {facts['state']} ({facts.get('reason')})"
+        for facts in report["services"]
+        if facts["state"] != "ready"
+    ]
+    return "; ".join(words) or json.dumps(report.get("error"))
