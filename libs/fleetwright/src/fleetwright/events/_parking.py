@@ -1,0 +1,268 @@
+"""Parked events: waiting in the consumer's database for another try, or dead."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, Row, and_, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from fleetwright._clock import clock
+from fleetwright.events._broker import Delivery
+from fleetwright.events._envelope import Message
+from fleetwright.events._inbox import DEAD_RELEASED, is_fenced, is_known
+from fleetwright.events._tables import headers_text, message_of, parked
+
+_LONGEST_ERROR = 2_000
+_HEADS = 64
+_WORDS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
+
+
+class State(IntEnum):
+    """What is to become of a parked event."""
+
+    RETRY = 0
+    DEAD = 2
+    RELEASED = DEAD_RELEASED
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided about an event that failed.
+
+    Attributes:
+        attempts: How often it was tried.
+        next_at: When it is tried again, in seconds since 1970.
+        error: Why it failed; None where it only waits for another one.
+        state: Whether it is tried again.
+    """
+
+    attempts: int
+    next_at: float
+    error: str | None
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """One event that is parked.
+
+    Attributes:
+        message: The event.
+        lane: Its lane.
+        seq: Its place among the events of its key.
+        attempts: How often it was tried.
+        next_at: When it is tried again, in seconds since 1970.
+        error: Why it failed the last time.
+        state: Whether it is tried again.
+    """
+
+    message: Message
+    lane: int
+    seq: int
+    attempts: int
+    next_at: float
+    error: str | None
+    state: State
+
+
+async def park(
+    transaction: AsyncSession, group: str, delivery: Delivery, verdict: Verdict
+) -> bool:
+    """Park a delivery, unless its effects were committed meanwhile.
+
+    Args:
+        transaction: An open one.
+        group: Who hears.
+        delivery: What came in; parked before, it stays as it is.
+        verdict: What was decided.
+
+    Returns:
+        False where the lane has a newer owner: nothing was done.
+    """
+    message = delivery.message
+    if await is_fenced(transaction, group, delivery.lane, delivery.epoch):
+        return False
+    if await is_known(transaction, group, message.id):
+        return True
+    insert = _WORDS[transaction.get_bind().dialect.name].insert(parked)
+    row = insert.values(
+        grp=group,
+        key=message.order_key,
+        seq=delivery.position,
+        lane=delivery.lane,
+        msg_id=message.id,
+        topic=message.topic,
+        partition_key=message.key,
+        headers=headers_text(message.headers),
+        body=message.body,
+        **_values(verdict),
+    )
+    await transaction.execute(row.on_conflict_do_nothing())
+    return True
+
+
+async def heads(
+    session: AsyncSession, group: str, lanes: Iterable[int], topics: Iterable[str]
+) -> Sequence[Parked]:
+    """Return the first event of each key that is to be tried again.
+
+    Args:
+        session: An open one.
+        group: Who hears.
+        lanes: Only of these lanes.
+        topics: Only of these topics.
+
+    Returns:
+        The earliest first, some dozens at most; not all of them need be due.
+    """
+    earlier = parked.alias()
+    is_first = ~(
+        select(earlier.c.seq)
+        .where(
+            earlier.c.grp == parked.c.grp,
+            earlier.c.key == parked.c.key,
+            earlier.c.seq < parked.c.seq,
+            earlier.c.state < State.RELEASED,
+        )
+        .exists()
+    )
+    mine = and_(
+        parked.c.grp == group,
+        parked.c.lane.in_(list(lanes)),
+        parked.c.topic.in_(list(topics)),
+    )
+    rows = await session.execute(
+        select(parked)
+        .where(mine, parked.c.state == State.RETRY, is_first)
+        .order_by(parked.c.next_at)
+        .limit(_HEADS)
+    )
+    return [_parked(row) for row in rows]
+
+
+async def everything(session: AsyncSession, group: str) -> Sequence[Parked]:
+    """Return what is parked for a group, in the order of the broker.
+
+    Args:
+        session: An open one.
+        group: Who hears.
+    """
+    rows = await session.execute(
+        select(parked).where(parked.c.grp == group).order_by(parked.c.seq)
+    )
+    return [_parked(row) for row in rows]
+
+
+async def counts(session: AsyncSession, group: str) -> tuple[int, int]:
+    """Return how many events wait for another try, and how many are dead.
+
+    Args:
+        session: An open one.
+        group: Who hears.
+    """
+    is_dead = parked.c.state != State.RETRY
+    row = await session.execute(
+        select(func.count().filter(~is_dead), func.count().filter(is_dead)).where(
+            parked.c.grp == group
+        )
+    )
+    waiting, dead = row.one()
+    return waiting, dead
+
+
+async def take(transaction: AsyncSession, group: str, head: Parked) -> bool:
+    """Take a parked event out, to be handled in this transaction.
+
+    Args:
+        transaction: The one the reaction will run in.
+        group: Who hears.
+        head: What was read.
+
+    Returns:
+        False where another process was quicker.
+    """
+    return await _one(transaction, delete(parked).where(_is(group, head)))
+
+
+async def keep(
+    transaction: AsyncSession, group: str, head: Parked, verdict: Verdict
+) -> bool:
+    """Keep a parked event that failed again.
+
+    Args:
+        transaction: An open one.
+        group: Who hears.
+        head: What was read.
+        verdict: What was decided.
+
+    Returns:
+        False where another process was quicker.
+    """
+    changed = update(parked).where(_is(group, head)).values(**_values(verdict))
+    return await _one(transaction, changed)
+
+
+async def revive(transaction: AsyncSession, group: str, message_id: str | None) -> int:
+    """Have dead events tried again; their ids stay, so that each still counts once.
+
+    Args:
+        transaction: An open one.
+        group: Who hears.
+        message_id: Only this one; all that are dead for None.
+
+    Returns:
+        How many are tried again.
+    """
+    dead = and_(parked.c.grp == group, parked.c.state != State.RETRY)
+    if message_id is not None:
+        dead = and_(dead, parked.c.msg_id == message_id)
+    result = await transaction.execute(
+        update(parked)
+        .where(dead)
+        .values(state=State.RETRY, attempts=0, next_at=clock().now())
+    )
+    return int(cast(CursorResult[Any], result).rowcount)
+
+
+def _values(verdict: Verdict) -> dict[str, object]:
+    error = verdict.error
+    return {
+        "attempts": verdict.attempts,
+        "next_at": verdict.next_at,
+        "error": None if error is None else error[:_LONGEST_ERROR],
+        "state": int(verdict.state),
+    }
+
+
+def _is(group: str, head: Parked) -> Any:
+    # The attempts tell whether it is still what was read.
+    return and_(
+        parked.c.grp == group,
+        parked.c.key == head.message.order_key,
+        parked.c.seq == head.seq,
+        parked.c.attempts == head.attempts,
+        parked.c.state == int(head.state),
+    )
+
+
+async def _one(transaction: AsyncSession, statement: Any) -> bool:
+    result = await transaction.execute(statement)
+    return int(cast(CursorResult[Any], result).rowcount) == 1
+
+
+def _parked(row: Row[Any]) -> Parked:
+    message = message_of(
+        row.msg_id, row.topic, row.partition_key, row.headers, row.body
+    )
+    return Parked(
+        message=message,
+        lane=row.lane,
+        seq=row.seq,
+        attempts=row.attempts,
+        next_at=row.next_at,
+        error=row.error,
+        state=State(row.state),
+    )

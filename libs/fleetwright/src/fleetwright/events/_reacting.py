@@ -1,0 +1,86 @@
+"""One reaction, run: with the event's context, a deadline of its own, a verdict."""
+
+from random import Random
+from typing import Final
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from fleetwright import _crash
+from fleetwright._clock import clock
+from fleetwright._context import bind, new_call
+from fleetwright._deadline import Deadline
+from fleetwright.errors import DeadlineExceeded, Unavailable
+from fleetwright.events._envelope import Message, Undecodable, decode, hearing
+from fleetwright.events._parking import State, Verdict
+from fleetwright.events._redelivery import Redelivery
+from fleetwright.events._subscriptions import Subscription
+
+REACTION_SECONDS: Final = 10.0
+QUICK_PAUSES_SECONDS: Final = (0.05, 0.2)
+
+
+async def react(
+    subscription: Subscription, message: Message, transaction: AsyncSession, group: str
+) -> None:
+    """Run the reaction to a message within a transaction.
+
+    Args:
+        subscription: What is done.
+        message: What was heard.
+        transaction: What its effects belong to.
+        group: Who hears; the service the reaction runs in.
+
+    Raises:
+        Undecodable: The message is not what the subscription declares.
+        Exception: What the reaction raised; `DeadlineExceeded` after ten seconds.
+    """
+    event = decode(message, subscription.kind)
+    headers = message.headers
+    call = new_call(
+        group,
+        id=headers.get("correlationid"),
+        caller=headers.get("source", "").strip("/") or None,
+        traceparent=headers.get("traceparent"),
+    )
+    with bind(call), hearing(message), Deadline.after(REACTION_SECONDS):
+        _crash.point("consumer.before_effect")
+        await subscription.reaction(event, transaction)
+        await transaction.flush()
+    _crash.point("consumer.after_effect")
+
+
+def is_transient(error: Exception) -> bool:
+    """Return whether a failure may be gone a moment later.
+
+    Args:
+        error: What the reaction raised.
+    """
+    if isinstance(error, DeadlineExceeded):
+        return False
+    return isinstance(error, Unavailable | OperationalError)
+
+
+def verdict_on(
+    error: Exception, attempts_made: int, redelivery: Redelivery, random: Random
+) -> Verdict:
+    """Decide what becomes of an event whose reaction failed.
+
+    Args:
+        error: What it raised.
+        attempts_made: How often it was tried, this time included.
+        redelivery: What was declared.
+        random: Where the jitter comes from.
+
+    Returns:
+        When to try again, or that it is dead.
+    """
+    wait = None
+    if not isinstance(error, Undecodable):
+        wait = redelivery.wait_seconds(attempts_made, random)
+    text = f"{type(error).__name__}: {error}"
+    now = clock().now()
+    if wait is not None:
+        return Verdict(attempts_made, now + wait, text, State.RETRY)
+    dead = State.DEAD if redelivery.on_dead == "block" else State.RELEASED
+    return Verdict(attempts_made, now, text, dead)
