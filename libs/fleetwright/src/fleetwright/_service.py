@@ -20,7 +20,8 @@ class Service:
     """One service: its name, its settings, and the parts it is made of.
 
     Parts open in the order they were added and close in reverse. Any object may be a
-    part; `open`, `drain`, `close`, `check` and `facts` are called where it has them.
+    part; `open`, `drain`, `close`, `check` and `facts` are called where it has them, and
+    an attribute `service` that is None becomes the service's name.
 
     Attributes:
         name: What the fleet calls it.
@@ -73,6 +74,8 @@ class Service:
                 hint="make a subclass for the second one, so that Uses() can tell them",
             )
         self._parts[kind] = part
+        if getattr(part, "service", self.name) is None:
+            part.service = self.name  # type: ignore[attr-defined]
         return part
 
     def find(self, kind: TypeForm[T]) -> T:
