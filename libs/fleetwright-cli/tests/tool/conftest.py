@@ -1,0 +1,114 @@
+"""Small fleets on disk, and the tool run in them as a person would."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MANIFEST = '[fleet]\nname = "shop"\n\n[test]\ncoverage_percent = 90\n'
+PYTEST = "[tool.pytest.ini_options]\naddopts = ['--import-mode=importlib', '-ra']\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command left behind.
+
+    Attributes:
+        code: Its exit code.
+        out: Its data.
+        err: Its talk.
+    """
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The data as JSON."""
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A fleet on disk.
+
+    Attributes:
+        root: Its folder.
+    """
+
+    root: Path
+
+    def write(self, name: str, content: str) -> Path:
+        """Write a file of the fleet, dedented, and return where it is."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(content), encoding="utf-8")
+        return path
+
+    def add_service(self, name: str, requirements: str = "") -> Path:
+        """Add a service with a package of its name; return its folder."""
+        package = name.replace("-", "_")
+        self.write(f"services/{name}/src/{package}/__init__.py", "")
+        self.write(f"services/{name}/requirements.in", requirements)
+        return self.root / "services" / name
+
+    def add_library(self, name: str, content: str = "") -> Path:
+        """Add a library with a package of its name; return its folder."""
+        package = name.replace("-", "_")
+        self.write(f"libs/{name}/src/{package}/__init__.py", content)
+        self.write(
+            f"libs/{name}/pyproject.toml",
+            f"[project]\nname = '{name}'\nversion = '1'\n",
+        )
+        return self.root / "libs" / name
+
+    def fleet(self, *arguments: str, **environment: str) -> Answer:
+        """Run the tool in the fleet's folder as a process of its own."""
+        done = subprocess.run(
+            [sys.executable, "-m", "fleetwright_cli", *arguments],
+            cwd=self.root,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """Give a fleet without services."""
+    made = Shop(tmp_path.resolve())
+    made.write("fleet.toml", MANIFEST)
+    made.write("pyproject.toml", PYTEST)
+    return made
+
+
+@cache
+def _index_answers() -> bool:
+    """Return whether a package index answers here."""
+    index = os.environ.get("UV_INDEX_URL") or os.environ.get("PIP_INDEX_URL")
+    url = (index or "https://pypi.org/simple").rstrip("/") + "/iniconfig/"
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@pytest.fixture
+def index() -> None:
+    """Give a world with a package index, or no test."""
+    if not _index_answers():
+        pytest.skip("no package index can be reached")
