@@ -2,11 +2,14 @@
 
 import asyncio
 import sqlite3
+from collections import deque
+from collections.abc import Iterable
 from functools import partial
 from types import ModuleType
 from typing import Any
 
 import aiosqlite
+from aiosqlite.context import Result
 from sqlalchemy import URL, event
 from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_dbapi
 from sqlalchemy.engine import Connection
@@ -34,8 +37,63 @@ _ERRORS = (
 )
 
 
+class OneHopCursor(aiosqlite.Cursor):
+    """A cursor that asks its thread once a statement: rows come with the answer.
+
+    aiosqlite asks for the cursor, the execution, the rows and the closing one by one,
+    and each costs two thread switches. All rows are fetched at once, also for a stream:
+    an open cursor would pin an old state of the file.
+    """
+
+    def __init__(self, connection: aiosqlite.Connection, cursor: Any) -> None:
+        """Wrap a cursor of the driver."""
+        super().__init__(connection, cursor)
+        self._rows: deque[Any] = deque()
+
+    def _run(self, sql: str, parameters: Iterable[Any]) -> deque[Any]:
+        self._cursor.execute(sql, parameters)  # type: ignore[arg-type]
+        return deque(self._cursor.fetchall() if self._cursor.description else ())
+
+    async def execute(
+        self, sql: str, parameters: Iterable[Any] | None = None
+    ) -> aiosqlite.Cursor:
+        """Run one statement and fetch its rows."""
+        self._rows = await self._conn._execute(self._run, sql, parameters or ())
+        return self
+
+    async def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+        rows, self._rows = self._rows, deque()
+        return list(rows)
+
+    async def fetchmany(self, size: int | None = None) -> list[Any]:
+        """Return some of the rows that are left."""
+        count = min(len(self._rows), size or self._cursor.arraysize)
+        return [self._rows.popleft() for _ in range(count)]
+
+    async def fetchone(self) -> Any:
+        """Return the next row, or None."""
+        return self._rows.popleft() if self._rows else None
+
+    async def close(self) -> None:
+        """Forget the rows; the statement ended with the last of them."""
+        self._rows.clear()
+
+
 class CountedConnection(aiosqlite.Connection):
     """An aiosqlite connection whose operations count as in flight."""
+
+    def cursor(self) -> Any:
+        """Return a cursor, without asking the thread for it."""
+        return Result(self._one_hop())
+
+    async def _one_hop(self) -> OneHopCursor:
+        return OneHopCursor(self, self._conn.cursor())
+
+    async def rollback(self) -> None:
+        """Undo what was not committed; nothing to ask where nothing was begun."""
+        if self._conn.in_transaction:
+            await super().rollback()
 
     _stopping: asyncio.Future[Any] | None = None
 
