@@ -209,15 +209,16 @@ def _environment(
 ) -> tuple[dict[str, str], str | None]:
     """Return the environment of a process, and the database URL given to it.
 
-    A default of ours stands back where the service's own `.env` has a value, because
+    A service with migrations gets a database. A default of ours stands back where the service's own `.env` has a value, because
     the environment would win over that file.
     """
     places = Places(fleet.root)
     up = fleet.manifest.up
-    defaults = {
-        "LOG_FORMAT": "json",
-        "DATABASE_URL": f"sqlite+aiosqlite:///{places.data / service.name}.db",
-    }
+    defaults = {"LOG_FORMAT": "json"}
+    if (service.folder / "src" / service.package / "migrations").is_dir():
+        defaults["DATABASE_URL"] = (
+            f"sqlite+aiosqlite:///{places.data / service.name}.db"
+        )
     if up.broker == "embedded":
         defaults["BROKER_URL"] = f"embedded:///{places.data / 'broker.db'}"
     own = _assigned(service.folder / ".env")
@@ -228,7 +229,8 @@ def _environment(
     environment["PYTHONPATH"] = str(service.folder / "src")
     environment.update(asked)
     environment.update(HOST=_ports.HOST, PORT=str(port), FLEET_MAP=str(places.map))
-    given = None if {"DATABASE_URL"} & (own | set(asked)) else defaults["DATABASE_URL"]
+    overruled = "DATABASE_URL" in own or "DATABASE_URL" in asked
+    given = None if overruled else defaults.get("DATABASE_URL")
     return environment, given
 
 
