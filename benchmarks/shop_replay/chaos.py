@@ -115,7 +115,9 @@ class Chaos:
         while self._plan and self._plan[0][0] <= index:
             _, name, delay_seconds = self._plan.pop(0)
             await self._until(lambda: name in self._pinned)  # noqa: B023
-            self._due.append(asyncio.create_task(self._kill(name, delay_seconds)))
+            self._due.append(
+                asyncio.create_task(self._kill(*self._take(name), delay_seconds))
+            )
 
     async def close(self) -> None:
         """Wait until the last kill has happened and all are back; let go of them.
@@ -131,9 +133,12 @@ class Chaos:
                 os.close(descriptor)
             self._pinned.clear()
 
-    async def _kill(self, name: str, delay_seconds: float) -> None:
-        descriptor, pid = self._pinned.pop(name)
-        self._away[name] = pid
+    def _take(self, name: str) -> tuple[str, int]:
+        """Take a pinned process out; only another one is pinned in its place."""
+        descriptor, self._away[name] = self._pinned.pop(name)
+        return name, descriptor
+
+    async def _kill(self, name: str, descriptor: int, delay_seconds: float) -> None:
         await asyncio.sleep(delay_seconds)
         try:
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
@@ -141,7 +146,7 @@ class Chaos:
         except ProcessLookupError:
             # It ended by itself: pin its successor and kill that one instead.
             await self._until(lambda: name in self._pinned)
-            await self._kill(name, 0.0)
+            await self._kill(*self._take(name), 0.0)
         finally:
             os.close(descriptor)
 

@@ -223,7 +223,8 @@ def _orders(connection: sqlite3.Connection) -> Iterator[Order]:
         "select number, id, reference, customer_id, state, total_pence, "
         "refused_because from orders order by number"
     ):
-        yield Order(_id(order_id), *values, lines=tuple(lines.get(number, ())))
+        theirs = tuple(lines.get(number, ()))
+        yield Order(_id(order_id), *[*values, theirs])
 
 
 def _counts(

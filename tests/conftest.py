@@ -1,0 +1,67 @@
+"""What the tests of the whole fleet share."""
+
+import sqlite3
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+
+OUTBOX = "create table fleet_outbox(seq integer primary key)"
+PARKED = "create table fleet_parked(seq integer primary key)"
+TABLES = {
+    "catalog": ("create table products(sku text primary key)",),
+    "orders": (
+        "create table orders(number integer primary key, id text, reference text, "
+        "customer_id text, state text, total_pence integer, refused_because text)",
+        "create table order_lines(order_number integer, position integer, sku text, "
+        "quantity integer, price_pence integer)",
+        "create table cancellations(id text, reference text, customer_id text)",
+        "create table refunds(id text, cancellation_id text, order_number integer, "
+        "position integer, quantity integer, amount_pence integer, state text)",
+        OUTBOX,
+        PARKED,
+    ),
+    "payments": (
+        "create table charges(id text, order_id text, amount_pence integer, "
+        "refunded_pence integer, state text)",
+        "create table refunds(id text, charge_id text, amount_pence integer, "
+        "state text)",
+        OUTBOX,
+        PARKED,
+    ),
+    "notifications": (
+        "create table mails(order_id text, kind text, refund_id text)",
+        PARKED,
+    ),
+    "broker": ("create table delivery(seq integer primary key)",),
+}
+
+
+@pytest.fixture
+def shop_files(tmp_path: Path) -> dict[str, Path]:
+    """Return the empty databases of a shop and of its broker, by name."""
+    folder = tmp_path / ".fleet" / "data"
+    folder.mkdir(parents=True)
+    files = {name: folder / f"{name}.db" for name in TABLES}
+    for name, path in files.items():
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("pragma synchronous = off")
+            for statement in TABLES[name]:
+                connection.execute(statement)
+    return files
+
+
+@pytest.fixture
+def write(shop_files: dict[str, Path]) -> Callable[..., None]:
+    """Return what runs one statement in one of the databases."""
+
+    def run(name: str, statement: str, *values: object) -> None:
+        with closing(sqlite3.connect(shop_files[name])) as connection, connection:
+            connection.execute("pragma synchronous = off")
+            connection.execute(statement, values)
+
+    return run
