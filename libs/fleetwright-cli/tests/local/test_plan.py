@@ -25,6 +25,7 @@ def _root(tmp_path: Path) -> Path:
         (package / "__init__.py").touch()
         (package / "app.py").write_text(f"add(rest(X, provider='{provider}'))\n")
         (package / "torn.py").write_text("provider='orders' def\n")
+    (tmp_path / "services" / "orders" / "src" / "orders" / "migrations").mkdir()
     library = tmp_path / "libs" / "stock"
     library.mkdir(parents=True)
     (library / "pyproject.toml").touch()
@@ -39,6 +40,14 @@ def planned(root: Path, *names: str) -> Plan:
     fleet = discover(root)
     pythons = dict.fromkeys(fleet.services, PYTHON)
     return plan(fleet, needed(fleet, list(names)), pythons)
+
+
+def test_a_service_without_migrations_gets_no_database(root: Path) -> None:
+    """Only a service that keeps data is given a place for it."""
+    launches = {launch.name: launch for launch in planned(root).launches}
+
+    assert launches["storefront"].database_url is None
+    assert "DATABASE_URL" not in launches["storefront"].environment
 
 
 def test_a_service_is_planned_with_what_it_calls(root: Path) -> None:

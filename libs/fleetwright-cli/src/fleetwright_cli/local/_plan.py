@@ -209,8 +209,8 @@ def _environment(
 ) -> tuple[dict[str, str], str | None]:
     """Return the environment of a process, and the database URL given to it.
 
-    A service with migrations gets a database. A default of ours stands back where the service's own `.env` has a value, because
-    the environment would win over that file.
+    A service with migrations gets a database. A default of ours stands back where the
+    service's own `.env` has a value, because the environment would win over that file.
     """
     places = Places(fleet.root)
     up = fleet.manifest.up
