@@ -21,10 +21,11 @@ from fleetwright_cli.suites import Suite
 
 STOP_SECONDS = 5.0
 LOOK_SECONDS = 0.2
+RAN_TO_ITS_END = (0, 1)  # pytest's codes for: all passed, some failed
 # What the tool's own interpreter was started with must not reach those of the suites.
 _NOT_INHERITED = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
 _NOT_INHERITED_PREFIX = "COVERAGE_"
-_DOTS = re.compile(r"([.FEsxX]+)(?:\s*\[\s*\d+%\])?")
+_DOTS = re.compile(r"([.FEsxX]+)\s*(?:\[[\s\d]*%?\]?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class SuiteRuns:
                 exit_code,
                 counts(run.junit, exit_code),
                 seconds,
-                run.coverage() if exit_code != NOTHING_COLLECTED else None,
+                run.coverage() if exit_code in RAN_TO_ITS_END else None,
                 output,
                 selected=selected,
             )

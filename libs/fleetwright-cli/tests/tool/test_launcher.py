@@ -1,0 +1,191 @@
+"""./fleet: the first use and every later one."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+LAUNCHER = Path(__file__).resolve().parents[4] / "fleet"
+OLD = '#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.2" && exit 0\nexit 1\n'
+NEW = f'#!/bin/sh\nexec {sys.executable} "$@"\n'
+# Stands for the interpreter of venv/: tells how it was called, installs nothing.
+INNER = """\
+#!/bin/sh
+case "$*" in
+*"version_info"*) exit 0 ;;
+*"-m pip --version"*) exit 0 ;;
+*"-m pip install"*)
+    echo "$*" >>"$CALLS"
+    cat "$CALLS.pip" 2>/dev/null && exit 1
+    exit 0
+    ;;
+esac
+echo "started: $*"
+"""
+
+
+class Checkout:
+    """A repository with the launcher, and what its interpreter was asked."""
+
+    def __init__(self, root: Path) -> None:
+        """Make it.
+
+        Args:
+            root: Where.
+        """
+        self.root = root
+        self.calls = root / "calls"
+        self.python = root / "venv" / "bin" / "python"
+        shutil.copy(LAUNCHER, root / "fleet")
+        (root / "requirements-dev.txt").write_text("six==1\n")
+        (root / "libs" / "shop").mkdir(parents=True)
+        (root / "libs" / "shop" / "pyproject.toml").write_text("[project]\n")
+
+    def program(self, path: Path, text: str) -> Path:
+        """Write a program and return where it is."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+        return path
+
+    def made(self) -> None:
+        """Pretend that venv/ was made, nothing installed yet."""
+        self.program(self.python, INNER)
+
+    def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run ./fleet."""
+        return subprocess.run(
+            [str(self.root / "fleet"), *words],
+            env={**os.environ, "CALLS": str(self.calls), **environment},
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    """Give a checkout in which ./fleet was never run."""
+    return Checkout(tmp_path)
+
+
+def test_launcher_is_plain_posix_shell() -> None:
+    """Dash reads it, so every /bin/sh does."""
+    shell = shutil.which("dash") or "/bin/sh"
+
+    assert subprocess.run([shell, "-n", str(LAUNCHER)], check=False).returncode == 0
+
+
+def test_python_that_is_too_old_is_named_with_the_mend(checkout: Checkout) -> None:
+    """What is here, what is needed, and how to name another one."""
+    old = checkout.program(checkout.root / "old python3", OLD)
+
+    done = checkout.run("up", FLEET_PYTHON=str(old))
+
+    assert done.returncode == 1
+    assert "error: Python 3.11 or newer is needed, here is Python 3.9.2" in done.stderr
+    assert "hint: install one, or name it: FLEET_PYTHON=" in done.stderr
+    assert not (checkout.root / "venv").exists()
+
+
+def test_newer_python_is_found_beside_an_old_python3(checkout: Checkout) -> None:
+    """python3 is asked first, then python3.11 and newer by name."""
+    binaries = checkout.root / "bin"
+    checkout.program(binaries / "python3", OLD)
+    checkout.program(binaries / "python3.12", NEW)
+
+    done = checkout.run(
+        PATH=f"{binaries}:{os.environ['PATH']}",
+        PIP_INDEX_URL="http://127.0.0.1:9/simple",
+        PIP_RETRIES="0",
+        PIP_FIND_LINKS="",
+    )
+
+    assert "first use: making venv/ with Python 3." in done.stderr
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2:] == [
+        "error: the locked packages could not be installed: "
+        "no package index can be reached",
+        "hint: check the network or PIP_INDEX_URL, then run ./fleet again",
+    ]
+
+
+def test_interrupted_first_use_goes_on_where_it_stopped(checkout: Checkout) -> None:
+    """venv/ without a stamp is completed, with hashes, and then starts the tool."""
+    checkout.made()
+
+    done = checkout.run("up", "--detach")
+
+    assert done.stdout == "started: -m fleetwright_cli up --detach\n"
+    packages, libraries = checkout.calls.read_text().splitlines()
+    assert "--require-hashes" in packages
+    assert "--no-deps" in packages
+    assert f"-e {checkout.root}/libs/shop/" in libraries
+
+
+def test_later_use_installs_nothing_and_is_quick(checkout: Checkout) -> None:
+    """The launcher adds less than 100 ms."""
+    checkout.made()
+    checkout.run()
+    checkout.calls.unlink()
+    took = []
+
+    for _ in range(3):
+        started = time.perf_counter()
+        checkout.run("ps")
+        took.append(time.perf_counter() - started)
+
+    assert not checkout.calls.exists()
+    assert min(took) < 0.1
+
+
+@pytest.mark.parametrize(
+    "changed", ["requirements-dev.txt", "libs/shop/pyproject.toml"]
+)
+def test_changed_lock_or_library_installs_anew(
+    checkout: Checkout, changed: str
+) -> None:
+    """After `git pull` the environment follows by itself."""
+    checkout.made()
+    checkout.run()
+    checkout.calls.unlink()
+    (checkout.root / changed).write_text("# changed\n")
+
+    done = checkout.run("ps")
+
+    assert "bringing venv/ up to date" in done.stderr
+    assert checkout.calls.exists()
+    assert done.stdout == "started: -m fleetwright_cli ps\n"
+
+
+def test_failed_installation_is_tried_again(checkout: Checkout) -> None:
+    """One line of reason, and no stamp that would hide the failure."""
+    checkout.made()
+    said = checkout.root / "calls.pip"
+    said.write_text("ERROR: No space left on device\nERROR: more\n")
+    failed = checkout.run()
+    said.unlink()
+
+    done = checkout.run("ps")
+
+    assert failed.returncode == 1
+    assert "could not be installed: No space left on device\n" in failed.stderr
+    assert "more" not in failed.stderr
+    assert done.stdout == "started: -m fleetwright_cli ps\n"
+
+
+def test_files_other_than_locked_are_not_explained_away(checkout: Checkout) -> None:
+    """A wrong hash is no network trouble."""
+    checkout.made()
+    said = "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.\n"
+    (checkout.root / "calls.pip").write_text(said)
+
+    done = checkout.run()
+
+    assert "find out why before going on" in done.stderr
