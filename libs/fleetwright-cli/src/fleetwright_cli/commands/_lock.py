@@ -14,6 +14,7 @@ def lock(
     services: Annotated[
         list[str] | None, typer.Argument(help="Services; none for the whole fleet.")
     ] = None,
+    *,
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; exit 1 on a stale lock.")
     ] = False,
