@@ -102,7 +102,8 @@ class Broker(Protocol):
     async def subscribe(self, group: str, topics: Sequence[str]) -> Receiver:
         """Join a group and declare what it hears.
 
-        A new group receives what is published from now on.
+        A new group receives what is published from now on; from a broker that keeps
+        messages (the embedded one does) also what is still kept.
 
         Args:
             group: The name of the consuming service.

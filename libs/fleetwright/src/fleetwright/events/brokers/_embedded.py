@@ -127,7 +127,7 @@ class EmbeddedBroker:
 
         Args:
             group: The consuming service.
-            topics: What it hears; a new group hears what is published from now on.
+            topics: What it hears; a new group also hears what is kept.
 
         Returns:
             Where its messages come in.

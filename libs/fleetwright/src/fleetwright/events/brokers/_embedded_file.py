@@ -124,7 +124,10 @@ class EmbeddedFile:
         return [owner for (owner,) in rows.fetchall()]
 
     def subscribe(self, group: str, topics: Sequence[str]) -> None:
-        """Declare what a group hears from now on; what it no longer hears is dropped.
+        """Declare what a group hears; what it no longer hears is dropped.
+
+        Of a topic that is new to the group it hears what is still kept as well: a
+        service that is started after its publishers has missed nothing.
 
         Args:
             group: The consuming service.
@@ -141,9 +144,12 @@ class EmbeddedFile:
                 "delete from sub where grp=? and topic=?",
                 [(group, topic) for topic in heard.difference(topics)],
             )
+            new = [(group, topic) for topic in topics if topic not in heard]
+            connection.executemany("insert into sub(grp,topic) values(?,?)", new)
             connection.executemany(
-                "insert or ignore into sub(grp,topic) values(?,?)",
-                [(group, topic) for topic in topics],
+                "insert or ignore into delivery(grp,lane,seq)"
+                " select ?,lane,seq from message where topic=?",
+                new,
             )
             connection.executemany(
                 "insert or ignore into lane(grp,lane) values(?,?)",
