@@ -26,6 +26,12 @@ WHOLE = GOOD + "\n\ndef test_half():\n    assert shop_stock.half(2) == 1\n"
 BAD = "def test_no():\n    assert 'what' == 'was wanted'\n"
 
 
+@pytest.fixture(autouse=True)
+def no_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a pytest without the plugins of this environment: it starts at once."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
 def suite(shop: "Shop", content: str = WHOLE) -> Suite:
     """Return the suite of a library with the given tests."""
     shop.add_library("shop-stock", CODE)
