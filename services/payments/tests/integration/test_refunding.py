@@ -61,6 +61,7 @@ async def test_a_refund_heard_of_twice_goes_back_once(
     await broker.deliver(requested(400, event.refund_id))
 
     assert (await back(payments), len(broker.published)) == (400, 2)
+    assert broker.parked == []
 
 
 async def test_more_than_is_left_is_refused_and_told(
