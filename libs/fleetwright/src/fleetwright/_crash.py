@@ -36,3 +36,7 @@ def point(name: str) -> None:
     if dies:
         os.write(2, f"crash point {name}\n".encode())
         os._exit(_EXIT_CODE)
+
+
+if hasattr(os, "register_at_fork"):  # a child must not repeat its parent's dice
+    os.register_at_fork(after_in_child=_random.seed)

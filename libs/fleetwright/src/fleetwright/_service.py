@@ -20,8 +20,8 @@ class Service:
     """One service: its name, its settings, and the parts it is made of.
 
     Parts open in the order they were added and close in reverse. Any object may be a
-    part; `open`, `drain`, `close`, `check` and `facts` are called where it has them, and
-    an attribute `service` that is None becomes the service's name.
+    part; `open`, `drain`, `close`, `check` and `facts` are called where it has them. An
+    attribute `service` that is None becomes the service's name.
 
     Attributes:
         name: What the fleet calls it.
