@@ -4,13 +4,14 @@
 The pytest plugin brings the fixtures `clock` and `broker`.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from fleetwright.testing._asgi import AsgiTransport
 from fleetwright.testing._clock import FakeClock, JumpingLoop
 from fleetwright.testing._serving import service_of, serving
 
 if TYPE_CHECKING:
+    from fleetwright.testing._asgi import AsgiTransport
     from fleetwright.testing._broker import FakeBroker
 
 __all__ = [
@@ -22,11 +23,13 @@ __all__ = [
     "serving",
 ]
 
+# Only services with clients, or with events, have installed what these need.
+_OF_EXTRAS = {"AsgiTransport": "_asgi", "FakeBroker": "_broker"}
+
 
 def __getattr__(name: str) -> Any:
-    """Return `FakeBroker`: only services with events have what it needs installed."""
-    if name != "FakeBroker":
+    """Return what needs an extra, imported when it is asked for."""
+    if name not in _OF_EXTRAS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from fleetwright.testing._broker import FakeBroker
-
-    return FakeBroker
+    module = importlib.import_module(f"{__name__}.{_OF_EXTRAS[name]}")
+    return getattr(module, name)
