@@ -2,13 +2,21 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from shop_replay.audit import audit
-from shop_replay.ledger import Ledger, SentCancellation, SentOrder
+from shop_replay.ledger import (
+    ALWAYS,
+    Ledger,
+    Price,
+    SentCancellation,
+    SentOrder,
+    Span,
+)
 from shop_replay.records import (
     Leftovers,
     RecordsError,
@@ -63,7 +71,10 @@ def honest(write: Write) -> Ledger:
             "2": SentOrder("2", None, Counter({("10002", 1): 1})),
         },
         cancellations={"C3": SentCancellation("C3", "17850", Counter({"10002": 3}))},
-        prices={"10002": {200, 210}, "10080": {500}},
+        prices={
+            "10002": [Price(200, ALWAYS)],
+            "10080": [Price(500, ALWAYS)],
+        },
     )
 
 
@@ -164,6 +175,22 @@ def test_a_refusal_that_should_not_be_is_found(
     honest.rows_refused[kind] += 1
 
     assert failed(honest, shop_files) == [ROWS]
+
+
+def test_a_price_the_product_had_at_another_time_is_found(
+    honest: Ledger, shop_files: dict[str, Path]
+) -> None:
+    """An order placed after a price was changed must not be at the old one."""
+    honest.had_price("10080", 550, Span(20.0, 21.0))
+    before, meanwhile = Span(1.0, 2.0), Span(20.5, 22.0)
+    order = honest.orders["1"]
+
+    for span in (before, meanwhile):
+        honest.orders["1"] = replace(order, placed=span)
+        assert failed(honest, shop_files) == []
+
+    honest.orders["1"] = replace(order, placed=Span(21.5, 22.0))
+    assert failed(honest, shop_files) == [PRICES]
 
 
 def test_an_unanswered_call_is_found(

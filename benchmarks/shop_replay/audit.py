@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from shop_replay.ledger import KNOWN_REASONS, KNOWN_REFUSALS, Ledger
+from shop_replay.ledger import ALWAYS, KNOWN_REASONS, KNOWN_REFUSALS, Ledger
 from shop_replay.records import Order, Records
 
 MOST_SHOWN = 5
@@ -143,13 +143,16 @@ def totals_add_up(ledger: Ledger, records: Records) -> Check:
 
 
 def prices_were_quoted(ledger: Ledger, records: Records) -> Check:
-    """Every line's price is one the product had at some time of the run."""
-    problems = [
-        f"{order.reference}: {line.sku} never cost {line.price_pence} pence"
-        for order in records.orders
-        for line in order.lines
-        if line.price_pence not in ledger.prices.get(line.sku, ())
-    ]
+    """Every line's price is one the product had while its order was placed."""
+    problems = []
+    for order in records.orders:
+        sent = ledger.orders.get(order.reference)
+        placed = ALWAYS if sent is None else sent.placed
+        problems += [
+            f"{order.reference}: {line.sku} did not cost {line.price_pence} pence then"
+            for line in order.lines
+            if line.price_pence not in ledger.prices_during(line.sku, placed)
+        ]
     figure = f"{sum(len(it) for it in ledger.prices.values())} prices"
     return Check("every price was the product's", figure, tuple(problems))
 

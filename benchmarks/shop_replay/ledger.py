@@ -18,6 +18,34 @@ KNOWN_REASONS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A time by the replay's clock, in seconds, both ends included."""
+
+    since: float
+    until: float
+
+    def meets(self, other: "Span") -> bool:
+        """Return whether some moment lies in both."""
+        return self.since <= other.until and other.since <= self.until
+
+
+ALWAYS = Span(float("-inf"), float("inf"))
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A price the catalog was given.
+
+    Attributes:
+        pence: What one unit cost, in pence.
+        given: From the first try of giving it until the catalog's answer.
+    """
+
+    pence: int
+    given: Span
+
+
+@dataclass(frozen=True, slots=True)
 class SentOrder:
     """An order the shop accepted.
 
@@ -25,11 +53,13 @@ class SentOrder:
         reference: The invoice's number, which is also its Idempotency-Key.
         customer_id: Who bought; None when unknown.
         lines: How often each (sku, quantity) was sent.
+        placed: From the first try until the answer.
     """
 
     reference: str
     customer_id: str | None
     lines: Counter[tuple[str, int]]
+    placed: Span = ALWAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +93,7 @@ class Ledger:
         empty_invoices: Invoices none of whose rows was acceptable.
         orders: Accepted orders by reference.
         cancellations: Answered cancellations by reference.
-        prices: Every price each product had during the run, in pence.
+        prices: Every price each product had during the run, in the order given.
         failures: Calls that got no answer that counts, in words.
         repeats: Calls made again after no answer, by what went wrong.
     """
@@ -77,7 +107,7 @@ class Ledger:
     empty_invoices: int = 0
     orders: dict[str, SentOrder] = field(default_factory=dict)
     cancellations: dict[str, SentCancellation] = field(default_factory=dict)
-    prices: dict[str, set[int]] = field(default_factory=dict)
+    prices: dict[str, list[Price]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     repeats: Counter[str] = field(default_factory=Counter)
 
@@ -91,11 +121,30 @@ class Ledger:
             + self.rows_not_taken_back.total()
         )
 
-    def had_price(self, sku: str, price_pence: int) -> None:
-        """Note that a product had a price at some time of the run.
+    def had_price(self, sku: str, pence: int, given: Span) -> None:
+        """Note that the catalog was given a price.
 
         Args:
             sku: The product.
-            price_pence: What one unit cost, in pence.
+            pence: What one unit costs from now on, in pence.
+            given: From the first try until the catalog's answer; not before the last
+                price of this product was given.
         """
-        self.prices.setdefault(sku, set()).add(price_pence)
+        self.prices.setdefault(sku, []).append(Price(pence, given))
+
+    def prices_during(self, sku: str, span: Span) -> set[int]:
+        """Return what a product may have cost within a time, in pence.
+
+        A price holds from when it may first have arrived until the next one surely had.
+
+        Args:
+            sku: The product.
+            span: The time asked about.
+        """
+        known = self.prices.get(sku, [])
+        ends = [price.given.until for price in known[1:]] + [float("inf")]
+        return {
+            price.pence
+            for price, end in zip(known, ends, strict=True)
+            if Span(price.given.since, end).meets(span)
+        }

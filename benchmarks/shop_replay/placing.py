@@ -1,13 +1,14 @@
 """One invoice after the other through the shop, as its tills would."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from shop_replay.calling import Answer, Shop, UnansweredError
-from shop_replay.ledger import Ledger, SentCancellation, SentOrder
+from shop_replay.ledger import ALWAYS, Ledger, SentCancellation, SentOrder, Span
 from shop_replay.reading import Invoice, Row
 
 QUOTES_AT_ONCE = 2000
@@ -40,7 +41,7 @@ class Catalog:
             body = {"skus": wanted[start : start + QUOTES_AT_ONCE]}
             answer = await self._shop.call("POST", "catalog", "/v1/quotes", body)
             for known in (answer.body or {}).get("quotes", ()):
-                self._now(known["sku"], known["price_pence"])
+                self._now(known["sku"], known["price_pence"], ALWAYS)
 
     async def keep(self, row: Row) -> str | None:
         """Make the catalog sell a row's product at the row's price.
@@ -54,6 +55,7 @@ class Catalog:
         async with self._changing.setdefault(row.sku, asyncio.Lock()):
             if self._current.get(row.sku) == row.price_pence:
                 return None
+            since = time.monotonic()
             answer = await self._shop.call(
                 "PUT",
                 "catalog",
@@ -61,12 +63,13 @@ class Catalog:
                 {"name": row.name, "price_pence": row.price_pence},
             )
             if answer.refusal_kind is None:
-                self._now(row.sku, row.price_pence)
+                given = Span(since, time.monotonic())
+                self._now(row.sku, row.price_pence, given)
             return answer.refusal_kind
 
-    def _now(self, sku: str, price_pence: int) -> None:
+    def _now(self, sku: str, price_pence: int, given: Span) -> None:
         self._current[sku] = price_pence
-        self._ledger.had_price(sku, price_pence)
+        self._ledger.had_price(sku, price_pence, given)
 
 
 class Till:
@@ -108,23 +111,25 @@ class Till:
                 left.append(row)
             else:
                 self._ledger.rows_refused[kind] += 1
+        since = time.monotonic()
         for _ in range(MOST_DROPS):
             if not left:
                 break
             answer = await self._post("orders", invoice, _order_lines(left))
             if answer.refusal_kind is None:
-                self._ordered(invoice, left)
+                self._ordered(invoice, left, Span(since, time.monotonic()))
                 return
             left = self._dropped(left, answer)
         self._ledger.rows_refused.update("bad_lines" for _ in left)
         self._ledger.empty_invoices += 1
 
-    def _ordered(self, invoice: Invoice, rows: Sequence[Row]) -> None:
+    def _ordered(self, invoice: Invoice, rows: Sequence[Row], placed: Span) -> None:
         self._ledger.rows_ordered += len(rows)
         self._ledger.orders[invoice.number] = SentOrder(
             invoice.number,
             invoice.customer_id,
             Counter((row.sku, row.quantity) for row in rows),
+            placed,
         )
 
     def _dropped(self, rows: list[Row], answer: Answer) -> list[Row]:
