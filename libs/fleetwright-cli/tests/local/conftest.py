@@ -179,7 +179,7 @@ def _fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     )
     for name in ("catalog", "orders"):
         source = tmp_path / "services" / name / "src"
-        (source / name).mkdir(parents=True)
+        (source / name / "migrations").mkdir(parents=True)
         (source / name / "__init__.py").touch()
         (source / name / "app.py").write_text("# call(provider='catalog')\n")
         (source / "fleetwright").mkdir()

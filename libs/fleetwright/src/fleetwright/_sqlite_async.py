@@ -58,7 +58,9 @@ class OneHopCursor(aiosqlite.Cursor):
         self, sql: str, parameters: Iterable[Any] | None = None
     ) -> aiosqlite.Cursor:
         """Run one statement and fetch its rows."""
-        self._rows = await self._conn._execute(self._run, sql, parameters or ())
+        self._rows = await self._conn._execute(  # type: ignore[no-untyped-call]
+            self._run, sql, parameters or ()
+        )
         return self
 
     async def fetchall(self) -> list[Any]:
