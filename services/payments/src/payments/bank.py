@@ -8,7 +8,7 @@ same way for ever, and a call repeated after a crash takes no money twice.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from zlib import crc32
+from hashlib import blake2b
 
 from fleetwright.errors import Unavailable
 from payments.settings import PaymentsSettings
@@ -27,9 +27,12 @@ def draw(*words: object) -> float:
         *words: What the number is for, for example a seed and a reference.
 
     Returns:
-        A number, 0 <= number < 1, evenly spread over many words.
+        A number, 0 <= number < 1, evenly spread over many words, also over words
+        that differ in one letter.
     """
-    return crc32(":".join(map(str, words)).encode()) / 2**32
+    # Not crc32: it is linear, so a call that failed once could never fail twice.
+    words_digest = blake2b(":".join(map(str, words)).encode(), digest_size=4).digest()
+    return int.from_bytes(words_digest, "big") / 2**32
 
 
 @dataclass(frozen=True, slots=True)

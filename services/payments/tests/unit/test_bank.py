@@ -26,6 +26,17 @@ def test_draws_are_evenly_spread(share: float) -> None:
     assert below / MANY == pytest.approx(share, rel=0.15)
 
 
+def test_each_attempt_of_a_call_is_drawn_anew() -> None:
+    """A bank that is down for a tenth is down three times for a thousandth."""
+    manners = Manners(down_share=0.1)
+    thrice = sum(
+        all(manners.is_down(f"charge-{number}", attempt) for attempt in range(3))
+        for number in range(20_000)
+    )
+
+    assert 5 < thrice < 50
+
+
 async def test_a_kind_bank_takes_the_money() -> None:
     """Without bad manners nothing is declined."""
     assert await Bank(Manners()).charge("k", "536365") is None
