@@ -1,5 +1,7 @@
 """What the tests of the whole fleet share."""
 
+import os
+import shutil
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -39,6 +41,21 @@ TABLES = {
     ),
     "broker": ("create table delivery(seq integer primary key)",),
 }
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the path of a Chromium."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = os.environ.get("CHROMIUM") or next(
+        filter(None, map(shutil.which, names)), ""
+    )
+    if not found:
+        reason = "no Chromium is installed: `apt-get install chromium`, or set CHROMIUM"
+        if os.environ.get("FLEET_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
 
 
 @pytest.fixture

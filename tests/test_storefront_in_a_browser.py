@@ -6,7 +6,6 @@ skip into a failure. CHROMIUM names the browser when it is not on the PATH.
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -121,21 +120,6 @@ class Shop:
         except httpx2.TransportError:
             return False
         return answer.status_code == 200
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    """Return the path of a Chromium."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = os.environ.get("CHROMIUM") or next(
-        filter(None, map(shutil.which, names)), ""
-    )
-    if not found:
-        reason = "no Chromium is installed: `apt-get install chromium`, or set CHROMIUM"
-        if os.environ.get("FLEET_REQUIRE_BROWSER") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The whole fleet, stopped while orders come in."""
+"""The whole fleet as `fleet up` runs it: used by a browser, stopped under load."""
 
 import json
 import os
@@ -16,11 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 BUYERS = 8
 ACCEPTED_BEFORE_DOWN = 60
 MOST_SECONDS = 120.0
+# A bank that says yes: whom it refuses is chosen by chance otherwise.
+BANK = """
+[up.services.payments]
+environment = { BANK_DECLINED_SHARE = "0", BANK_DOWN_SHARE = "0" }
+"""
 
 
 def ask(method: str, url: str, body: object = None) -> Any:
@@ -64,7 +70,7 @@ class Shop:
         self.port = free_ports(5)
         manifest = (ROOT / "fleet.toml").read_text(encoding="utf-8")
         manifest = manifest.replace("first_port = 8000", f"first_port = {self.port}")
-        (folder / "fleet.toml").write_text(manifest, encoding="utf-8")
+        (folder / "fleet.toml").write_text(manifest + BANK, encoding="utf-8")
         for name in ("libs", "services"):
             (folder / name).symlink_to(ROOT / name)
 
@@ -96,6 +102,29 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     running.fleet("up", "--detach", "--no-reload")
     yield running
     running.fleet("down")
+
+
+def test_order_placed_in_a_browser_becomes_paid(
+    shop: Shop, chromium: str, tmp_path: Path
+) -> None:
+    """`fleet up`, then from the grid to a paid order; a picture of it is kept."""
+    lamp = {"name": "WHITE METAL LANTERN", "price_pence": 339}
+    ask("PUT", f"http://127.0.0.1:{shop.port}/v1/products/71053", lamp)
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=quiet)
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{shop.port + 4}/")
+        page.get_by_role("button", name="Add").first.click()
+        page.goto(f"http://127.0.0.1:{shop.port + 4}/basket")
+        page.get_by_role("button", name="Order and pay").click()
+
+        paid = page.get_by_role("heading", name="Your order is paid")
+        expect(paid).to_be_visible(timeout=30_000)
+        page.screenshot(path=tmp_path / "paid.png", full_page=True)
+        browser.close()
+
+    assert "paid" in shop.orders().values()
 
 
 def buy(url: str, accepted: list[str], enough: threading.Event) -> None:
