@@ -74,9 +74,7 @@ def rows(path: Path, sql: str) -> list[tuple[str, int]]:
     return found
 
 
-def survive(
-    folder: Path, *, seconds: float, quiet_seconds: float = 20.0, **environment: str
-) -> Ledger:
+def survive(folder: Path, *, seconds: float, environment: dict[str, str]) -> Ledger:
     """Run the fleet through trouble, let it come to rest and read what it did."""
     seed = os.environ.get("SURVIVAL_SEED", secrets.token_hex(4))
     sys.stdout.write(f"SURVIVAL_SEED={seed}\n")
@@ -99,7 +97,7 @@ def survive(
         (folder / "going").write_text(str(time.time() + seconds))
         (folder / "going").rename(folder / "go")
         time.sleep(seconds)
-        wait_until(lambda: settled(folder), quiet_seconds)
+        wait_until(lambda: settled(folder), 20.0)
         (folder / "stop").touch()
         assert workers.wait(timeout=30) == 0
     lines = errors.read_text().splitlines()
@@ -152,7 +150,7 @@ def test_no_event_is_lost_doubled_or_overtaken(
     trouble: dict[str, str], tmp_path: Path
 ) -> None:
     """Whoever dies wherever: each order has one effect, in the order of its key."""
-    found = survive(tmp_path, seconds=5, **trouble)
+    found = survive(tmp_path, seconds=5, environment=trouble)
 
     sys.stdout.write(f"{found}\n")
     assert (found.lost, found.doubled, found.disordered) == (0, 0, 0)
@@ -165,8 +163,10 @@ def test_this_test_sees_a_consumer_without_an_inbox(tmp_path: Path) -> None:
     found = survive(
         tmp_path,
         seconds=3,
-        FLEET_CRASH_POINTS="consumer.after_commit:0.05",
-        SURVIVAL_MUTANT="no_inbox",
+        environment={
+            "FLEET_CRASH_POINTS": "consumer.after_commit:0.05",
+            "SURVIVAL_MUTANT": "no_inbox",
+        },
     )
 
     sys.stdout.write(f"{found}\n")
