@@ -190,7 +190,7 @@ def test_a_reaction_of_the_wrong_shape_fails_at_import(wrong: object) -> None:
 def test_only_events_can_be_heard() -> None:
     """Anything else is told at import."""
     with pytest.raises(DeclarationError, match="is not an event"):
-        Subscriptions().on(int)(nothing)  # type: ignore[type-var]
+        Subscriptions().on(int)(nothing)  # type: ignore[arg-type,type-var]
 
 
 def test_the_scheme_picks_the_broker() -> None:
