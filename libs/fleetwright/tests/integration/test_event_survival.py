@@ -155,7 +155,7 @@ def test_no_event_is_lost_doubled_or_overtaken(
     sys.stdout.write(f"{found}\n")
     assert (found.lost, found.doubled, found.disordered) == (0, 0, 0)
     assert found.orders > 100
-    assert found.deaths.total() > 5
+    assert found.deaths.total() >= 3
 
 
 def test_this_test_sees_a_consumer_without_an_inbox(tmp_path: Path) -> None:
