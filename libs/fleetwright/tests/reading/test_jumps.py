@@ -8,9 +8,14 @@ from typing import Annotated, Any, Protocol
 
 from fastapi import FastAPI
 from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncSession
 
 import fleetwright
 from fleetwright import Service, Settings
+from fleetwright.database import AsyncDatabase
+from fleetwright.events import Consumer, Event, Subscriptions, connect
+from fleetwright.events._broker import Delivery
+from fleetwright.events._envelope import encode
 from fleetwright.fastapi import Uses, mount
 from fleetwright.resilience import Pipeline, Retry, Timeout
 from fleetwright.rest import get, rest
@@ -138,3 +143,43 @@ async def test_call_out_walks_at_most_9_files_and_30_jumps() -> None:
     out.path = outward
     assert len(out.files) <= 9, sorted(out.files)
     assert 0 < out.jumps <= 30, out.path
+
+
+class Greeted(Event, topic="greeter.greeted"):
+    """Somebody was greeted."""
+
+    name: str
+
+
+async def test_event_in_walks_at_most_10_files_and_30_jumps() -> None:
+    """The story of an event coming in is read in few places."""
+    heard: list[str] = []
+    subscriptions = Subscriptions()
+
+    @subscriptions.on(Greeted)
+    async def hear(greeted: Greeted, transaction: AsyncSession) -> None:
+        heard.append(greeted.name)
+
+    database = AsyncDatabase("sqlite+aiosqlite://")
+    consumer = Consumer(database, connect("memory://walk"), subscriptions, group="walk")
+    await consumer.open()
+    coming = iter(
+        [
+            Delivery(encode(Greeted(name="ada"), source="greeter"), 0, 1, position)
+            for position in range(3)
+        ]
+    )
+
+    async def deliver() -> None:
+        await consumer.deliver(next(coming))
+
+    walk = await walked(deliver)
+    await consumer.close()
+    await database.close()
+
+    inward = Walk()
+    driver = ("_sqlite", "database.py")
+    inward.path = [name for name in walk.path if not name.startswith(driver)]
+    assert heard == ["ada"] * 3
+    assert len(inward.files) <= 10, sorted(inward.files)
+    assert 0 < inward.jumps <= 30, inward.path

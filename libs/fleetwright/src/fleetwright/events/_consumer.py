@@ -4,6 +4,7 @@ Reads from top to bottom in `Consumer.deliver`.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from enum import StrEnum
 from random import Random
@@ -123,10 +124,10 @@ class Consumer:
         Raises:
             SQLAlchemyError: The database failed; nothing happened, deliver it again.
         """
-        started = clock().monotonic()
+        started = time.perf_counter()  # not the Clock: uvloop's has whole milliseconds
         outcome, error = await self._tell(delivery)
         self._outcomes[outcome] += 1
-        milliseconds = round((clock().monotonic() - started) * 1000, 3)
+        milliseconds = round((time.perf_counter() - started) * 1000, 3)
         facts = {
             "topic": delivery.message.topic,
             "message": delivery.message.id,
