@@ -19,6 +19,8 @@ class Settings(BaseSettings):
     named by `<VARIABLE>_FILE`, else from `.env` in the working directory.
 
     Attributes:
+        environment: Where it runs; what only a developer may do (faults, open docs, keys
+            made on the spot) is off in `production`, which is the default.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
         log_level: Least level of the lines that are written.
@@ -41,6 +43,7 @@ class Settings(BaseSettings):
         use_attribute_docstrings=False,
     )
 
+    environment: Literal["production", "development", "test"] = "production"
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -214,7 +214,7 @@ def _environment(
     """
     places = Places(fleet.root)
     up = fleet.manifest.up
-    defaults = {"LOG_FORMAT": "json"}
+    defaults = {"LOG_FORMAT": "json", "ENVIRONMENT": "development"}
     if (service.folder / "src" / service.package / "migrations").is_dir():
         defaults["DATABASE_URL"] = (
             f"sqlite+aiosqlite:///{places.data / service.name}.db"
