@@ -19,8 +19,8 @@ class Settings(BaseSettings):
     named by `<VARIABLE>_FILE`, else from `.env` in the working directory.
 
     Attributes:
-        environment: Where it runs; what only a developer may do (faults, open docs, keys
-            made on the spot) is off in `production`, which is the default.
+        environment: Where it runs; what only a developer may do (faults, open docs,
+            keys made on the spot) is off in `production`, which is the default.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
         log_level: Least level of the lines that are written.
