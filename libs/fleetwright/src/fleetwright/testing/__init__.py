@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from fleetwright.testing._clock import FakeClock, JumpingLoop
+from fleetwright.testing._exposure import exposed_properties
 from fleetwright.testing._serving import service_of, serving
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = [
     "FakeBroker",
     "FakeClock",
     "JumpingLoop",
+    "exposed_properties",
     "service_of",
     "serving",
 ]
