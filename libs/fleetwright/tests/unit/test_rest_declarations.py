@@ -158,10 +158,6 @@ class Strange:
     """No model."""
 
 
-def waiting(self: Any) -> None:
-    """Be no coroutine function."""
-
-
 @pytest.mark.parametrize(
     ("declare", "function", "why"),
     [
@@ -182,7 +178,6 @@ def waiting(self: Any) -> None:
         (get("/x", refusals={409: ValueError}), text, "subclass of Refused"),  # type: ignore[dict-item]
         (get("/x"), strange, "cannot be read or written as JSON"),
         (get("/x"), unknown, "define or import it above"),
-        (get("/x"), waiting, "write `async def`"),
     ],
 )
 def test_wrong_declaration_is_refused_at_import(
@@ -216,3 +211,23 @@ def test_client_that_cannot_be_made_real_is_refused(protocol: Any, why: str) -> 
     """All of a Protocol is declared, or nothing is made of it."""
     with pytest.raises(DeclarationError, match=why):
         rest(protocol, provider="things")
+
+
+def test_client_is_async_or_sync_as_a_whole() -> None:
+    """Who reads a method must not have to ask whether to await it."""
+
+    class Mixed(Protocol):
+        """Neither the one nor the other."""
+
+        @get("/v1/one")
+        async def one(self) -> None:
+            """Return one."""
+            ...
+
+        @get("/v1/two")
+        def two(self) -> None:
+            """Return two."""
+            ...
+
+    with pytest.raises(DeclarationError, match="one and two are not both async"):
+        rest(Mixed, provider="shelf")

@@ -4,8 +4,9 @@ Read `_client` first: it tells one call from arguments to answer.
 """
 
 from fleetwright._transport import Request, Response, Transport
-from fleetwright.rest._client import RestPart, operations_of, rest
+from fleetwright.rest._client import RestPart
 from fleetwright.rest._operation import Header, Operation
+from fleetwright.rest._protocol import operations_of, rest
 from fleetwright.rest._verbs import delete, get, patch, post, put
 
 __all__ = [

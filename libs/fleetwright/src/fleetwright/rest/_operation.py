@@ -44,6 +44,7 @@ class Operation:
         refusals: Statuses of the provider and what they raise.
         repeatable: Whether sending twice does no more than sending once.
         key: The parameter whose value makes one call repeatable, if any.
+        is_async: Whether the method is awaited; a sync one waits in its thread.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Operation:
     refusals: Mapping[int, type[Refused]]
     repeatable: bool
     key: str | None
+    is_async: bool
 
     @property
     def where(self) -> str:

@@ -35,10 +35,7 @@ class Reading:
         self.verb, self.path = verb, path
         self.name: str = function.__name__
         self.owner: str = function.__qualname__.rpartition(".")[0]
-        if not inspect.iscoroutinefunction(function):
-            raise self.wrong(
-                "a declared method must be async", "write `async def` before its name"
-            )
+        self.is_async = inspect.iscoroutinefunction(function)
         signature = inspect.signature(function)
         self.parameters = tuple(signature.parameters.values())[1:]
         self.hints = self._hints(function)
@@ -166,6 +163,7 @@ class Reading:
             refusals=refusals,
             repeatable=repeatable or bool(idempotent),
             key=keys[0] if keys and idempotent is None else None,
+            is_async=self.is_async,
         )
 
     def _check_statuses(

@@ -1,0 +1,152 @@
+"""A Protocol read as operations, and made real: rest()."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+from typing_extensions import TypeForm
+
+from fleetwright._portal import run_in_loop
+from fleetwright._transport import Transport
+from fleetwright.errors import DeclarationError
+from fleetwright.resilience import Pipeline, Retry, Timeout
+from fleetwright.rest._client import RestPart
+from fleetwright.rest._operation import MARK, Operation
+
+T = TypeVar("T")
+_TOTAL_SECONDS = 2.0
+_ATTEMPT_SECONDS = 1.0
+
+
+def rest(
+    protocol: TypeForm[T],
+    *,
+    provider: str,
+    pipeline: Pipeline | None = None,
+    transport: Transport | None = None,
+) -> T:
+    """Return an object that calls a provider as the Protocol declares.
+
+    It is a part of a service; without one it opens at the first call. Methods declared
+    with `async def` are awaited. Methods declared with `def` wait in their thread while
+    the call is made on the event loop of the service, or on one in the background.
+
+    Args:
+        protocol: A Protocol whose methods are all declared by a verb.
+        provider: The name of the service that is called; `address()` finds it.
+        pipeline: How calls are guarded; 2 s for a call, three attempts of at most 1 s
+            when left out.
+        transport: What carries the requests; for tests. aiohttp when left out.
+
+    Returns:
+        The client; its methods raise `Refused` and `Unavailable`.
+
+    Raises:
+        DeclarationError: A method of the Protocol is not declared.
+    """
+    operations = operations_of(protocol)
+    guarded = pipeline or Pipeline(
+        provider, Timeout(_TOTAL_SECONDS), Retry(), Timeout(_ATTEMPT_SECONDS)
+    )
+    kind = cast(type, protocol)
+    part = RestPart(kind, provider, operations, guarded, transport)
+    members: dict[str, Any] = {
+        name: _method(part, operation) for name, operation in operations.items()
+    }
+    members["__part__"] = part
+    members["__repr__"] = lambda self: f"<{kind.__name__} of {provider!r}>"
+    made = type(kind.__name__, (), members)
+    return cast(T, made())
+
+
+def operations_of(protocol: object) -> dict[str, Operation]:
+    """Return what a Protocol declares, as data.
+
+    Args:
+        protocol: A Protocol whose methods are all declared by a verb.
+
+    Returns:
+        Operations by the names of their methods, in order of declaration.
+
+    Raises:
+        DeclarationError: It is not a Protocol, a method is not declared, or some
+            methods are async and some are not.
+    """
+    if not (isinstance(protocol, type) and getattr(protocol, "_is_protocol", False)):
+        raise DeclarationError(
+            f"{protocol!r} is not a Protocol",
+            where="rest(protocol, provider=...)",
+            hint="declare the client as `class Catalog(Protocol)`",
+        )
+    found: dict[str, Operation] = {}
+    for kind in reversed(protocol.__mro__):
+        if not getattr(kind, "_is_protocol", False):
+            continue
+        for name, member in vars(kind).items():
+            if name.startswith("_") or not inspect.isfunction(member):
+                continue
+            operation = getattr(member, MARK, None)
+            if operation is None:
+                raise DeclarationError(
+                    f"{name} has no verb",
+                    where=f"{kind.__name__}.{name}",
+                    hint='declare it, for example @get("/v1/things/{thing_id}")',
+                )
+            found[name] = operation
+    if not found:
+        raise DeclarationError(
+            f"{protocol.__name__} declares no calls",
+            where="rest(protocol, provider=...)",
+            hint='add a method with a verb, for example @get("/v1/things")',
+        )
+    _all_alike(protocol, found)
+    return found
+
+
+def _all_alike(protocol: type, found: Mapping[str, Operation]) -> None:
+    """Refuse a Protocol of which some methods are async and some are not."""
+    first = next(iter(found.values()))
+    for operation in found.values():
+        if operation.is_async != first.is_async:
+            raise DeclarationError(
+                f"{first.name} and {operation.name} are not both async",
+                where=f"{protocol.__module__}.{protocol.__qualname__}",
+                hint="write `async def` before all methods, or `def` before all;"
+                " declare two clients where both are needed",
+            )
+
+
+def _method(part: RestPart, operation: Operation) -> Callable[..., Any]:
+    """Return the method that makes the calls of one operation."""
+    made = _awaited(part, operation) if operation.is_async else _sync(part, operation)
+    made.__name__ = operation.name
+    made.__qualname__ = f"{operation.owner}.{operation.name}"
+    setattr(made, MARK, operation)
+    return made
+
+
+def _awaited(part: RestPart, operation: Operation) -> Callable[..., Any]:
+    async def method(self: object, /, *args: Any, **kwargs: Any) -> Any:
+        return await part.call(operation, _arguments(operation, args, kwargs))
+
+    return method
+
+
+def _sync(part: RestPart, operation: Operation) -> Callable[..., Any]:
+    what = f"{operation.owner}.{operation.name}()"
+
+    def method(self: object, /, *args: Any, **kwargs: Any) -> Any:
+        arguments = _arguments(operation, args, kwargs)
+        return run_in_loop(
+            lambda: part.call(operation, arguments), part.home, what=what
+        )
+
+    return method
+
+
+def _arguments(
+    operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    bound = operation.signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    return bound.arguments
