@@ -15,6 +15,7 @@ COMMANDS = {
     "ps": ("_ps", "ps", "Show what runs"),
     "logs": ("_logs", "logs", "Show what the services wrote"),
     "restart": ("_restart", "restart", "Drain services and start them again"),
+    "faults": ("_faults", "faults", "Make calls between services fail or wait"),
     "down": ("_down", "down", "Drain and stop the fleet"),
     "test": ("_test", "test", "Run the tests of libraries and services"),
     "lock": ("_lock", "lock", "Lock the requirements with hashes"),
@@ -75,10 +76,14 @@ def _run_one(name: str, rest: Sequence[str]) -> int:
 
     module_name, function, _ = COMMANDS[name]
     module = importlib.import_module(f"fleetwright_cli.commands.{module_name}")
-    app = typer.Typer(
-        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
-    )
-    app.command(name)(getattr(module, function))
+    found = getattr(module, function)
+    if isinstance(found, typer.Typer):
+        app = found
+    else:
+        app = typer.Typer(
+            add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+        )
+        app.command(name)(found)
     try:
         code = app(args=list(rest), prog_name=f"fleet {name}")
     except SystemExit as end:

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from fleetwright import _context, _logs
+from fleetwright import _context, _faults, _logs
 from fleetwright._context import Call, from_headers
 from fleetwright._deadline import Deadline
 from fleetwright._problem import Problem, problem_of
@@ -94,6 +94,8 @@ class Inbound:
             if asked is not None and asked.expired:
                 raise DeadlineExceeded("the deadline had passed when the call arrived")
             with deadline:
+                if _faults.plan is not None:
+                    await _faults.plan.strike_arrival(call)
                 await work()
         except asyncio.CancelledError:
             outcome = exchange.cut or "cancelled"

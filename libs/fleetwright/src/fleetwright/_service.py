@@ -40,6 +40,7 @@ class Service:
 
         Raises:
             DeclarationError: The name is not one.
+            SettingsError: The settings would let faults be injected in production.
         """
         if not _NAME.fullmatch(name):
             raise DeclarationError(
@@ -52,6 +53,11 @@ class Service:
         self.version = version
         self.lifecycle = Lifecycle()
         self._parts: dict[object, object] = {}
+        if settings.fleet_faults is not None:
+            # Here and not above: who never injects faults never loads what they need.
+            from fleetwright._fault_file import fault_file
+
+            self.add(fault_file(settings, settings.fleet_faults))
 
     def add(self, part: T) -> T:
         """Add a part; it is opened after those added before it.

@@ -32,6 +32,9 @@ class Settings(BaseSettings):
             load balancers notice before connections are refused.
         broker_url: Where events go, for example `embedded:///broker.db`.
         fleet_map: JSON file of provider names to URLs, for calls out.
+        fleet_faults: JSON file of the faults to inject, written by `fleet faults`;
+            refused in production.
+        faults_allowed: Whether faults may be injected in production all the same.
     """
 
     model_config = SettingsConfigDict(
@@ -53,6 +56,8 @@ class Settings(BaseSettings):
     lame_duck_seconds: Annotated[float, Field(ge=0)] = 0.0
     broker_url: str = "embedded:///broker.db"
     fleet_map: Path | None = None
+    fleet_faults: Path | None = None
+    faults_allowed: bool = False
 
     # Variables others read from the same environment or `.env`: not misspelt settings.
     foreign_prefixes: ClassVar[tuple[str, ...]] = ("FLEET_", "OTEL_")

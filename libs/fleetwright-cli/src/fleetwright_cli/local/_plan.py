@@ -52,6 +52,11 @@ class Places:
         return self.run / "map.json"
 
     @property
+    def faults(self) -> Path:
+        """The faults that are switched on, read by the services."""
+        return self.run / "faults.json"
+
+    @property
     def supervisor_log(self) -> Path:
         """What a supervisor in the background says."""
         return self.run / "supervisor.log"
@@ -98,6 +103,10 @@ class Plan:
     def write_map(self) -> None:
         """Write the map of URLs that the services read."""
         _ports.write_whole(self.places.map, json.dumps(self.urls, indent=2) + "\n")
+
+    def clear_faults(self) -> None:
+        """Begin without the faults of an earlier run."""
+        self.places.faults.unlink(missing_ok=True)
 
     def require_free_ports(self) -> None:
         """Make sure that nobody else listens where a process is to listen.
@@ -228,6 +237,9 @@ def _environment(
     environment["PYTHONUNBUFFERED"] = "1"
     environment["PYTHONPATH"] = str(service.folder / "src")
     environment.update(asked)
+    if "ENVIRONMENT" not in own and environment["ENVIRONMENT"] != "production":
+        # A service that believes to be in production would refuse to start with it.
+        environment["FLEET_FAULTS"] = str(places.faults)
     environment.update(HOST=_ports.HOST, PORT=str(port), FLEET_MAP=str(places.map))
     overruled = "DATABASE_URL" in own or "DATABASE_URL" in asked
     given = None if overruled else defaults.get("DATABASE_URL")

@@ -59,6 +59,7 @@ class Session:
         with only_one(plan.places.run):
             plan.require_free_ports()
             plan.write_map()
+            plan.clear_faults()
             supervisor = Supervisor(
                 plan.launches,
                 stop_seconds=plan.stop_seconds,

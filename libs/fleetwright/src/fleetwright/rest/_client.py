@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from fleetwright import _faults
 from fleetwright._address import address
 from fleetwright._context import current_call, new_call, to_headers
 from fleetwright._portal import Home
@@ -97,6 +98,8 @@ class RestPart:
         call = within or new_call(self.provider)
 
         async def send(attempt: Attempt) -> Any:
+            if _faults.plan is not None:
+                await _faults.plan.strike(self.provider)
             headers = to_headers(call, span_id=os.urandom(8).hex())
             if within is None:
                 del headers["Fleet-Caller"]

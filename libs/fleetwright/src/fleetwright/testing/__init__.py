@@ -1,7 +1,7 @@
 """What a service's tests need.
 
 `serving(app)` gives a client on a started service, `FakeClock` gives time that jumps.
-The pytest plugin brings the fixtures `clock` and `broker`.
+The pytest plugin brings the fixtures `clock`, `broker` and `faults`.
 """
 
 import importlib
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleetwright.testing._clock import FakeClock, JumpingLoop
 from fleetwright.testing._exposure import exposed_properties
+from fleetwright.testing._faults import Faults
 from fleetwright.testing._serving import service_of, serving
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = [
     "AsgiTransport",
     "FakeBroker",
     "FakeClock",
+    "Faults",
     "JumpingLoop",
     "exposed_properties",
     "service_of",

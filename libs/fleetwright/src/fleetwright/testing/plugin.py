@@ -1,4 +1,4 @@
-"""The pytest plugin: clock, broker, settings kept from the real environment."""
+"""The pytest plugin: clock, broker, faults, settings kept from the environment."""
 
 import asyncio
 import os
@@ -12,6 +12,7 @@ import pytest_asyncio
 from fleetwright._clock import use_clock
 from fleetwright._settings import Settings
 from fleetwright.testing._clock import FakeClock, JumpingLoop
+from fleetwright.testing._faults import Faults
 
 if TYPE_CHECKING:
     from fleetwright.testing._broker import FakeBroker
@@ -52,6 +53,14 @@ def broker() -> "FakeBroker":
     from fleetwright.testing._broker import FakeBroker
 
     return FakeBroker()
+
+
+@pytest.fixture
+def faults() -> Iterator[Faults]:
+    """Give a world in which calls fail as the test says."""
+    switched = Faults()
+    yield switched
+    switched.clear()
 
 
 @pytest.fixture(autouse=True)
