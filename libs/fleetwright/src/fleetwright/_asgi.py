@@ -6,7 +6,7 @@ from typing import Any
 
 from fleetwright._context import Call
 from fleetwright._deadline import lift_deadline
-from fleetwright._inbound import Inbound
+from fleetwright._inbound import OVERLOADED, Inbound
 from fleetwright._json import to_json
 from fleetwright._probes import PROBES, Probes
 from fleetwright._problem import MEDIA_TYPE, Problem
@@ -26,7 +26,8 @@ class FleetMiddleware:
     """Stands outermost around an ASGI application.
 
     Probes are answered before anything else, so that they never wait behind the
-    application; every other request is told to `Inbound`.
+    application. Every other request needs a place: without one it is turned away at
+    once, with one it is told to `Inbound`.
     """
 
     def __init__(self, app: App, service: Service) -> None:
@@ -39,6 +40,7 @@ class FleetMiddleware:
         self._app = app
         self._service = service
         self._inbound = Inbound(service)
+        self._admission = service.admission
         self._probes = Probes(service)
         self._live: set[_AsgiExchange] = set()
         self._sweeping = False
@@ -58,6 +60,9 @@ class FleetMiddleware:
         if scope["path"] in PROBES and scope["method"] in ("GET", "HEAD"):
             status, document = await self._probes.answer(scope["path"])
             await _answer(send, status, to_json(document), head=scope["method"])
+            return
+        if not self._admission.admit_headers(scope["headers"]):
+            await _turn_away(send, scope["method"])
             return
         exchange = _AsgiExchange(self._app, scope, receive, send, self._service)
         self._live.add(exchange)
@@ -89,6 +94,7 @@ class _AsgiExchange:
         "_app",
         "_early",
         "_forget",
+        "_has_place",
         "_receive",
         "_receiving",
         "_scope",
@@ -118,6 +124,7 @@ class _AsgiExchange:
         self._forget: Callable[[], None] | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._swept = False
+        self._has_place = True
         self._task = asyncio.current_task()
 
     async def run(self) -> None:
@@ -125,7 +132,9 @@ class _AsgiExchange:
         await self._app(self._scope, self.receive, self.send)
 
     def leave(self) -> None:
-        """Stop watching; the request is over."""
+        """Give the place back and stop watching; the request is over."""
+        if self._has_place:
+            self._service.admission.leave()
         if self._watcher is not None:
             self._watcher.cancel()
         if self._forget is not None:
@@ -147,8 +156,15 @@ class _AsgiExchange:
         await self._send(message)
 
     def _becomes_stream(self) -> None:
-        """A stream has no deadline; it ends when the client or the service does."""
+        """Go on without a deadline, until the client or the service ends the stream.
+
+        A stream mostly waits, so it gives back its place for a call in flight: what
+        bounds streams is the number of connections.
+        """
         lift_deadline()
+        if self._has_place:
+            self._has_place = False
+            self._service.admission.leave()
         self._forget = self._service.lifecycle.on_stopping(self._end_stream)
 
     def _end_stream(self) -> None:
@@ -233,6 +249,29 @@ class _AsgiExchange:
         if route is None:
             fields["path"] = scope["path"][:200]
         return fields
+
+
+_TURNED_AWAY: Message = {
+    "type": "http.response.start",
+    "status": OVERLOADED.status,
+    "headers": [
+        *_PROBLEM_HEADERS,
+        *(
+            (name.lower().encode(), value.encode())
+            for name, value in OVERLOADED.headers.items()
+        ),
+        (b"content-length", str(len(OVERLOADED.body())).encode()),
+    ],
+}
+_TURNED_AWAY_BODY: Message = {"type": "http.response.body", "body": OVERLOADED.body()}
+
+
+async def _turn_away(send: Send, method: str) -> None:
+    """Say that there is no place; made once, because it is said when time is scarce."""
+    await send(_TURNED_AWAY)
+    await send(
+        _TURNED_AWAY_BODY if method != "HEAD" else {**_TURNED_AWAY_BODY, "body": b""}
+    )
 
 
 async def _answer(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Final, Literal, cast, get_args
 
 from fleetwright._deadline import Deadline, current_deadline
 
@@ -27,6 +28,9 @@ _CALLER = re.compile(r"[a-z0-9][a-z0-9._\-]{0,62}", re.ASCII)
 _MILLISECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _MEMBERS_MAXIMUM = 32
 
+Criticality = Literal["critical", "default", "sheddable", "batch"]
+CRITICALITIES: Final[tuple[Criticality, ...]] = get_args(Criticality)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -42,6 +46,8 @@ class Call:
         service: The service this call came in to.
         random: Whether the first service made the trace id at random (level 2 flag).
         tracestate: What other tracing systems passed on; empty for nothing.
+        criticality: How much the call matters: what is `critical` is refused last when
+            a service is full, then `default`, `sheddable` and `batch`.
     """
 
     id: str
@@ -53,6 +59,7 @@ class Call:
     service: str
     random: bool = True
     tracestate: str = ""
+    criticality: Criticality = "default"
 
     @property
     def traceparent(self) -> str:
@@ -105,6 +112,7 @@ def new_call(
     caller: str | None = None,
     traceparent: str | None = None,
     tracestate: str = "",
+    criticality: str = "default",
 ) -> Call:
     """Return a call that starts here, or goes on with what came over the wire.
 
@@ -114,6 +122,7 @@ def new_call(
         caller: The service that called, if it said so.
         traceparent: The W3C header that came in; a malformed one starts a new trace.
         tracestate: The W3C companion header; only used with a valid `traceparent`.
+        criticality: How much the call matters; an unknown word is ignored.
 
     Returns:
         The call, with a span id of its own.
@@ -122,10 +131,14 @@ def new_call(
         id = None
     if caller is not None and not _CALLER.fullmatch(caller):
         caller = None
+    if criticality not in CRITICALITIES:
+        criticality = "default"
+    matters = cast(Criticality, criticality)
     parsed = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if parsed is None or (parsed[1] == "00" and parsed[5] is not None):
         trace_id, span_id = _hex(32), _hex(16)
-        return Call(id or trace_id, caller, trace_id, span_id, None, True, service)
+        new = (id or trace_id, caller, trace_id, span_id, None, True, service)
+        return Call(*new, criticality=matters)
     _, trace_id, parent, flags, _ = parsed.groups()
     bits = int(flags, 16)
     return Call(
@@ -138,6 +151,7 @@ def new_call(
         service,
         bool(bits & 2),
         _state(tracestate) if tracestate else "",
+        matters,
     )
 
 
@@ -196,6 +210,7 @@ def from_headers(
         caller=found.get(b"fleet-caller"),
         traceparent=found.get(b"traceparent"),
         tracestate=found.get(b"tracestate", ""),
+        criticality=found.get(b"fleet-criticality", "default"),
     )
     left = found.get(b"fleet-deadline-ms")
     if left is None or not _MILLISECONDS.fullmatch(left):
@@ -210,6 +225,7 @@ _WIRE = frozenset(
         b"fleet-call-id",
         b"fleet-caller",
         b"fleet-deadline-ms",
+        b"fleet-criticality",
     )
 )
 
@@ -239,6 +255,8 @@ def to_headers(
         headers["Fleet-Caller"] = call.service
         if call.tracestate:
             headers["tracestate"] = call.tracestate
+        if call.criticality != "default":
+            headers["Fleet-Criticality"] = call.criticality
     if deadline is not None:
         headers["Fleet-Deadline-Ms"] = str(max(0, int(deadline.left() * 1000)))
     return headers

@@ -1,11 +1,13 @@
-"""The story of one call coming in, without I/O: admit, bind, run, answer, log.
+"""The story of one call coming in, without I/O: bind, run, answer, log.
 
-Reads from top to bottom in `Inbound.tell`; `_asgi` tells it over HTTP.
+Reads from top to bottom in `Inbound.tell`; `_asgi` tells it over HTTP. It begins with
+a call that has a place (`_admission`): turning one away must cost next to nothing, so
+the protocols ask for the place before they tell the story.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 import structlog
@@ -20,6 +22,16 @@ from fleetwright.errors import DeadlineExceeded
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
 CLIENT_GONE: Final = 499  # nginx's word for it; never sent, only logged
+_RETRY_SOON: Final = {"Retry-After": "1"}
+# Nothing was done yet: whatever the method, the call may be made again elsewhere.
+NOT_PROCESSED: Final = {"Retry-After": "1", "Fleet-Not-Processed": "1"}
+OVERLOADED: Final = Problem(
+    503,
+    "Too many calls at once",
+    detail="Nothing was done. Call again a little later.",
+    headers=NOT_PROCESSED,
+    kind="overloaded",
+)
 
 
 class Exchange(Protocol):
@@ -87,10 +99,10 @@ class Inbound:
         outcome = "answered"
         outer = _context._call.get(None)
         _context._call.set(call)
-        self._lifecycle.arrived()
+        self._lifecycle.in_flight += 1
         try:
             if not self._lifecycle.accepts:
-                raise _stopped()
+                raise _stopped(NOT_PROCESSED)
             if asked is not None and asked.expired:
                 raise DeadlineExceeded("the deadline had passed when the call arrived")
             with deadline:
@@ -107,7 +119,10 @@ class Inbound:
         except Exception as error:  # the story ends here: log it and answer
             outcome = await self._failed(error, exchange, call)
         finally:
-            self._lifecycle.answered()
+            if self._lifecycle.drains:
+                self._lifecycle.answered()
+            else:  # no call of a function on the path of every request
+                self._lifecycle.in_flight -= 1
             self._log(began, call, exchange, outcome)
             _context._call.set(outer)
 
@@ -141,11 +156,11 @@ class Inbound:
         _logs.canonical("call.answered", call, fields)
 
 
-def _stopped() -> Problem:
+def _stopped(headers: Mapping[str, str] = _RETRY_SOON) -> Problem:
     return Problem(
         503,
         "Not serving",
         detail="The service has not started yet, or is stopped.",
-        headers={"Retry-After": "1"},
+        headers=headers,
         kind="not_serving",
     )

@@ -33,14 +33,19 @@ class Lifecycle:
 
     Attributes:
         state: Where the service is in its life.
+        accepts: Whether calls are answered: from opened until closed. A plain value,
+            because every call looks at it.
         in_flight: How many calls are being answered.
+        drains: Whether somebody waits for calls in flight.
         failure: What kept the service from starting, if anything did.
     """
 
     def __init__(self) -> None:
         """Start with a service that was not opened yet."""
         self.state = State.NEW
+        self.accepts = False
         self.in_flight = 0
+        self.drains = False
         self.failure: BaseException | None = None
         self._drain_ends: float | None = None
         self._opened: list[object] = []
@@ -56,7 +61,7 @@ class Lifecycle:
         Raises:
             BaseException: What the part that could not be opened raised.
         """
-        self.state = State.STARTING
+        self._become(State.STARTING)
         for part in parts:
             opening = method_of(part, "open")
             try:
@@ -68,7 +73,11 @@ class Lifecycle:
                 await self.close()
                 raise
             self._opened.append(part)
-        self.state = State.READY
+        self._become(State.READY)
+
+    def _become(self, state: State) -> None:
+        self.state = state
+        self.accepts = state in (State.READY, State.STOPPING)
 
     def arrived(self) -> None:
         """Count a call that came in."""
@@ -79,11 +88,6 @@ class Lifecycle:
         self.in_flight -= 1
         if self.in_flight == 0 and self._idle is not None:
             self._idle.set()
-
-    @property
-    def accepts(self) -> bool:
-        """Whether calls are answered: from opened until closed."""
-        return self.state is State.READY or self.state is State.STOPPING
 
     @property
     def told_to_stop(self) -> bool:
@@ -114,7 +118,7 @@ class Lifecycle:
         """Turn readiness off and end streams; calls in flight go on."""
         if self.told_to_stop:
             return
-        self.state = State.STOPPING
+        self._become(State.STOPPING)
         told, self._stopping = self._stopping, []
         for tell in told:
             tell()
@@ -152,7 +156,7 @@ class Lifecycle:
     async def _until_idle(self, budget_seconds: float) -> bool:
         if self.in_flight == 0:
             return True
-        self._idle = asyncio.Event()
+        self._idle, self.drains = asyncio.Event(), True
         try:
             async with asyncio.timeout(budget_seconds):
                 await self._idle.wait()
@@ -170,7 +174,7 @@ class Lifecycle:
             if closing is not None:
                 left = max(0.1, ends - clock().monotonic())
                 await _finish(part, "close", closing, left)
-        self.state = State.STOPPED
+        self._become(State.STOPPED)
 
 
 async def _finish(

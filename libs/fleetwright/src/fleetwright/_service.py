@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 
 from typing_extensions import TypeForm
 
+from fleetwright._admission import Admission
 from fleetwright._lifecycle import Lifecycle, State
 from fleetwright._part import kind_of, method_of, name_of
 from fleetwright._secrets import mask
@@ -28,6 +29,7 @@ class Service:
         settings: What it read from the environment.
         version: Which version of it runs.
         lifecycle: Its state and its calls in flight.
+        admission: The places it has for calls in flight.
     """
 
     def __init__(self, name: str, settings: Settings, *, version: str = "0") -> None:
@@ -52,6 +54,7 @@ class Service:
         self.settings = settings
         self.version = version
         self.lifecycle = Lifecycle()
+        self.admission = Admission(settings.max_in_flight)
         self._parts: dict[object, object] = {}
         if settings.fleet_faults is not None:
             # Here and not above: who never injects faults never loads what they need.
@@ -154,8 +157,8 @@ class Service:
         """Return what the service says about itself.
 
         Returns:
-            `service`, `version`, `state`, `in_flight` and, under `parts`, the facts of
-            each part; a part that cannot tell says why.
+            `service`, `version`, `state`, `in_flight`, `admission` and, under `parts`,
+            the facts of each part; a part that cannot tell says why.
         """
         parts = {name_of(part): await _facts(part) for part in self.parts}
         return {
@@ -163,6 +166,7 @@ class Service:
             "version": self.version,
             "state": str(self.state),
             "in_flight": self.lifecycle.in_flight,
+            "admission": self.admission.facts(),
             "parts": parts,
         }
 

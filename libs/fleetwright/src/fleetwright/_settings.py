@@ -4,7 +4,14 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, PositiveFloat, PrivateAttr, SecretStr, ValidationError
+from pydantic import (
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fleetwright._secrets import MASK, is_secret_name, mask, remember_secret
@@ -27,6 +34,9 @@ class Settings(BaseSettings):
         log_format: `json` for machines, `console` for people, `auto` decides by whether
             the output is a terminal.
         request_seconds: Longest time for one request, in seconds.
+        max_in_flight: How many calls are answered at a time; more are refused with 503
+            at once. As a rule what fits into 30 ms of CPU (`fleet bench limit`): raise
+            it for handlers that mostly wait for others.
         drain_seconds: Time for requests in flight to finish once told to stop.
         lame_duck_seconds: How long to go on accepting while already not ready, so that
             load balancers notice before connections are refused.
@@ -52,6 +62,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "console"] = "auto"
     request_seconds: PositiveFloat = 10.0
+    max_in_flight: PositiveInt = 8
     drain_seconds: Annotated[float, Field(ge=0)] = 10.0
     lame_duck_seconds: Annotated[float, Field(ge=0)] = 0.0
     broker_url: str = "embedded:///broker.db"

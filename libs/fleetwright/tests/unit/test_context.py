@@ -138,6 +138,17 @@ def test_headers_of_a_call_out_carry_the_current_call_and_deadline() -> None:
     }
 
 
+def test_how_much_a_call_matters_is_passed_on() -> None:
+    """What came in as critical goes out as critical; the ordinary needs no words."""
+    urgent, _ = from_headers([(b"fleet-criticality", b"critical")], "orders")
+    odd, _ = from_headers([(b"fleet-criticality", b"very")], "orders")
+
+    assert urgent.criticality == "critical"
+    assert to_headers(urgent)["Fleet-Criticality"] == "critical"
+    assert odd.criticality == "default"
+    assert "Fleet-Criticality" not in to_headers(odd)
+
+
 def test_nothing_is_sent_outside_of_a_call() -> None:
     """A script that calls a service has nothing to pass on."""
     assert to_headers() == {}

@@ -268,6 +268,7 @@ async def test_info_has_the_facts_of_the_parts() -> None:
         "version": "3",
         "state": "new",
         "in_flight": 0,
+        "admission": orders.admission.facts(),
         "parts": {
             "Now": {"a": 1},
             "Later": {"b": 2},
