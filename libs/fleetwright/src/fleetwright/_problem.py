@@ -1,4 +1,4 @@
-"""Problem (RFC 9457), and which error becomes which answer."""
+"""Problem (RFC 9457), Answered, and which error becomes which answer."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -78,6 +78,39 @@ class Problem(FleetwrightError):  # noqa: N818 - the word of RFC 9457
             UTF-8 bytes.
         """
         return to_json(self.document(instance))
+
+
+class Answered(FleetwrightError):  # noqa: N818 - an answer, raised to end a handler
+    """The answer a request was given before; it ends the handler and is given again.
+
+    Attributes:
+        status: HTTP status of the answer.
+        body: The answer.
+        headers: Headers of the answer.
+        media_type: What the body is.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        media_type: str = "application/json",
+    ) -> None:
+        """Keep the parts of the answer.
+
+        Args:
+            status: HTTP status of the answer.
+            body: The answer.
+            headers: Headers of the answer.
+            media_type: What the body is.
+        """
+        super().__init__(f"answered before with {status}")
+        self.status = status
+        self.body = body
+        self.headers = dict(headers or {})
+        self.media_type = media_type
 
 
 def phrase(status: int) -> str:

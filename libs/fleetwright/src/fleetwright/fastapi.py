@@ -1,4 +1,4 @@
-"""FastAPI: mount(app, service) and Uses(kind)."""
+"""FastAPI: mount(app, service), Uses(kind), and refusals as OpenAPI promises them."""
 
 import contextlib
 import functools
@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from fleetwright._asgi import FleetMiddleware
 from fleetwright._context import current_call
-from fleetwright._problem import MEDIA_TYPE, Problem, phrase, problem_of
+from fleetwright._problem import MEDIA_TYPE, Answered, Problem, phrase, problem_of
+from fleetwright._problem_schema import INVALID_REQUEST, ProblemDocument, refused
 from fleetwright._service import Service
 from fleetwright.errors import DeclarationError, Refused, Unavailable
 
@@ -23,6 +24,8 @@ except ModuleNotFoundError as error:
         "hint: add `fleetwright[fastapi]` to requirements.in and run `fleet lock`",
         name=error.name,
     ) from None
+
+__all__ = ["INVALID_REQUEST", "ProblemDocument", "Uses", "mount", "refused"]
 
 
 def mount(app: FastAPI, service: Service) -> FastAPI:
@@ -109,6 +112,7 @@ def _answer_with_problems(app: FastAPI) -> None:
     """Answer errors with problems; handlers of the application's own are kept."""
     ours: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
         Problem: _on_error,
+        Answered: _on_answered,
         Unavailable: _on_error,
         Refused: _on_error,
         HTTPException: _on_http_exception,
@@ -125,6 +129,10 @@ def _response(problem: Problem) -> Response:
     call = current_call()
     body = problem.body(call.trace_id if call is not None else None)
     return Response(body, problem.status, problem.headers, MEDIA_TYPE)
+
+
+async def _on_answered(request: Request, error: Answered) -> Response:
+    return Response(error.body, error.status, error.headers, error.media_type)
 
 
 async def _on_error(request: Request, error: Exception) -> Response:

@@ -15,13 +15,12 @@ from catalog.messages import (
     WantedQuotes,
 )
 from catalog.products import refusal
-from catalog.refusals import INVALID, refused
 from catalog.tables import ProductRow
 from fleetwright import Problem
 from fleetwright.database import AsyncDatabase
-from fleetwright.fastapi import Uses
+from fleetwright.fastapi import INVALID_REQUEST, Uses, refused
 
-router = APIRouter(prefix="/v1", responses={422: INVALID})
+router = APIRouter(prefix="/v1", responses={422: INVALID_REQUEST})
 
 Database = Annotated[AsyncDatabase, Uses(AsyncDatabase)]
 Sku = Annotated[str, Path(max_length=64, description="The stock code.")]

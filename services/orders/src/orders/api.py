@@ -3,15 +3,15 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query
 from sqlalchemy import func, select
 
 from fleetwright import Problem
 from fleetwright.database import AsyncDatabase
-from fleetwright.fastapi import Uses
-from orders.cancelling import cancelled_before, cancelled_now
+from fleetwright.fastapi import INVALID_REQUEST, Uses, refused
+from fleetwright.idempotency.fastapi import KEY_PARAMETER, REPLAYED, Idempotent
+from orders.cancelling import cancelled_now
 from orders.clients import Catalog
-from orders.idempotency import KEY_PARAMETER, fingerprint, idempotency_key
 from orders.lifecycle import OrderState
 from orders.messages import (
     Cancellation,
@@ -21,25 +21,20 @@ from orders.messages import (
     OrderPage,
     OrderRefused,
 )
-from orders.placing import found, placed_before, placed_now, priced, summary
-from orders.refusals import INVALID, refused
+from orders.placing import found, placed_now, priced, summary
 from orders.tables import OrderRow
 
-router = APIRouter(prefix="/v1", responses={422: INVALID})
+router = APIRouter(prefix="/v1", responses={422: INVALID_REQUEST})
 
 Database = Annotated[AsyncDatabase, Uses(AsyncDatabase)]
 Prices = Annotated[Catalog, Uses(Catalog)]
-Key = Annotated[str, Depends(idempotency_key)]
 NO_KEY = refused("No usable key: `missing_idempotency_key`, `odd_idempotency_key`.")
-REPLAYED: dict[str, Any] = {
-    "description": "The request was made before: this is what it made, and nothing was "
-    "done now.",
-    "headers": {
-        "Idempotency-Replayed": {
-            "description": "Always `true`.",
-            "schema": {"type": "string"},
-        }
-    },
+IN_PROGRESS = refused(
+    "It was sent before and is being answered: `idempotency_key_in_progress`."
+)
+AGAIN: dict[str, Any] = REPLAYED | {
+    "description": "The request was made before: this is what was answered then, and "
+    "nothing was done now."
 }
 
 
@@ -51,8 +46,9 @@ REPLAYED: dict[str, Any] = {
     response_description="The order was accepted; its payment is under way.",
     openapi_extra=KEY_PARAMETER,
     responses={
-        200: REPLAYED | {"model": Order},
+        200: AGAIN | {"model": Order},
         400: NO_KEY,
+        409: IN_PROGRESS,
         422: refused(
             "Refused: `bad_lines`, with every bad line, or `idempotency_key_reused`; "
             "or it cannot be read: `invalid_request`.",
@@ -65,24 +61,21 @@ REPLAYED: dict[str, Any] = {
     },
 )
 async def place(
-    new: NewOrder, key: Key, catalog: Prices, database: Database, response: Response
+    new: NewOrder, key: Idempotent, catalog: Prices, database: Database
 ) -> Order:
     """Price the order by the catalog, keep it and tell the fleet.
 
-    A request repeated with its key is answered with the order it made the first time,
-    whether or not the catalog still knows the products.
+    A request repeated with its key is answered as it was the first time, whether or
+    not the catalog still knows the products.
     """
-    asked = fingerprint("POST", "/v1/orders", new)
     async with database.reading() as reading:
-        order = await placed_before(reading, key, asked)
-    if order is None:
-        lines = await priced(new.lines, catalog)
-        async with database.transaction() as transaction:
-            # Asked again: its twin may have been kept while this one was priced.
-            order = await placed_before(transaction, key, asked)
-            if order is None:
-                return await placed_now(transaction, new, lines, key=key, asked=asked)
-    replayed(response)
+        await key.replay(reading)
+    lines = await priced(new.lines, catalog)
+    async with database.transaction() as transaction:
+        # Asked again: its twin may have been kept while this one was priced.
+        await key.claim(transaction)
+        order = await placed_now(transaction, new, lines)
+        await key.keep(transaction, order, status=200)
     return order
 
 
@@ -152,8 +145,9 @@ async def order(order_id: UUID, database: Database) -> Order:
     response_description="What became of every line.",
     openapi_extra=KEY_PARAMETER,
     responses={
-        200: REPLAYED | {"model": Cancellation},
+        200: AGAIN | {"model": Cancellation},
         400: NO_KEY,
+        409: IN_PROGRESS,
         422: refused(
             "Refused: `idempotency_key_reused`; or it cannot be read: "
             "`invalid_request`."
@@ -161,26 +155,14 @@ async def order(order_id: UUID, database: Database) -> Order:
     },
 )
 async def cancel(
-    new: NewCancellation, key: Key, database: Database, response: Response
+    new: NewCancellation, key: Idempotent, database: Database
 ) -> Cancellation:
     """Give back what the same customer bought, oldest first, at the price paid.
 
     A line is taken back whole or not at all; a line that is not says why.
     """
-    asked = fingerprint("POST", "/v1/cancellations", new)
     async with database.transaction() as transaction:
-        answer = await cancelled_before(transaction, key, asked)
-        if answer is None:
-            return await cancelled_now(transaction, new, key=key, asked=asked)
-    replayed(response)
+        await key.claim(transaction)
+        answer = await cancelled_now(transaction, new)
+        await key.keep(transaction, answer, status=200)
     return answer
-
-
-def replayed(response: Response) -> None:
-    """Mark the answer as one that was given before.
-
-    Args:
-        response: The answer being made.
-    """
-    response.status_code = 200
-    response.headers["Idempotency-Replayed"] = "true"

@@ -6,6 +6,7 @@ from fleetwright import Service
 from fleetwright.database import AsyncDatabase
 from fleetwright.events import Consumer, Outbox, connect
 from fleetwright.fastapi import mount
+from fleetwright.idempotency import KeptAnswers
 from fleetwright.resilience import Pipeline, Retry, Timeout
 from fleetwright.rest import rest
 from orders.api import router
@@ -30,6 +31,7 @@ def create_app(settings: OrdersSettings | None = None) -> FastAPI:
 
     service = Service("orders", settings)
     service.add(database)
+    service.add(KeptAnswers(database))
     service.add(broker)
     service.add(rest(Catalog, provider="catalog", pipeline=quotes))
     service.add(Outbox(database, broker))

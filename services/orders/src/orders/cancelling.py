@@ -8,36 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from fleetwright.events import publish
 from orders.events import RefundRequested
-from orders.idempotency import same_request
 from orders.lifecycle import CANCELLABLE, RefundState
 from orders.matching import Outcome, Purchase, Taken, Wanted, match
 from orders.messages import Cancellation, CancellationLine, NewCancellation, Refund
 from orders.tables import CancellationRow, OrderLineRow, OrderRow, RefundRow
 
 
-async def cancelled_before(
-    session: AsyncSession, key: str, asked: str
-) -> Cancellation | None:
-    """Return the answer given under this key, or None for a new key.
-
-    Args:
-        session: Where to read.
-        key: The request's Idempotency-Key.
-        asked: The request's fingerprint.
-
-    Raises:
-        Problem: 422 `idempotency_key_reused`, it was given to another cancellation.
-    """
-    wanted = select(CancellationRow).where(CancellationRow.idempotency_key == key)
-    row = await session.scalar(wanted)
-    if row is None:
-        return None
-    same_request(row.fingerprint, asked)
-    return Cancellation.model_validate(row.answer)
-
-
 async def cancelled_now(
-    transaction: AsyncSession, new: NewCancellation, *, key: str, asked: str
+    transaction: AsyncSession, new: NewCancellation
 ) -> Cancellation:
     """Match, keep the refunds and ask payments for them, all or nothing.
 
@@ -45,10 +23,8 @@ async def cancelled_now(
     writes the refunds: two cancellations at once cannot give back the same unit.
 
     Args:
-        transaction: The transaction that also read that the key is new.
+        transaction: The transaction that also claimed the request's key.
         new: What the buyer gives back.
-        key: The request's Idempotency-Key.
-        asked: The request's fingerprint.
 
     Returns:
         What became of every line.
@@ -69,11 +45,8 @@ async def cancelled_now(
     transaction.add(
         CancellationRow(
             id=answer.id,
-            idempotency_key=key,
-            fingerprint=asked,
             reference=new.reference,
             customer_id=new.customer_id,
-            answer=answer.model_dump(mode="json"),
             created_at=datetime.now(UTC),
         )
     )

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from fleetwright.fastapi import ProblemDocument
 from orders.lifecycle import OrderState, RefundState
 from orders.matching import Reason
 from orders.pricing import BadKind
-from orders.refusals import Refused
 
 # No control characters: they break log lines, terminals and letters to buyers.
 Line = StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$")
@@ -176,7 +176,7 @@ class RefusedLine(BaseModel):
     detail: str = Field(description="The reason, for people.")
 
 
-class OrderRefused(Refused):
+class OrderRefused(ProblemDocument):
     """Why an order was not taken."""
 
     lines: list[RefusedLine] | None = Field(

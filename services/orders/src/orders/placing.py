@@ -12,7 +12,6 @@ from fleetwright import Problem
 from fleetwright.events import publish
 from orders.clients import Catalog, WantedQuotes
 from orders.events import OrderPlaced
-from orders.idempotency import same_request
 from orders.lifecycle import OrderState, RefundState
 from orders.messages import (
     NewLine,
@@ -52,49 +51,23 @@ async def priced(lines: Sequence[NewLine], catalog: Catalog) -> list[PricedLine]
     return priced_lines(lines, prices)
 
 
-async def placed_before(session: AsyncSession, key: str, asked: str) -> Order | None:
-    """Return the order that was placed under this key, or None for a new key.
-
-    Args:
-        session: Where to read.
-        key: The request's Idempotency-Key.
-        asked: The request's fingerprint.
-
-    Raises:
-        Problem: 422 `idempotency_key_reused`, another order was placed under it.
-    """
-    wanted = select(OrderRow).where(OrderRow.idempotency_key == key)
-    row = await session.scalar(wanted)
-    if row is None:
-        return None
-    same_request(row.fingerprint, asked)
-    return await whole_order(session, row)
-
-
 async def placed_now(
     transaction: AsyncSession,
     new: NewOrder,
     lines: Sequence[PricedLine],
-    *,
-    key: str,
-    asked: str,
 ) -> Order:
     """Keep the order and tell the fleet, both or neither.
 
     Args:
-        transaction: The transaction that also read that the key is new.
+        transaction: The transaction that also claimed the request's key.
         new: What the buyer asked for.
         lines: Its lines with their prices.
-        key: The request's Idempotency-Key.
-        asked: The request's fingerprint.
 
     Returns:
         The accepted order.
     """
     row = OrderRow(
         id=uuid4(),
-        idempotency_key=key,
-        fingerprint=asked,
         reference=new.reference,
         customer_id=new.customer_id,
         country=new.country,

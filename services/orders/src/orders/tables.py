@@ -1,11 +1,9 @@
 """What orders keeps."""
 
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     DateTime,
     Dialect,
@@ -52,8 +50,6 @@ class OrderRow(Tables):
 
     number: Mapped[int] = mapped_column(Number, primary_key=True)
     id: Mapped[UUID] = mapped_column(unique=True)
-    idempotency_key: Mapped[str] = mapped_column(String(255), unique=True)
-    fingerprint: Mapped[str] = mapped_column(String(64))
     reference: Mapped[str] = mapped_column(String(64))
     customer_id: Mapped[str | None] = mapped_column(String(64))
     country: Mapped[str] = mapped_column(String(64))
@@ -80,17 +76,14 @@ class OrderLineRow(Tables):
 
 
 class CancellationRow(Tables):
-    """One cancellation and the answer it got."""
+    """One cancellation."""
 
     __tablename__ = "cancellations"
 
     number: Mapped[int] = mapped_column(Number, primary_key=True)
     id: Mapped[UUID] = mapped_column(unique=True)
-    idempotency_key: Mapped[str] = mapped_column(String(255), unique=True)
-    fingerprint: Mapped[str] = mapped_column(String(64))
     reference: Mapped[str] = mapped_column(String(64))
     customer_id: Mapped[str | None] = mapped_column(String(64))
-    answer: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UtcMoment)
 
 

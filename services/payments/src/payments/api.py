@@ -3,12 +3,13 @@
 from typing import Annotated, Any
 from uuid import UUID, uuid5
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query
 from sqlalchemy import func, select
 
 from fleetwright import Problem
 from fleetwright.database import AsyncDatabase
-from fleetwright.fastapi import Uses
+from fleetwright.fastapi import INVALID_REQUEST, Uses, refused
+from fleetwright.idempotency.fastapi import KEY_PARAMETER, REPLAYED, Idempotent
 from payments.bank import Bank
 from payments.charging import (
     charge_key,
@@ -18,13 +19,6 @@ from payments.charging import (
     refunded,
     refusal,
 )
-from payments.idempotency import (
-    KEY_PARAMETER,
-    answer_kept,
-    answered_before,
-    fingerprint,
-    idempotency_key,
-)
 from payments.messages import (
     Charge,
     ChargePage,
@@ -33,14 +27,12 @@ from payments.messages import (
     Refund,
 )
 from payments.money import REFUSALS, ChargeState, RefundState
-from payments.refusals import INVALID, refused
-from payments.tables import AnswerRow, ChargeRow, RefundRow
+from payments.tables import ChargeRow, RefundRow
 
-router = APIRouter(prefix="/v1", tags=["charges"], responses={422: INVALID})
+router = APIRouter(prefix="/v1", tags=["charges"], responses={422: INVALID_REQUEST})
 
 Database = Annotated[AsyncDatabase, Uses(AsyncDatabase)]
 Asked = Annotated[Bank, Uses(Bank)]
-Key = Annotated[str, Depends(idempotency_key)]
 # A refund's id follows from its request, so that the bank knows a repetition of it even
 # when the first one died before it could keep anything.
 REFUND_IDS = UUID("8f4b5c1e-6d1b-4c57-9d51-5b5ad0d4b6a7")
@@ -50,15 +42,6 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         "Refused: `idempotency_key_reused`; or it cannot be read: `invalid_request`."
     ),
     503: refused("The bank does not answer: `unavailable`. Ask again, same key."),
-}
-REPLAYABLE: dict[str, Any] = {
-    "headers": {
-        "Idempotency-Replayed": {
-            "description": "`true` when the request was made before: this is what was "
-            "answered then, and nothing was done now.",
-            "schema": {"type": "string"},
-        }
-    }
 }
 
 
@@ -70,26 +53,26 @@ REPLAYABLE: dict[str, Any] = {
     openapi_extra=KEY_PARAMETER,
     responses=ANSWERS
     | {
-        201: REPLAYABLE,
-        409: refused("It was charged before: `already_charged`."),
+        201: REPLAYED,
+        409: refused(
+            "It was charged before: `already_charged`; or it is being answered: "
+            "`idempotency_key_in_progress`."
+        ),
     },
 )
 async def charge(
-    new: NewCharge, key: Key, bank: Asked, database: Database, response: Response
+    new: NewCharge, key: Idempotent, bank: Asked, database: Database
 ) -> Charge:
     """Take the money of one order, once, whoever asks and however often.
 
     Orders placed in the shop are charged without being asked for here: payments hears
     of them.
     """
-    asked = fingerprint("POST", "/v1/charges", new)
     async with database.reading() as reading:
-        answer = await answered_before(reading, key, asked)
+        await key.replay(reading)
         known = await reading.scalar(
             select(ChargeRow.id).where(ChargeRow.order_id == new.order_id)
         )
-    if answer is not None:
-        return Charge.model_validate(replayed(answer, response))
     if known is not None:
         raise already_charged(new.order_id)
 
@@ -97,13 +80,11 @@ async def charge(
     # money once, even if two of us ask at the same time.
     declined_because = await bank.charge(charge_key(new.order_id), new.reference)
     async with database.transaction() as transaction:
-        answer = await answered_before(transaction, key, asked)
-        if answer is not None:
-            return Charge.model_validate(replayed(answer, response))
+        await key.claim(transaction)
         if await charge_of(transaction, new.order_id) is not None:
             raise already_charged(new.order_id)
         made = as_charge(charged(transaction, new, declined_because))
-        answer_kept(transaction, key, asked, made)
+        await key.keep(transaction, made)
     return made
 
 
@@ -164,28 +145,23 @@ async def one_charge(charge_id: UUID, database: Database) -> Charge:
     openapi_extra=KEY_PARAMETER,
     responses=ANSWERS
     | {
-        201: REPLAYABLE,
+        201: REPLAYED,
         404: refused("There is no such charge: `unknown_charge`."),
-        409: refused("It may not go back: `not_captured`, `exceeds_charge`."),
+        409: refused(
+            "It may not go back: `not_captured`, `exceeds_charge`; or it is being "
+            "answered: `idempotency_key_in_progress`."
+        ),
     },
 )
 async def refund(
-    charge_id: UUID,
-    new: NewRefund,
-    key: Key,
-    bank: Asked,
-    database: Database,
-    response: Response,
+    charge_id: UUID, new: NewRefund, key: Idempotent, bank: Asked, database: Database
 ) -> Refund:
     """Give back a part of a charge, or all of it, never more than was taken.
 
     Refunds of cancelled orders are given without being asked for here.
     """
-    asked = fingerprint("POST", f"/v1/charges/{charge_id}/refunds", new)
     async with database.transaction() as transaction:
-        answer = await answered_before(transaction, key, asked)
-        if answer is not None:
-            return Refund.model_validate(replayed(answer, response))
+        await key.claim(transaction)
         row = await transaction.get(ChargeRow, charge_id, with_for_update=True)
         if row is None:
             raise unknown_charge(charge_id)
@@ -193,12 +169,12 @@ async def refund(
             raise Problem(409, "Not refunded", detail=REFUSALS[kind], kind=kind)
         # Inside the transaction: what is left of the charge must not change between
         # the question above and the money going back.
-        refund_id = uuid5(REFUND_IDS, key)
+        refund_id = uuid5(REFUND_IDS, key.name)
         await bank.refund(refund_key(refund_id))
         made = as_refund(
             refunded(transaction, row, refund_id, new.amount_pence), row.order_id
         )
-        answer_kept(transaction, key, asked, made)
+        await key.keep(transaction, made)
     return made
 
 
@@ -232,18 +208,6 @@ def as_refund(row: RefundRow, order_id: UUID) -> Refund:
         status=RefundState(row.state),
         created_at=row.created_at,
     )
-
-
-def replayed(answer: AnswerRow, response: Response) -> dict[str, Any]:
-    """Return what was answered before, and mark the new answer so.
-
-    Args:
-        answer: The answer kept.
-        response: The answer being made.
-    """
-    response.status_code = answer.status
-    response.headers["Idempotency-Replayed"] = "true"
-    return answer.body
 
 
 def already_charged(order_id: UUID) -> Problem:

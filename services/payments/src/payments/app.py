@@ -6,6 +6,7 @@ from fleetwright import Service
 from fleetwright.database import AsyncDatabase
 from fleetwright.events import Consumer, Outbox, connect
 from fleetwright.fastapi import mount
+from fleetwright.idempotency import KeptAnswers
 from payments.api import router
 from payments.bank import bank
 from payments.hearing import hearing
@@ -28,6 +29,7 @@ def create_app(settings: PaymentsSettings | None = None) -> FastAPI:
 
     service = Service("payments", settings)
     service.add(database)
+    service.add(KeptAnswers(database))
     service.add(broker)
     service.add(our_bank)
     service.add(Outbox(database, broker))

@@ -1,11 +1,9 @@
 """What payments keeps."""
 
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     DateTime,
     Dialect,
@@ -64,16 +62,4 @@ class RefundRow(Tables):
     amount_pence: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(String(16))
     refused_because: Mapped[str | None] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(UtcMoment)
-
-
-class AnswerRow(Tables):
-    """The answer given to a request, by its Idempotency-Key."""
-
-    __tablename__ = "answers"
-
-    idempotency_key: Mapped[str] = mapped_column(String(255), primary_key=True)
-    fingerprint: Mapped[str] = mapped_column(String(64))
-    status: Mapped[int]
-    body: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UtcMoment)

@@ -1,20 +1,22 @@
-"""What a refusal looks like: a problem document (RFC 9457) with the shop's `kind`."""
+"""A problem as OpenAPI promises it: the one media type, the schema in full."""
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, Field
+
+from fleetwright._problem import MEDIA_TYPE
 
 
 class WrongPart(BaseModel):
     """A part of a request that cannot be read."""
 
-    at: str = Field(description="Where it is, for example `body.price_pence`.")
+    at: str = Field(description="Where it is, for example `body.reference`.")
     why: str = Field(description="What is wrong with it.")
     type: str = Field(description="The rule it breaks, for programs.")
 
 
-class Refused(BaseModel):
-    """A problem document with the shop's own `kind`."""
+class ProblemDocument(BaseModel):
+    """A problem document (RFC 9457) with a `kind`; subclass it for more members."""
 
     type: str = Field(description="A page about this sort of problem, if any.")
     title: str = Field(description="The problem in a few words.")
@@ -27,7 +29,9 @@ class Refused(BaseModel):
     )
 
 
-def refused(description: str, model: type[BaseModel] = Refused) -> dict[str, Any]:
+def refused(
+    description: str, model: type[ProblemDocument] = ProblemDocument
+) -> dict[str, Any]:
     """Return an answer for FastAPI's `responses`.
 
     FastAPI would promise the model as application/json as well; a schema written out
@@ -36,10 +40,13 @@ def refused(description: str, model: type[BaseModel] = Refused) -> dict[str, Any
     Args:
         description: When it is answered; names the kinds.
         model: What it consists of.
+
+    Returns:
+        The value for one status.
     """
     schema = model.model_json_schema()
     definitions = schema.pop("$defs", {})
-    content = {"application/problem+json": {"schema": _inline(schema, definitions)}}
+    content = {MEDIA_TYPE: {"schema": _inline(schema, definitions)}}
     return {"description": description, "content": content}
 
 
@@ -54,4 +61,4 @@ def _inline(schema: Any, definitions: dict[str, Any]) -> Any:
     return {name: _inline(part, definitions) for name, part in schema.items()}
 
 
-INVALID = refused("The request cannot be read: `invalid_request`.")
+INVALID_REQUEST: Final = refused("The request cannot be read: `invalid_request`.")
