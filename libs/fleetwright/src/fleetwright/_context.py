@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, cast, get_args
 
 from fleetwright._deadline import Deadline, current_deadline
+from fleetwright._principal import Principal
 
 # W3C trace context level 2: version ff and all-zero ids are invalid; version 00 is
 # exactly 55 characters long, later versions may go on after a dash.
@@ -38,7 +39,8 @@ class Call:
 
     Attributes:
         id: The same for everything one outside request causes.
-        caller: The service that called, or None when it did not say.
+        caller: The service that called, or None when it did not say. Where tokens are
+            asked for, the one that proved it, and never what a header claims.
         trace_id: W3C trace id, 32 hexadecimal digits.
         span_id: Id of this call within the trace, 16 hexadecimal digits.
         parent_span_id: Span of the caller, or None for the first call of a trace.
@@ -48,6 +50,7 @@ class Call:
         tracestate: What other tracing systems passed on; empty for nothing.
         criticality: How much the call matters: what is `critical` is refused last when
             a service is full, then `default`, `sheddable` and `batch`.
+        principal: Who is authenticated; None for nobody.
     """
 
     id: str
@@ -60,6 +63,7 @@ class Call:
     random: bool = True
     tracestate: str = ""
     criticality: Criticality = "default"
+    principal: Principal | None = None
 
     @property
     def traceparent(self) -> str:

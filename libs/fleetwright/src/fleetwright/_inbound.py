@@ -108,6 +108,10 @@ class Inbound:
             with deadline:
                 if _faults.plan is not None:
                     await _faults.plan.strike_arrival(call)
+                gate = self.service.gate
+                if gate.identifies:
+                    call = await gate.identified(call, headers)
+                    _context._call.set(call)
                 await work()
         except asyncio.CancelledError:
             outcome = exchange.cut or "cancelled"
@@ -153,6 +157,8 @@ class Inbound:
         fields["outcome"] = outcome
         fields["duration_ms"] = round(took, 3)
         fields["caller"] = call.caller
+        if call.principal is not None:
+            fields["principal"] = str(call.principal)
         _logs.canonical("call.answered", call, fields)
 
 

@@ -11,6 +11,8 @@ from fleetwright._lifecycle import Lifecycle, State
 from fleetwright._part import kind_of, method_of, name_of
 from fleetwright._secrets import mask
 from fleetwright._settings import Settings
+from fleetwright.auth._gate import Gate
+from fleetwright.auth._tokens import token_source
 from fleetwright.errors import DeclarationError
 
 T = TypeVar("T")
@@ -22,7 +24,8 @@ class Service:
 
     Parts open in the order they were added and close in reverse. Any object may be a
     part; `open`, `drain`, `close`, `check` and `facts` are called where it has them. An
-    attribute `service` that is None becomes the service's name.
+    attribute `service` that is None becomes the service's name, one `tokens` that is
+    None becomes where it has its tokens from.
 
     Attributes:
         name: What the fleet calls it.
@@ -30,6 +33,8 @@ class Service:
         version: Which version of it runs.
         lifecycle: Its state and its calls in flight.
         admission: The places it has for calls in flight.
+        gate: Who may call it.
+        tokens: What it shows to those it calls; None when nobody says where from.
     """
 
     def __init__(self, name: str, settings: Settings, *, version: str = "0") -> None:
@@ -55,6 +60,8 @@ class Service:
         self.version = version
         self.lifecycle = Lifecycle()
         self.admission = Admission(settings.max_in_flight)
+        self.gate = Gate(name, settings)
+        self.tokens = token_source(name, settings)
         self._parts: dict[object, object] = {}
         if settings.fleet_faults is not None:
             # Here and not above: who never injects faults never loads what they need.
@@ -85,6 +92,9 @@ class Service:
         self._parts[kind] = part
         if getattr(part, "service", self.name) is None:
             part.service = self.name  # type: ignore[attr-defined]
+        calling: Any = getattr(part, "__part__", part)
+        if getattr(calling, "tokens", self) is None:
+            calling.tokens = self.tokens
         return part
 
     def find(self, kind: TypeForm[T]) -> T:
@@ -144,14 +154,20 @@ class Service:
         """Open the parts in order.
 
         Raises:
+            DeclarationError: A route does not say who may call it.
+            SettingsError: A route asks for tokens that nobody issues.
             BaseException: What the part that could not be opened raised.
         """
+        self.gate.open()
         await self.lifecycle.open(self.parts)
 
     async def close(self) -> None:
         """Drain within `drain_seconds`, then close the parts in reverse."""
         await self.lifecycle.drain(self.settings.drain_seconds)
         await self.lifecycle.close()
+        await self.gate.close()
+        if self.tokens is not None:
+            await self.tokens.close()
 
     async def info(self) -> dict[str, Any]:
         """Return what the service says about itself.

@@ -45,6 +45,15 @@ class Settings(BaseSettings):
         fleet_faults: JSON file of the faults to inject, written by `fleet faults`;
             refused in production.
         faults_allowed: Whether faults may be injected in production all the same.
+        auth: `required` asks for a token wherever a route is not public; `off` lets
+            everyone in, and says so in the log.
+        auth_issuer: Who issues the tokens this service accepts, as their `iss` says it.
+        auth_jwks_url: Where the issuer's public keys are.
+        token_url: Where this service fetches its own tokens (OAuth 2.0 client
+            credentials, its name being the client id).
+        token_client_secret: What proves to the issuer that it is this service.
+        token_directory: Folder of tokens that somebody else keeps fresh, one file for
+            each service that is called; goes before `token_url`.
     """
 
     model_config = SettingsConfigDict(
@@ -69,6 +78,12 @@ class Settings(BaseSettings):
     fleet_map: Path | None = None
     fleet_faults: Path | None = None
     faults_allowed: bool = False
+    auth: Literal["required", "off"] = "required"
+    auth_issuer: str = ""
+    auth_jwks_url: str = ""
+    token_url: str = ""
+    token_client_secret: SecretStr | None = None
+    token_directory: Path | None = None
 
     # Variables others read from the same environment or `.env`: not misspelt settings.
     foreign_prefixes: ClassVar[tuple[str, ...]] = ("FLEET_", "OTEL_")

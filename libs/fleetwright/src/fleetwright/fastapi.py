@@ -3,13 +3,15 @@
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 from fleetwright._asgi import FleetMiddleware
 from fleetwright._context import current_call
 from fleetwright._problem import MEDIA_TYPE, Answered, Problem, phrase, problem_of
 from fleetwright._problem_schema import INVALID_REQUEST, ProblemDocument, refused
+from fleetwright._principal import Principal
 from fleetwright._service import Service
+from fleetwright.auth._gate import not_authenticated
 from fleetwright.errors import DeclarationError, Refused, Unavailable
 
 try:
@@ -25,7 +27,9 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from None
 
-__all__ = ["INVALID_REQUEST", "ProblemDocument", "Uses", "mount", "refused"]
+from fleetwright._fastapi_access import guard, routes_of
+
+__all__ = ["INVALID_REQUEST", "Caller", "ProblemDocument", "Uses", "mount", "refused"]
 
 
 def mount(app: FastAPI, service: Service) -> FastAPI:
@@ -33,7 +37,8 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
 
     The service's parts open and close with the application. Every request gets a call
     id, a deadline, one log line and problems for errors; `/livez`, `/readyz` and
-    `/info` are answered. FastAPI's own telemetry is switched off.
+    `/info` are answered. A route asks who calls before it reads anything, unless it is
+    `@public`. FastAPI's own telemetry is switched off.
 
     Args:
         app: The application, with or without its routes.
@@ -52,6 +57,7 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
             hint="call mount once, in create_app, on an app of its own",
         )
     app.state.fleetwright = service
+    service.gate.routes_from(lambda: routes_of(app))
     app._telemetry.update({"tracing": False, "metrics": False, "logs": False})
     _live_with(app, service)
     _answer_with_problems(app)
@@ -89,12 +95,24 @@ def _finder(kind: Any) -> Callable[[HTTPConnection], Awaitable[Any]]:
     return find
 
 
+async def _caller() -> Principal:
+    call = current_call()
+    if call is None or call.principal is None:
+        raise not_authenticated()
+    return call.principal
+
+
+Caller = Annotated[Principal, Depends(_caller)]
+"""Who calls, for a handler that wants to know: `caller: Caller`."""
+
+
 def _live_with(app: FastAPI, service: Service) -> None:
     """Open the parts before the application's own start, close them after its end."""
     inner = app.router.lifespan_context
 
     @contextlib.asynccontextmanager
     async def lifespan(running: Any) -> AsyncIterator[Mapping[str, Any] | None]:
+        guard(app)
         await service.open()
         try:
             async with inner(running) as state:

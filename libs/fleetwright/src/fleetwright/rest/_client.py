@@ -11,6 +11,8 @@ from fleetwright._address import address
 from fleetwright._context import current_call, new_call, to_headers
 from fleetwright._portal import Home
 from fleetwright._transport import AiohttpTransport, Transport
+from fleetwright.auth._shown import shown
+from fleetwright.auth._tokens import TokenSource
 from fleetwright.errors import Unavailable
 from fleetwright.resilience import Attempt, Pipeline
 from fleetwright.rest._exchange import answer_of, request_of
@@ -25,6 +27,7 @@ class RestPart:
         kind: The Protocol.
         provider: The name of the service that is called.
         operations: What is called, by the names of the methods.
+        tokens: What is shown to the provider; the service sets it.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class RestPart:
         self._given = transport
         self._base_url = ""
         self._pools = Pools(self._transport)
+        self.tokens: TokenSource | None = None
 
     async def open(self) -> None:
         """Find the provider and open the pool; sync methods call on this loop then.
@@ -103,8 +107,11 @@ class RestPart:
             headers = to_headers(call, span_id=os.urandom(8).hex())
             if within is None:
                 del headers["Fleet-Caller"]
-            response = await transport.exchange(
-                replace(request, headers={**headers, **request.headers})
+            response = await shown(
+                self.tokens,
+                self.provider,
+                transport,
+                replace(request, headers={**headers, **request.headers}),
             )
             return answer_of(operation, response, attempt, self.provider)
 

@@ -1,0 +1,217 @@
+"""The gate of one service: who is calling, and may they?
+
+Edges use it in two steps. `identified` says who calls, before anything of the request
+is read; `require` stands at the route and lets in whom its declaration names.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+
+import structlog
+
+from fleetwright._context import Call, current_call
+from fleetwright._principal import Principal
+from fleetwright._problem import Problem
+from fleetwright._settings import Settings
+from fleetwright.auth._access import Access
+from fleetwright.auth._keys import FetchedKeys, Keys
+from fleetwright.auth._verify import TokenRefused, Verifier
+from fleetwright.errors import DeclarationError, SettingsError
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
+
+Routes = Mapping[str, Access | None]
+_BEARER: Final = b"bearer "
+
+
+class Gate:
+    """Who may call one service. Safe to use from several tasks.
+
+    Closed unless opened: a route without a declaration lets nobody in, and a service
+    that needs to know who calls does not start without an issuer.
+
+    Attributes:
+        service: The service; tokens must be for it.
+        is_off: Whether everyone is let in everywhere (`AUTH=off`).
+    """
+
+    def __init__(
+        self, service: str, settings: Settings, *, keys: Keys | None = None
+    ) -> None:
+        """Guard one service.
+
+        Args:
+            service: Its name.
+            settings: Who issues tokens, and whether anybody is asked for one.
+            keys: The issuer's keys; fetched from `AUTH_JWKS_URL` when left out.
+        """
+        self.service = service
+        self.is_off = settings.auth == "off"
+        self._issuer = settings.auth_issuer
+        self._tables: list[Callable[[], Routes]] = []
+        if keys is None and settings.auth_jwks_url and not self.is_off:
+            keys = FetchedKeys(settings.auth_jwks_url)
+        self._keys = keys
+        self._verifier: Verifier | None = None
+        if keys is not None and self._issuer:
+            self._verifier = Verifier(issuer=self._issuer, audience=service, keys=keys)
+
+    @property
+    def identifies(self) -> bool:
+        """Whether tokens are looked at: there is an issuer."""
+        return self._verifier is not None
+
+    def routes_from(self, table: Callable[[], Routes]) -> None:
+        """Learn which routes there are; an adapter calls it once.
+
+        Args:
+            table: Returns routes by a name people know, with who may call; None for a
+                route that does not say.
+        """
+        self._tables.append(table)
+
+    @property
+    def routes(self) -> dict[str, Access | None]:
+        """Every route of the service with who may call it."""
+        found: dict[str, Access | None] = {}
+        for table in self._tables:
+            found |= table()
+        return found
+
+    def open(self) -> None:
+        """Check that every route says who may call, and that it can be told.
+
+        Raises:
+            DeclarationError: Routes say neither.
+            SettingsError: Nobody says who issues the tokens that are asked for.
+        """
+        if self.is_off:
+            _log.warning("auth.off", service=self.service)
+            return
+        routes = self.routes
+        silent = [name for name, access in routes.items() if access is None]
+        if silent and len(silent) == len(routes):
+            self.is_off = True  # not told about identity at all: as before
+            return
+        if silent:
+            raise DeclarationError(
+                f"{len(silent)} routes of {self.service} do not say who may call",
+                where="\n".join(sorted(silent)),
+                hint='put @allow("a-service", scope="...") or @public below each',
+            )
+        closed = [
+            name for name, access in routes.items() if access and not access.everyone
+        ]
+        if closed and self._verifier is None:
+            raise SettingsError(
+                f"{self.service} must know who calls, and no issuer is set",
+                where="AUTH_ISSUER and AUTH_JWKS_URL; asked for by "
+                + ", ".join(sorted(closed)[:3]),
+                hint="start it with `fleet up`, or set both; AUTH=off lets everyone in",
+            )
+
+    async def close(self) -> None:
+        """Give back what is held."""
+        if self._keys is not None:
+            await self._keys.close()
+
+    async def identified(
+        self, call: Call, headers: Iterable[tuple[bytes, bytes]]
+    ) -> Call:
+        """Return the call with who makes it, proved by the token it carries.
+
+        What a header claims about the caller does not count here. A token that is no
+        good is as none: the route decides whether one is needed.
+
+        Args:
+            call: The call as it came in.
+            headers: Of the request, or the metadata of gRPC; names in lower case.
+
+        Returns:
+            The call; `principal` is None for nobody.
+
+        Raises:
+            Unavailable: The issuer's keys are not known yet.
+        """
+        if self._verifier is None:
+            return call
+        token = _token(headers)
+        if token is None:
+            return call if call.caller is None else replace(call, caller=None)
+        try:
+            principal = await self._verifier.principal_of(token)
+        except TokenRefused as refused:
+            _log.warning("token.refused", why=str(refused))
+            return replace(call, caller=None)
+        caller = principal.subject if principal.kind == "service" else None
+        return replace(call, principal=principal, caller=caller)
+
+    def require(self, access: Access | None) -> None:
+        """Let the current call in, or refuse it.
+
+        Args:
+            access: What the route declares; None lets nobody in.
+
+        Raises:
+            Problem: 401 when nobody is authenticated, 403 when it is another.
+        """
+        if self.is_off or (access is not None and access.everyone):
+            return
+        call = current_call()
+        principal = None if call is None else call.principal
+        if principal is None:
+            raise not_authenticated()
+        if access is None or not self.admits(access, principal):
+            raise Problem(403, "Not allowed", kind="not_allowed")
+
+    def admits(self, access: Access, principal: Principal) -> bool:
+        """Return whether a route is open to somebody who is authenticated.
+
+        Args:
+            access: What the route declares.
+            principal: Who calls.
+        """
+        return access.admits(principal)
+
+
+def not_authenticated() -> Problem:
+    """Return the one answer to every token that is missing or no good."""
+    return Problem(
+        401,
+        "Not authenticated",
+        headers={"WWW-Authenticate": "Bearer"},
+        kind="not_authenticated",
+    )
+
+
+def routes_and_callers(app: object) -> dict[str, Access | None]:
+    """Return the routes of an application with who may call each.
+
+    Args:
+        app: What `create_app` returned.
+
+    Returns:
+        Routes in order of declaration, None for one that does not say; empty for an
+        application that is not mounted.
+    """
+    service = app if hasattr(app, "gate") else _mounted(app)
+    gate = getattr(service, "gate", None)
+    return gate.routes if isinstance(gate, Gate) else {}
+
+
+def _mounted(app: object) -> object:
+    """Return the service an application is mounted on, by the mark of its adapter."""
+    state = getattr(app, "state", None)
+    found = getattr(state, "fleetwright", None)
+    if found is None:
+        found = getattr(app, "extensions", {}).get("fleetwright")
+    return found
+
+
+def _token(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """Return the token of `Authorization: Bearer`, or None without exactly one."""
+    found = [value for name, value in headers if name == b"authorization"]
+    if len(found) != 1 or found[0][: len(_BEARER)].lower() != _BEARER:
+        return None
+    return found[0][len(_BEARER) :].strip(b" ").decode("latin-1")
