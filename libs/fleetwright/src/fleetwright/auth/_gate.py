@@ -34,6 +34,8 @@ class Gate:
     Attributes:
         service: The service; tokens must be for it.
         is_off: Whether everyone is let in everywhere (`AUTH=off`).
+        tables: What returns the routes there are.
+        identifies: Whether tokens are looked at, because there is an issuer.
     """
 
     def __init__(
@@ -48,19 +50,16 @@ class Gate:
         """
         self.service = service
         self.is_off = settings.auth == "off"
-        self._issuer = settings.auth_issuer
-        self._tables: list[Callable[[], Routes]] = []
+        self.tables: list[Callable[[], Routes]] = []
         if keys is None and settings.auth_jwks_url and not self.is_off:
             keys = FetchedKeys(settings.auth_jwks_url)
         self._keys = keys
         self._verifier: Verifier | None = None
-        if keys is not None and self._issuer:
-            self._verifier = Verifier(issuer=self._issuer, audience=service, keys=keys)
-
-    @property
-    def identifies(self) -> bool:
-        """Whether tokens are looked at: there is an issuer."""
-        return self._verifier is not None
+        if keys is not None and settings.auth_issuer:
+            self._verifier = Verifier(
+                issuer=settings.auth_issuer, audience=service, keys=keys
+            )
+        self.identifies = self._verifier is not None
 
     def routes_from(self, table: Callable[[], Routes]) -> None:
         """Learn which routes there are; an adapter calls it once.
@@ -69,13 +68,13 @@ class Gate:
             table: Returns routes by a name people know, with who may call; None for a
                 route that does not say.
         """
-        self._tables.append(table)
+        self.tables.append(table)
 
     @property
     def routes(self) -> dict[str, Access | None]:
         """Every route of the service with who may call it."""
         found: dict[str, Access | None] = {}
-        for table in self._tables:
+        for table in self.tables:
             found |= table()
         return found
 

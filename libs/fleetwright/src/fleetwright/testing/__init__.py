@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fleetwright.testing._clock import FakeClock, JumpingLoop
 from fleetwright.testing._exposure import exposed_properties
 from fleetwright.testing._faults import Faults
+from fleetwright.testing._issuer import FakeIssuer
 from fleetwright.testing._serving import service_of, serving
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ __all__ = [
     "AsgiTransport",
     "FakeBroker",
     "FakeClock",
+    "FakeIssuer",
     "Faults",
     "JumpingLoop",
     "exposed_properties",

@@ -4,8 +4,10 @@ from typing import Any
 
 from httpx2 import ASGITransport, AsyncClient, HTTPError
 
+from fleetwright._service import service_of
 from fleetwright._transport import Request, Response
 from fleetwright.errors import Unavailable
+from fleetwright.testing._issuer import TESTS, Credentials
 
 
 class AsgiTransport:
@@ -14,13 +16,16 @@ class AsgiTransport:
     For `rest(Catalog, provider="catalog", transport=AsgiTransport(app))`.
     """
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, *, caller: str | None = TESTS) -> None:
         """Carry requests to `app`, whose life cycle is the test's.
 
         Args:
             app: An ASGI application.
+            caller: Who calls, as for `serving`; None for nobody.
         """
         self._app = app
+        service = service_of(app)
+        self._shown = None if service is None else Credentials(service, caller)
         self._client: AsyncClient | None = None
 
     async def open(self) -> None:
@@ -49,11 +54,12 @@ class AsgiTransport:
         """
         if self._client is None:
             raise Unavailable("the transport is closed", reason="connect")
+        shown = {} if self._shown is None else self._shown.headers()
         try:
             answer = await self._client.request(
                 request.method,
                 request.url,
-                headers=dict(request.headers),
+                headers={**shown, **request.headers},
                 content=request.body,
             )
         except HTTPError as error:

@@ -1,14 +1,15 @@
 """serving(app): an httpx2 client on a started app, parts replaced."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from httpx2 import ASGITransport, AsyncClient
+from httpx2 import ASGITransport, AsyncClient, Request
 
 from fleetwright._asgi import WorkerApp
 from fleetwright._service import Service
 from fleetwright.errors import DeclarationError
+from fleetwright.testing._issuer import TESTS, Credentials, trust_tests
 
 
 @asynccontextmanager
@@ -17,6 +18,8 @@ async def serving(
     *,
     replace: Mapping[Any, object] | None = None,
     broker: object | None = None,
+    caller: str | None = TESTS,
+    scopes: Iterable[str] | None = None,
 ) -> AsyncIterator[AsyncClient]:
     """Start an application and hand out a client for it; stop it after the block.
 
@@ -28,6 +31,9 @@ async def serving(
             `Service` without an API.
         replace: What stands in for which part, by kind.
         broker: What stands in for the service's broker, for example a `FakeBroker`.
+        caller: Who the client is: `tests`, who may call everything; the name of a
+            service; with `scopes`, a user; None for nobody.
+        scopes: What the user's token is good for.
 
     Yields:
         A client whose relative URLs go to the application.
@@ -42,8 +48,18 @@ async def serving(
     if broker is not None:
         _replace_broker(service, broker)
     await _migrate(service)
+    trust_tests(service)
+    shown = Credentials(service, caller, scopes)
+
+    def authenticated(request: Request) -> Request:
+        for name, value in shown.headers().items():
+            request.headers.setdefault(name, value)
+        return request
+
     transport = ASGITransport(app=_asgi(app), raise_app_exceptions=False)
-    client = AsyncClient(transport=transport, base_url=f"http://{service.name}")
+    client = AsyncClient(
+        transport=transport, base_url=f"http://{service.name}", auth=authenticated
+    )
     settle = getattr(broker, "settle", None)
     if settle is not None:
         # A test looks at what was published right after the response.
