@@ -7,9 +7,9 @@ from typing import Annotated, Any, cast
 
 from fleetwright._asgi import FleetMiddleware
 from fleetwright._context import current_call
+from fleetwright._principal import Principal
 from fleetwright._problem import MEDIA_TYPE, Answered, Problem, phrase, problem_of
 from fleetwright._problem_schema import INVALID_REQUEST, ProblemDocument, refused
-from fleetwright._principal import Principal
 from fleetwright._service import Service
 from fleetwright.auth._gate import not_authenticated
 from fleetwright.errors import DeclarationError, Refused, Unavailable
