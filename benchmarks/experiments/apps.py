@@ -1,0 +1,171 @@
+"""The small services the experiments break."""
+
+import asyncio
+import os
+import time
+from typing import Any, Protocol
+
+from fastapi import FastAPI
+from pydantic import BaseModel, SecretStr
+
+from fleetwright import Service, Settings
+from fleetwright.fastapi import mount
+from fleetwright.rest import get, post, rest
+
+BIG = 12_345_678_901_234_567  # cut anywhere, its text is another number
+
+
+class Control(BaseModel):
+    """How a leaf shall behave from now on.
+
+    Attributes:
+        status: What it answers; 200 when it is well.
+        work_seconds: How long each answer takes.
+    """
+
+    status: int = 200
+    work_seconds: float = 0.0
+
+
+class LeafSettings(Settings):
+    """Settings of a leaf.
+
+    Attributes:
+        workers: How many answers are worked on at once.
+        work_seconds: How long each takes.
+    """
+
+    workers: int = 1000
+    work_seconds: float = 0.0
+
+
+class Thing(BaseModel):
+    """What a leaf answers."""
+
+    number: int
+
+
+class Leaf(Protocol):
+    """What callers need of a leaf."""
+
+    @get("/v1/thing")
+    async def thing(self) -> Thing:
+        """Return the thing."""
+        ...
+
+    @get("/v1/number")
+    async def number(self) -> int:
+        """Return BIG."""
+        ...
+
+    @post("/v1/charges")
+    async def charge(self) -> Thing:
+        """Charge once."""
+        ...
+
+
+def create_leaf() -> FastAPI:
+    """Return a service at the end of a chain, told how to behave by `/control`."""
+    settings = LeafSettings.load()
+    app = FastAPI()
+    working = asyncio.Semaphore(settings.workers)
+    now = Control(work_seconds=settings.work_seconds)
+    seen = {"arrived": 0, "at_once": 0, "most_at_once": 0}
+
+    @app.post("/control")
+    async def control(new: Control) -> None:
+        nonlocal now
+        now = new
+
+    @app.get("/seen")
+    async def what_was_seen() -> dict[str, int]:
+        return seen
+
+    async def work() -> None:
+        seen["arrived"] += 1
+        seen["at_once"] += 1
+        seen["most_at_once"] = max(seen["most_at_once"], seen["at_once"])
+        try:
+            async with working:
+                await asyncio.sleep(now.work_seconds)
+        finally:
+            seen["at_once"] -= 1
+        if now.status != 200:
+            from fleetwright import Problem
+
+            raise Problem(now.status, "Told to fail", kind="told")
+
+    @app.get("/v1/thing")
+    async def thing() -> Thing:
+        await work()
+        return Thing(number=1)
+
+    @app.get("/v1/number")
+    async def number() -> int:
+        await work()
+        return BIG
+
+    @app.post("/v1/charges")
+    async def charge() -> Thing:
+        await work()
+        return Thing(number=1)
+
+    return mount(app, Service("leaf", settings))
+
+
+def create_tier() -> FastAPI:
+    """Return a service in the middle: it answers what the next one answers."""
+    name = os.environ["TIER"]
+    provider = os.environ["NEXT"]
+    service = Service(name, Settings.load())
+    beyond: Any = service.add(rest(Leaf, provider=provider))
+    app = FastAPI()
+
+    @app.get("/v1/thing")
+    async def thing() -> Thing:
+        found: Thing = await beyond.thing()
+        return found
+
+    return mount(app, service)
+
+
+def create_echo() -> FastAPI:
+    """Return a service that takes bodies, burns time, and tells about itself."""
+    app = FastAPI()
+
+    class Words(BaseModel):
+        text: str
+
+    @app.post("/v1/words")
+    async def words(body: Words) -> int:
+        return len(body.text)
+
+    @app.get("/v1/quick")
+    async def quick() -> str:
+        return "quick"
+
+    @app.get("/v1/busy")
+    async def busy(seconds: float = 0.004) -> str:
+        ends = time.thread_time() + seconds
+        while time.thread_time() < ends:
+            pass
+        return "busy"
+
+    return mount(app, Service("echo", Settings.load()))
+
+
+class StrictSettings(Settings):
+    """Settings with a secret and a number.
+
+    Attributes:
+        bank_token: A secret without a default.
+        charge_seconds: A number.
+    """
+
+    bank_token: SecretStr
+    charge_seconds: float = 2.0
+
+
+def create_strict() -> FastAPI:
+    """Return a service that needs its settings to be right."""
+    return mount(FastAPI(), Service("strict", StrictSettings.load()))
