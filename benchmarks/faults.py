@@ -2,8 +2,8 @@
 
     venv/bin/python benchmarks/faults.py [N...] [--seed S] [--mutants] [--json]
 
-With --mutants each experiment runs against our own code with a mistake put in, and must
-fail. Exits 0 when all is as it should be, 1 when not, 2 when there is no such experiment.
+With --mutants each experiment runs against our own code with a mistake put in, and
+must fail. Exits 0 when all is as it should be, 1 when not, 2 for a number that is none.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,10 @@ class Outcome:
         """Return it for a person."""
         it = self.experiment
         mutant = "" if self.mutant is None else f" with {self.mutant}"
-        word = ("PASS" if self.ok else "FAIL") if self.mutant is None else (
-            "caught" if self.ok else "NOT CAUGHT"
+        word = (
+            ("PASS" if self.ok else "FAIL")
+            if self.mutant is None
+            else ("caught" if self.ok else "NOT CAUGHT")
         )
         lines = [
             f"{it.number:2d}  {it.title}{mutant}: {word}"
@@ -132,10 +135,8 @@ def run(experiment: Experiment, seed: int, mutant: str | None = None) -> Outcome
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     """Leave nothing behind that the child has started."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     child.wait()
 
 
@@ -174,7 +175,9 @@ def main(words: Sequence[str] | None = None) -> int:
         print(json.dumps([outcome.document() for outcome in outcomes], indent=2))
     bad = sum(not outcome.ok for outcome in outcomes)
     seconds = sum(outcome.seconds for outcome in outcomes)
-    line = f"{len(outcomes) - bad} of {len(outcomes)} as they should be, {seconds:.0f} s"
+    line = (
+        f"{len(outcomes) - bad} of {len(outcomes)} as they should be, {seconds:.0f} s"
+    )
     sys.stderr.write(f"{line}\n")
     return 1 if bad else 0
 

@@ -5,6 +5,7 @@ import os
 import time
 from typing import Any, Protocol
 
+import structlog
 from fastapi import FastAPI
 from pydantic import BaseModel, SecretStr
 
@@ -152,6 +153,32 @@ def create_echo() -> FastAPI:
         return "busy"
 
     return mount(app, Service("echo", Settings.load()))
+
+
+class TalkerSettings(Settings):
+    """Settings of a service that logs much.
+
+    Attributes:
+        filler_bytes: How long its lines are.
+    """
+
+    filler_bytes: int = 100
+
+
+def create_talker() -> FastAPI:
+    """Return a service that writes two long lines for each request."""
+    settings = TalkerSettings.load()
+    app = FastAPI()
+    log = structlog.get_logger("talker")
+    filler = "x" * settings.filler_bytes
+
+    @app.get("/v1/talk")
+    async def talk() -> str:
+        log.info("talker.talked", filler=filler)
+        log.info("talker.talked", filler=filler)
+        return "talked"
+
+    return mount(app, Service("talker", settings))
 
 
 class StrictSettings(Settings):

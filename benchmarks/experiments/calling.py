@@ -165,7 +165,8 @@ async def sockets_down_to(baseline: int, seconds: float) -> int:
         baseline: How many are few enough.
         seconds: Longest wait.
     """
-    latest = time.monotonic() + seconds
-    while sockets() > baseline and time.monotonic() < latest:
+    for _ in range(int(seconds / 0.05)):
+        if sockets() <= baseline:
+            break
         await asyncio.sleep(0.05)
     return sockets()

@@ -69,7 +69,57 @@ def never_retries() -> None:
     Retry.decide = lambda self, failure: Stop("attempts")  # type: ignore[method-assign]
 
 
+def shows_what_was_typed() -> None:
+    """The report of wrong settings shows the whole environment."""
+    import os
+
+    from fleetwright.errors import FleetwrightError
+
+    shown = FleetwrightError.__str__
+
+    def told(self: FleetwrightError) -> str:
+        values = [value for name, value in os.environ.items() if "BANK" in name]
+        return f"{shown(self)} {values} {os.environ.get('CHARGE_SECONDS')}"
+
+    FleetwrightError.__str__ = told  # type: ignore[method-assign]
+
+
+def starts_all_the_same() -> None:
+    """A service that cannot start ends as if it had been asked to."""
+    from fleetwright import serve
+
+    serve.tell = lambda program, error: 0  # type: ignore[attr-defined]
+
+
+def waits_for_the_log() -> None:
+    """A line is written by whoever logs it."""
+    import os
+
+    from fleetwright._log_writer import LineWriter
+
+    def write(self: LineWriter, line: bytes, *, urgent: bool = False) -> None:
+        os.write(1, line)
+
+    LineWriter.write = write  # type: ignore[method-assign]
+
+
+def keeps_every_line() -> None:
+    """Lines nobody reads are kept for ever."""
+    from fleetwright import _log_writer
+
+    _log_writer._QUEUE_BYTES = 1 << 40
+
+
 _MISTAKES: dict[str, Callable[[], None]] = {
     made.__name__: made
-    for made in (leaks_the_exchange, ends_late, keeps_cut_bodies, never_retries)
+    for made in (
+        leaks_the_exchange,
+        ends_late,
+        keeps_cut_bodies,
+        never_retries,
+        shows_what_was_typed,
+        starts_all_the_same,
+        waits_for_the_log,
+        keeps_every_line,
+    )
 }

@@ -147,6 +147,7 @@ def variables(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
         "ENVIRONMENT": "development",
         "LOG_FORMAT": "json",
         "PORT": "0",
+        "MAX_IN_FLIGHT": "1000",  # what is not about admission is not to meet it
         "DATABASE_URL": f"sqlite+aiosqlite:///{folder}/data.db",
         **given,
     }
