@@ -234,7 +234,7 @@ async def test_refused_request_leaves_its_key_free(
 
 async def test_callers_do_not_meet_under_one_key(database: AsyncDatabase) -> None:
     """Each principal has keys of its own: nobody reads another's answer."""
-    await KeptAnswers(database).migrate()
+    await KeptAnswers(database).make_table()
     for principal in ("ada", "bob"):
         async with database.transaction() as transaction:
             await asked(principal=principal).claim(transaction)
@@ -248,7 +248,7 @@ async def test_callers_do_not_meet_under_one_key(database: AsyncDatabase) -> Non
 
 async def test_work_under_way_is_not_begun_again(database: AsyncDatabase) -> None:
     """A claim that was committed without an answer says: ask again soon."""
-    await KeptAnswers(database).migrate()
+    await KeptAnswers(database).make_table()
     async with database.transaction() as transaction:
         await asked().claim(transaction)
 
@@ -262,7 +262,7 @@ async def test_work_under_way_is_not_begun_again(database: AsyncDatabase) -> Non
 
 async def test_abandoned_work_is_taken_over_once(database: AsyncDatabase) -> None:
     """Whoever claimed it is dead after a minute; one of those who ask again goes on."""
-    await KeptAnswers(database).migrate()
+    await KeptAnswers(database).make_table()
     async with database.transaction() as transaction:
         await asked("old").claim(transaction)
     later = Later()
@@ -291,7 +291,7 @@ async def test_twin_does_not_wait_for_ever(
     database = AsyncDatabase(postgres_url)
     async with database.engine.begin() as connection:
         await connection.run_sync(kept_answers.metadata.drop_all)
-    await KeptAnswers(database).migrate()
+    await KeptAnswers(database).make_table()
 
     async with database.transaction() as first:
         await asked().claim(first)
@@ -325,7 +325,7 @@ async def test_old_answers_are_forgotten_and_young_ones_kept(
 
 async def test_answer_is_kept_only_for_a_claimed_key(database: AsyncDatabase) -> None:
     """A handler that forgot to claim is told so; the mend is in the error."""
-    await KeptAnswers(database).migrate()
+    await KeptAnswers(database).make_table()
 
     with pytest.raises(FleetwrightError, match=r"hint: call claim\(transaction\)"):
         async with database.transaction() as transaction:

@@ -59,10 +59,10 @@ class KeptAnswers:
 
     async def open(self) -> None:
         """Make the table and start forgetting."""
-        await self.migrate()
+        await self.make_table()
         self._purging = asyncio.create_task(self._run(), name="kept_answers")
 
-    async def migrate(self) -> None:
+    async def make_table(self) -> None:
         """Make the table where it is not there."""
         await self._in_transaction(_made)
 
