@@ -1,6 +1,7 @@
 """Replays real invoices through the running shop and audits what became of them.
 
-    venv/bin/python benchmarks/replay.py FILE... [--chaos SEED] [--up --fresh]
+    venv/bin/python benchmarks/replay.py FILE... [--chaos SEED] [--faults]
+        [--up --fresh]
 
 Exits 0 when every check passed, 1 when one failed, 2 when nothing could be replayed.
 """
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--concurrency", type=_count, default=16, help="invoices at once (16)")
     add("--chaos", type=int, metavar="SEED", help="kill services meanwhile")
     add("--kills", type=_count, default=20, help="how many kills with --chaos (20)")
+    add("--faults", action="store_true", help="fail 10 %% of calls, delay all 200 ms")
     add("--fleet-dir", type=Path, default=Path(), help="where fleet.toml is (.)")
     add("--up", action="store_true", help="start the fleet first, stop it at the end")
     add("--fresh", action="store_true", help="with --up: move earlier data away")
@@ -95,6 +97,7 @@ async def _run(wanted: argparse.Namespace, invoices: list[Invoice]) -> Figures:
         rate=wanted.rate,
         chaos=wanted.chaos,
         kills=wanted.kills,
+        faults=(wanted.chaos or 1) if wanted.faults else None,
     )
     ended: list[str] = []
     if wanted.up:

@@ -1,7 +1,7 @@
 """A run in figures: one line for people, everything for programs."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shop_replay.audit import Check, pounds
@@ -18,6 +18,7 @@ class Figures:
         records: What its databases say.
         checks: The audit, and whatever else had to hold.
         kills: Kills by service.
+        faults: Faults that were injected, by what was done where.
         seconds: How long placing took, in seconds.
         settle_seconds: How long the fleet took to come to rest after it, in seconds.
     """
@@ -28,6 +29,7 @@ class Figures:
     kills: Counter[str]
     seconds: float
     settle_seconds: float
+    faults: Counter[str] = field(default_factory=Counter)
 
     @property
     def ok(self) -> bool:
@@ -42,7 +44,8 @@ class Figures:
             f"({numbers['orders_refused']} refused), "
             f"{numbers['rows_refused']} rows refused, "
             f"{numbers['refunds']} refunds, {pounds(numbers['taken_pence'])} taken, "
-            f"{self.kills.total()} kills, {self.seconds:.1f} s, "
+            f"{self.kills.total()} kills, {self.faults.total()} faults, "
+            f"{self.seconds:.1f} s, "
             f"{numbers['orders_per_second']:.1f} orders/s, "
             f"audit {'ok' if self.ok else 'FAILED'}"
         )
@@ -60,6 +63,7 @@ class Figures:
             "rows_not_taken_back_by_reason": dict(ledger.rows_not_taken_back),
             "repeats": dict(ledger.repeats),
             "kills": dict(self.kills),
+            "faults": dict(self.faults),
             "seconds": round(self.seconds, 3),
             "settle_seconds": round(self.settle_seconds, 3),
             "checks": [
@@ -84,6 +88,7 @@ class Figures:
             f"{ledger.empty_invoices} invoices without a line that can be bought",
             f"calls repeated: {_parts(ledger.repeats)}",
             f"kills: {_parts(self.kills)}",
+            f"faults injected: {_parts(self.faults)}",
             f"at rest after {self.settle_seconds:.1f} s",
         ]
         return "\n".join([*lines, *(check.text() for check in self.checks)])

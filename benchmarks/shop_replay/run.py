@@ -12,6 +12,7 @@ import aiohttp
 from shop_replay.audit import Check, audit
 from shop_replay.calling import Shop
 from shop_replay.chaos import Chaos
+from shop_replay.faults import Faults
 from shop_replay.figures import Figures
 from shop_replay.ledger import Ledger
 from shop_replay.placing import Catalog, Till, place_all
@@ -30,6 +31,7 @@ class Wishes:
         rate: Most invoices a second; None for as fast as the shop takes them.
         chaos: Seed of the kills; None for a calm run.
         kills: How many kills, when there are any.
+        faults: Seed of the faults on every edge; None for calls that go through.
         call_seconds: Longest time for one call, repeats included, in seconds.
         settle_seconds: Longest wait for the fleet to come to rest, in seconds.
     """
@@ -38,6 +40,7 @@ class Wishes:
     rate: float | None = None
     chaos: int | None = None
     kills: int = 20
+    faults: int | None = None
     call_seconds: float = 120.0
     settle_seconds: float = 180.0
 
@@ -82,6 +85,10 @@ async def replay(
             invoices=len(invoices),
         )
         await chaos.open()
+    faults = None
+    if wishes.faults is not None:
+        faults = Faults(fleet, seed=wishes.faults)
+        await faults.open()
     started = time.monotonic()
     try:
         await _place(fleet, invoices, wishes, ledger, chaos, after=after)
@@ -89,6 +96,8 @@ async def replay(
     finally:
         if chaos is not None:
             await chaos.close()
+        if faults is not None:
+            await faults.close()
     broker = fleet.broker
     left = await settled(
         lambda: read_leftovers(databases, broker), bound_seconds=wishes.settle_seconds
@@ -98,11 +107,14 @@ async def replay(
     checks = [_at_rest(left, wishes), *audit(ledger, records)]
     if chaos is not None:
         checks.append(_killed(chaos.kills, wishes))
+    if faults is not None:
+        checks.append(_struck(faults.struck))
     return Figures(
         ledger=ledger,
         records=records,
         checks=tuple(checks),
         kills=Counter() if chaos is None else chaos.kills,
+        faults=Counter() if faults is None else faults.struck,
         seconds=placed - started,
         settle_seconds=rested - placed,
     )
@@ -155,3 +167,9 @@ def _killed(kills: Counter[str], wishes: Wishes) -> Check:
     if kills.total() < wishes.kills:
         problems.append(f"only {kills.total()} of {wishes.kills}")
     return Check("services were killed", f"{kills.total()} kills", tuple(problems))
+
+
+def _struck(struck: Counter[str]) -> Check:
+    missing = [f"no {what} was injected" for what, n in struck.items() if not n]
+    problems = missing or ([] if struck else ["no faults were switched on"])
+    return Check("faults were injected", f"{struck.total()} times", tuple(problems))

@@ -58,7 +58,7 @@ class RunningFleet:
 
     async def processes(self) -> dict[str, Process]:
         """Return every process of the fleet by name; empty when nothing runs."""
-        _, report = await self._tell("ps", "--json")
+        _, report = await self.tell("ps", "--json")
         return {facts["name"]: _process(facts) for facts in report["services"]}
 
     async def require_running(self) -> dict[str, Process]:
@@ -119,7 +119,7 @@ class RunningFleet:
         if fresh and data.exists():
             data.rename(data.with_name(f"data-{datetime.now():%Y%m%d-%H%M%S-%f}"))
         # Others may edit files meanwhile: what is measured must not restart by itself.
-        code, report = await self._tell("up", "--detach", "--no-reload", "--json")
+        code, report = await self.tell("up", "--detach", "--no-reload", "--json")
         if code != 0:
             await self.down()
             raise FleetError(
@@ -134,7 +134,7 @@ class RunningFleet:
         Returns:
             What did not end with exit code 0, in words; empty when all did.
         """
-        code, report = await self._tell("down", "--json")
+        code, report = await self.tell("down", "--json")
         processes = [_process(facts) for facts in report["services"]]
         bad = [
             f"{it.name} ended with {it.exit_code}"
@@ -145,8 +145,15 @@ class RunningFleet:
             bad.append(f"`fleet down` ended with {code}")
         return bad
 
-    async def _tell(self, *arguments: str) -> tuple[int, dict[str, Any]]:
-        """Return the exit code and the JSON answer of the tool."""
+    async def tell(self, *arguments: str) -> tuple[int, dict[str, Any]]:
+        """Return the exit code and the JSON answer of the tool.
+
+        Args:
+            *arguments: What is typed after `fleet`.
+
+        Raises:
+            FleetError: It did not answer in JSON.
+        """
         child = await asyncio.create_subprocess_exec(
             *self._tool,
             *arguments,
