@@ -3,8 +3,13 @@
 Read `_pipeline` first: it is the driver; the other modules only decide.
 """
 
+from fleetwright.resilience._breaker import CircuitBreaker
 from fleetwright.resilience._budget import RetryBudget
+from fleetwright.resilience._bulkhead import Bulkhead
+from fleetwright.resilience._default import default_pipeline
 from fleetwright.resilience._events import (
+    BreakerChanged,
+    CallRejected,
     PolicyEvent,
     RetryScheduled,
     RetryStopped,
@@ -17,6 +22,10 @@ from fleetwright.resilience._timeout import Timeout
 
 __all__ = [
     "Attempt",
+    "BreakerChanged",
+    "Bulkhead",
+    "CallRejected",
+    "CircuitBreaker",
     "Pipeline",
     "Policy",
     "PolicyEvent",
@@ -26,4 +35,5 @@ __all__ = [
     "RetryStopped",
     "TimedOut",
     "Timeout",
+    "default_pipeline",
 ]

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import ClassVar, Literal
 
 import structlog
-from opentelemetry import metrics
+from opentelemetry import metrics, trace
 
+from fleetwright._clock import clock
 from fleetwright.errors import Reason
 from fleetwright.resilience._policy import StoppedBy
 
@@ -29,10 +31,16 @@ class RetryScheduled:
         reason: Why the attempt brought no answer that counts.
     """
 
+    words: ClassVar[str] = "retry.scheduled"
     pipeline: str
     attempt: int
     delay_seconds: float
     reason: Reason
+
+    @property
+    def outcome(self) -> str:
+        """How the event is counted."""
+        return "retry_scheduled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +54,16 @@ class RetryStopped:
         reason: Why the last attempt brought no answer that counts.
     """
 
+    words: ClassVar[str] = "retry.stopped"
     pipeline: str
     attempts: int
     by: StoppedBy
     reason: Reason
+
+    @property
+    def outcome(self) -> str:
+        """How the event is counted."""
+        return f"retry_stopped_by_{self.by}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +76,69 @@ class TimedOut:
         attempt: Number of the attempt that was cut, from 1.
     """
 
+    words: ClassVar[str] = "attempt.timed_out"
     pipeline: str
     scope: str
     attempt: int
 
+    @property
+    def outcome(self) -> str:
+        """How the event is counted."""
+        return f"timeout_{self.scope}"
 
-PolicyEvent = RetryScheduled | RetryStopped | TimedOut
+
+@dataclass(frozen=True, slots=True)
+class BreakerChanged:
+    """A circuit breaker changed its state.
+
+    Attributes:
+        pipeline: The name of the pipeline.
+        from_state: The state before.
+        to_state: The state now.
+        epoch: Number of the change, from 1.
+    """
+
+    words: ClassVar[str] = "breaker.changed"
+    pipeline: str
+    from_state: str
+    to_state: str
+    epoch: int
+
+    @property
+    def outcome(self) -> str:
+        """How the event is counted."""
+        return f"breaker_{self.to_state}"
+
+
+@dataclass(frozen=True, slots=True)
+class CallRejected:
+    """A policy refused an attempt; nothing was sent.
+
+    Attributes:
+        pipeline: The name of the pipeline.
+        by: The policy: breaker, bulkhead or throttle.
+        attempt: Number of the attempt that was refused, from 1.
+    """
+
+    words: ClassVar[str] = "attempt.rejected"
+    pipeline: str
+    by: Literal["breaker", "bulkhead", "throttle"]
+    attempt: int
+
+    @property
+    def outcome(self) -> str:
+        """How the event is counted."""
+        return f"rejected_by_{self.by}"
+
+
+PolicyEvent = RetryScheduled | RetryStopped | TimedOut | BreakerChanged | CallRejected
 Listener = Callable[[PolicyEvent], None]
 
-_WORDS = {
-    RetryScheduled: "retry.scheduled",
-    RetryStopped: "retry.stopped",
-    TimedOut: "attempt.timed_out",
-}
+# What happens to every call while a provider is down is logged once a second and
+# counted always: an outage must not be written out line by line.
+_AT_WARNING = (RetryStopped, BreakerChanged)
+_QUIET_SECONDS = 1.0
+_last_logged: dict[tuple[str, str], tuple[float, int]] = {}
 
 
 def report(event: PolicyEvent, listener: Listener | None = None) -> None:
@@ -85,22 +149,30 @@ def report(event: PolicyEvent, listener: Listener | None = None) -> None:
         listener: Who else wants to know; when it raises, that is logged and changes
             nothing for the call.
     """
-    words = _WORDS[type(event)]
-    fields = asdict(event)
-    _happened.add(1, {"pipeline": event.pipeline, "outcome": _outcome(event)})
-    level = log.warning if isinstance(event, RetryStopped) else log.info
-    level(words, **fields)
+    outcome = event.outcome
+    _happened.add(1, {"pipeline": event.pipeline, "outcome": outcome})
+    span = trace.get_current_span()
+    if span.is_recording():
+        span.add_event(event.words, {"pipeline": event.pipeline, "outcome": outcome})
+    if isinstance(event, CallRejected):
+        _log_rejected(event)
+    else:
+        level = log.warning if isinstance(event, _AT_WARNING) else log.info
+        level(event.words, **asdict(event))
     if listener is None:
         return
     try:
         listener(event)
     except Exception:
-        log.exception("listener.failed", pipeline=event.pipeline, told=words)
+        log.exception("listener.failed", pipeline=event.pipeline, told=event.words)
 
 
-def _outcome(event: PolicyEvent) -> str:
-    if isinstance(event, RetryScheduled):
-        return "retry_scheduled"
-    if isinstance(event, RetryStopped):
-        return f"retry_stopped_by_{event.by}"
-    return f"timeout_{event.scope}"
+def _log_rejected(event: CallRejected) -> None:
+    key = (event.pipeline, event.by)
+    now = clock().monotonic()
+    last, unlogged = _last_logged.get(key, (-_QUIET_SECONDS, 0))
+    if 0 <= now - last < _QUIET_SECONDS:
+        _last_logged[key] = (last, unlogged + 1)
+        return
+    _last_logged[key] = (now, 0)
+    log.warning(event.words, **asdict(event), unlogged=unlogged)

@@ -8,31 +8,43 @@ from typing import ParamSpec, TypeVar
 from fleetwright._clock import clock
 from fleetwright._deadline import Deadline, current_deadline
 from fleetwright.errors import DeadlineExceeded, DeclarationError, Unavailable
+from fleetwright.resilience._breaker import Token
+from fleetwright.resilience._bulkhead import FULL, Bulkhead, TaskWaiter, ThreadWaiter
 from fleetwright.resilience._events import (
+    CallRejected,
     Listener,
     RetryScheduled,
     RetryStopped,
     TimedOut,
     report,
 )
-from fleetwright.resilience._policy import Attempt, Failure, Policy, Stop
-from fleetwright.resilience._retry import LEAST_SECONDS, Retry
-from fleetwright.resilience._timeout import Timeout
+from fleetwright.resilience._order import arranged
+from fleetwright.resilience._outcome import outcome_of
+from fleetwright.resilience._policy import (
+    Attempt,
+    Failure,
+    Outcome,
+    Policy,
+    Rejection,
+    Stop,
+)
+from fleetwright.resilience._retry import LEAST_SECONDS
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_ORDER = "Timeout of the whole call, Retry, Timeout of one attempt"
-
 
 class Pipeline:
-    """Calls to one provider, limited in time and tried again where that is safe.
+    """Calls to one provider, limited in time and number, tried again where it is safe.
 
-    The order of the policies is fixed: total `Timeout`, `Retry`, attempt `Timeout`, so
-    that nothing is held while waiting for the next attempt and the whole call stays
-    within its limit. A cancellation from outside passes untouched. When the call ends
-    without an answer the last real failure is raised, with notes on how it ended.
-    Safe to use from several tasks and threads.
+    The order of the policies is fixed: total `Timeout`, `Retry`, then for each attempt
+    `CircuitBreaker`, `Bulkhead`, `Timeout`. So no place is held while waiting for the
+    next attempt, an open circuit is seen before standing in line and again after it,
+    and the whole call stays within its limit. What a policy refuses ends the call at
+    once, as `Unavailable` with the reason `rejected`. A cancellation from outside
+    passes untouched and gives back whatever was held. When the call ends without an
+    answer the last real failure is raised, with notes on how it ended. Safe to use from
+    several tasks and threads.
     """
 
     def __init__(
@@ -56,16 +68,22 @@ class Pipeline:
         """
         self.name = name
         self._listener = listener
-        self._total, self._retry, self._each = _arranged(name, policies)
-        if self._total is None and not unbounded_because:
+        places = arranged(name, policies)
+        if places.total is None and not unbounded_because:
             raise DeclarationError(
                 "nothing limits the whole call in time",
                 where=f"pipeline {name!r}",
                 hint="put Timeout(2.0) first, or say why not:"
                 " Pipeline(..., unbounded_because='...')",
             )
+        self._total, self._each = places.total, places.each
+        self._retry = places.retry
+        self._breaker, self._bulkhead = places.breaker, places.bulkhead
+        self._attempt_seconds = places.attempt_seconds
         for policy in policies:
-            policy.claim(name)
+            policy.claim(name, listener)
+        if self._breaker is not None:
+            self._breaker.fit(self._attempt_seconds)
 
     async def run(
         self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
@@ -106,20 +124,17 @@ class Pipeline:
             DeadlineExceeded: The time for the whole call is over.
             Unavailable: No answer that counts; the last failure.
         """
-        end = self._start()
+        now = clock().monotonic()
+        end = self._start(now)
         attempt = Attempt(1)
         while True:
-            at: float | None = None
             try:
-                at = self._allotted(end)
-                if at is None:
-                    return await send(attempt)
-                with Deadline(at):
-                    return await send(attempt)
+                return await self._once(send, attempt, end, now)
             except Unavailable as error:
-                failure = self._judged(error, attempt, at, end)
+                failure = error
             delay = self._delay(failure, attempt, end, repeatable)
             await clock().sleep(delay)
+            now = clock().monotonic()
             attempt = Attempt(attempt.number + 1, failed_before=failure)
 
     def run_sync(
@@ -148,23 +163,101 @@ class Pipeline:
                 f"run_sync of pipeline {self.name!r} would block the event loop\n"
                 "hint: `await pipeline.run(...)`"
             )
-        end = self._start()
+
+        def send(attempt: Attempt) -> T:
+            return function(*args, **kwargs)
+
+        now = clock().monotonic()
+        end = self._start(now)
         attempt = Attempt(1)
         while True:
-            at: float | None = None
             try:
-                at = self._allotted(end)
-                if at is None:
-                    return function(*args, **kwargs)
-                with Deadline(at):
-                    return function(*args, **kwargs)
+                return self._once_sync(send, attempt, end, now)
             except Unavailable as error:
-                failure = self._judged(error, attempt, at, end)
+                failure = error
             delay = self._delay(failure, attempt, end, True)
             time.sleep(delay)
+            now = clock().monotonic()
             attempt = Attempt(attempt.number + 1, failed_before=failure)
 
-    def _start(self) -> float | None:
+    def facts(self) -> dict[str, object]:
+        """Return what /info shows: the breaker's state and the bulkhead's use."""
+        facts: dict[str, object] = {}
+        if self._breaker is not None:
+            facts["breaker"] = self._breaker.facts()
+        if self._bulkhead is not None:
+            facts["bulkhead"] = self._bulkhead.facts()
+        return facts
+
+    # -- one attempt: look, stand in line, acquire, send, learn
+
+    async def _once(
+        self,
+        send: Callable[[Attempt], Awaitable[T]],
+        attempt: Attempt,
+        end: float | None,
+        now: float,
+    ) -> T:
+        self._look(attempt, now)
+        bulkhead = self._bulkhead
+        if bulkhead is not None and not bulkhead.enter():
+            await self._stand_in_line(bulkhead, attempt, end)
+            now = clock().monotonic()
+        token: Token | None = None
+        outcome: Outcome = "neutral"
+        at: float | None = None
+        try:
+            token = self._acquire(attempt, now)
+            at = self._allotted(end, now)
+            if at is None:
+                answer = await send(attempt)
+            else:
+                with Deadline(at):
+                    answer = await send(attempt)
+            outcome = "ok"
+        except Exception as error:
+            failure, outcome = self._judged(error, attempt, (now, at, end))
+            if failure is error:
+                raise
+            raise failure from error
+        finally:
+            self._learn(token, outcome, now)
+        return answer
+
+    def _once_sync(
+        self,
+        send: Callable[[Attempt], T],
+        attempt: Attempt,
+        end: float | None,
+        now: float,
+    ) -> T:
+        self._look(attempt, now)
+        bulkhead = self._bulkhead
+        if bulkhead is not None and not bulkhead.enter():
+            self._stand_in_line_sync(bulkhead, attempt, end)
+            now = clock().monotonic()
+        token: Token | None = None
+        outcome: Outcome = "neutral"
+        at: float | None = None
+        try:
+            token = self._acquire(attempt, now)
+            at = self._allotted(end, now)
+            if at is None:
+                answer = send(attempt)
+            else:
+                with Deadline(at):
+                    answer = send(attempt)
+            outcome = "ok"
+        except Exception as error:
+            failure, outcome = self._judged(error, attempt, (now, at, end))
+            if failure is error:
+                raise
+            raise failure from error
+        finally:
+            self._learn(token, outcome, now)
+        return answer
+
+    def _start(self, now: float) -> float | None:
         """Count the call and return when it has to be over, if ever."""
         if self._retry is not None:
             self._retry.budget.count_call()
@@ -173,14 +266,84 @@ class Pipeline:
         outer = inherited.at - LEAST_SECONDS if inherited is not None else None
         if self._total is None:
             return outer
-        own = clock().monotonic() + self._total.seconds
+        own = now + self._total.seconds
         return own if outer is None else min(own, outer)
 
-    def _allotted(self, end: float | None) -> float | None:
-        """Return when the next attempt has to be over, if ever."""
-        if end is None and self._each is None:
+    def _look(self, attempt: Attempt, now: float) -> None:
+        """Refuse at once what would be refused after the wait for a place."""
+        if self._breaker is not None:
+            refused = self._breaker.peek(now)
+            if refused is not None:
+                raise self._rejected(refused, attempt)
+
+    async def _stand_in_line(
+        self, bulkhead: Bulkhead, attempt: Attempt, end: float | None
+    ) -> None:
+        """Wait for a place; cancelled at any moment, none is lost."""
+        waiter = TaskWaiter()
+        if not bulkhead.stand_in_line(waiter):
+            raise self._rejected(FULL, attempt)
+        seconds = self._patience(bulkhead, end)
+        try:
+            async with asyncio.timeout(seconds):
+                await waiter.woken
+        except BaseException as error:
+            bulkhead.give_up(waiter)
+            if isinstance(error, TimeoutError):
+                raise self._unplaced(bulkhead, seconds, attempt) from None
+            raise
+
+    def _stand_in_line_sync(
+        self, bulkhead: Bulkhead, attempt: Attempt, end: float | None
+    ) -> None:
+        """Wait for a place in a thread."""
+        waiter = ThreadWaiter()
+        if not bulkhead.stand_in_line(waiter):
+            raise self._rejected(FULL, attempt)
+        seconds = self._patience(bulkhead, end)
+        try:
+            woken = waiter.woken.wait(seconds)
+        except BaseException:
+            bulkhead.give_up(waiter)
+            raise
+        if not woken:
+            bulkhead.give_up(waiter)
+            raise self._unplaced(bulkhead, seconds, attempt)
+
+    def _patience(self, bulkhead: Bulkhead, end: float | None) -> float:
+        if end is None:
+            return bulkhead.wait_seconds
+        return min(bulkhead.wait_seconds, max(0.0, end - clock().monotonic()))
+
+    def _unplaced(
+        self, bulkhead: Bulkhead, waited_seconds: float, attempt: Attempt
+    ) -> Unavailable:
+        """Return the error of who waited for a place in vain."""
+        if waited_seconds < bulkhead.wait_seconds:
+            return DeadlineExceeded(f"no time left to call {self.name}")
+        why = f"has no place free, and none became free in {waited_seconds:g} s"
+        return self._rejected(Rejection("bulkhead", why), attempt)
+
+    def _acquire(self, attempt: Attempt, now: float) -> Token | None:
+        if self._breaker is None:
             return None
-        now = clock().monotonic()
+        token = self._breaker.acquire(now)
+        if isinstance(token, Rejection):
+            raise self._rejected(token, attempt)
+        return token
+
+    def _rejected(self, refused: Rejection, attempt: Attempt) -> Unavailable:
+        """Report what a policy refused and return the error of it."""
+        attempt.rejected = True
+        report(CallRejected(self.name, refused.by, attempt.number), self._listener)
+        return Unavailable(
+            f"{self.name} {refused.why}",
+            reason="rejected",
+            retry_after_seconds=refused.after_seconds,
+        )
+
+    def _allotted(self, end: float | None, now: float) -> float | None:
+        """Return when the next attempt has to be over, if ever."""
         if end is not None and end - now < LEAST_SECONDS:
             raise DeadlineExceeded(f"no time left to call {self.name}")
         if self._each is None:
@@ -190,26 +353,35 @@ class Pipeline:
 
     def _judged(
         self,
-        error: Unavailable,
+        error: Exception,
         attempt: Attempt,
-        at: float | None,
-        end: float | None,
-    ) -> Unavailable:
-        """Return the failure as the caller should see it."""
+        times: tuple[float, float | None, float | None],
+    ) -> tuple[Exception, Outcome]:
+        """Return the failure as the caller should see it, and what it says."""
+        began, at, end = times
         if not isinstance(error, DeadlineExceeded):
-            return error
+            return error, outcome_of(error)
         if at is None or clock().monotonic() < at:
-            return error  # raised by what was called, or nothing was sent
+            return error, "neutral"  # raised by what was called, or nothing was sent
+        meant = self._attempt_seconds
+        outcome = outcome_of(
+            error, cut_in_full=meant is not None and at - began >= meant
+        )
         scope = "total" if at == end or self._each is None else "attempt"
         report(TimedOut(self.name, scope, attempt.number), self._listener)
         if scope == "total" or self._each is None:
-            return error
+            return error, outcome
         seconds = self._each.seconds
-        late = Unavailable(
-            f"{self.name} did not answer within {seconds:g} s", reason="timeout"
-        )
-        late.__cause__ = error
-        return late
+        message = f"{self.name} did not answer within {seconds:g} s"
+        return Unavailable(message, reason="timeout"), outcome
+
+    def _learn(self, token: Token | None, outcome: Outcome, began: float) -> None:
+        """Tell the policies how the attempt ended; gives the place back."""
+        if token is not None and self._breaker is not None:
+            now = clock().monotonic()
+            self._breaker.done(token, outcome, now - began, now)
+        if self._bulkhead is not None:
+            self._bulkhead.leave()
 
     def _delay(
         self,
@@ -221,9 +393,17 @@ class Pipeline:
         """Return the wait before the next attempt, or raise the failure."""
         if self._retry is None:
             raise error
+        number = attempt.number
+        if attempt.rejected:
+            before = attempt.failed_before
+            if before is None:
+                raise error
+            before.add_note(f"attempts: {number - 1}, stopped by: {error.message}")
+            stopped = RetryStopped(self.name, number - 1, "rejected", before.reason)
+            report(stopped, self._listener)
+            raise before
         left = None if end is None else end - clock().monotonic()
         decided = self._retry.decide(Failure(error, attempt, repeatable, left))
-        number = attempt.number
         if isinstance(decided, Stop):
             error.add_note(f"attempts: {number}, stopped by: {decided.by}")
             if attempt.failed_before is not None:
@@ -236,44 +416,3 @@ class Pipeline:
         delay = decided.after_seconds
         report(RetryScheduled(self.name, number, delay, error.reason), self._listener)
         return delay
-
-
-def _arranged(
-    name: str, policies: tuple[Policy, ...]
-) -> tuple[Timeout | None, Retry | None, Timeout | None]:
-    """Return the policies by their places, or say why they do not fit."""
-    total: Timeout | None = None
-    retry: Retry | None = None
-    each: Timeout | None = None
-    for policy in policies:
-        if isinstance(policy, Timeout) and each is None:
-            if retry is not None:
-                each = policy
-                continue
-            if total is None:
-                total = policy
-                continue
-        if isinstance(policy, Retry) and retry is None:
-            retry = policy
-            continue
-        raise DeclarationError(
-            f"{type(policy).__name__} cannot stand here: {_why(policy)}",
-            where=f"pipeline {name!r}",
-            hint=f"use each once and in this order: {_ORDER}",
-        )
-    if total is not None and each is not None and each.seconds > total.seconds:
-        raise DeclarationError(
-            f"one attempt may take {each.seconds:g} s but the whole call only"
-            f" {total.seconds:g} s",
-            where=f"pipeline {name!r}",
-            hint="make the Timeout after Retry the smaller one",
-        )
-    return total, retry, each
-
-
-def _why(policy: Policy) -> str:
-    if isinstance(policy, Retry):
-        return "two layers of retries multiply the sends"
-    if isinstance(policy, Timeout):
-        return "a limit is either of the whole call or of one attempt"
-    return "a pipeline knows no such policy"

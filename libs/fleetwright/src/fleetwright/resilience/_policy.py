@@ -1,13 +1,21 @@
 """Policy: one rule of a pipeline, and the few words a rule may answer in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from fleetwright.errors import DeclarationError, Unavailable
 
 StoppedBy = Literal[
-    "attempts", "deadline", "budget", "pushback", "not_idempotent", "failure"
+    "attempts",
+    "deadline",
+    "budget",
+    "pushback",
+    "not_idempotent",
+    "failure",
+    "rejected",
 ]
+Outcome = Literal["ok", "failed", "neutral"]
 
 
 class Policy:
@@ -17,17 +25,21 @@ class Policy:
     one pipeline, so that what it remembers is about one provider.
     """
 
-    __slots__ = ("_owner",)
+    __slots__ = ("_listener", "_owner")
 
     def __init__(self) -> None:
         """Start without an owner."""
         self._owner: str | None = None
+        self._listener: Callable[[Any], None] | None = None
 
-    def claim(self, pipeline: str) -> None:
+    def claim(
+        self, pipeline: str, listener: Callable[[Any], None] | None = None
+    ) -> None:
         """Make the policy part of a pipeline.
 
         Args:
             pipeline: The name of the pipeline.
+            listener: Told what the policies of the pipeline do.
 
         Raises:
             DeclarationError: It is already part of one.
@@ -41,6 +53,7 @@ class Policy:
                 " shared",
             )
         self._owner = pipeline
+        self._listener = listener
 
 
 @dataclass(slots=True)
@@ -52,12 +65,14 @@ class Attempt:
         not_processed: The provider said that it did nothing with the request.
         pushback: The provider asked not to be called again.
         failed_before: Why the attempt before it brought no answer that counts.
+        rejected: One of our own policies refused it, so that nothing was sent.
     """
 
     number: int
     not_processed: bool = False
     pushback: bool = False
     failed_before: Unavailable | None = None
+    rejected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +112,18 @@ class Stop:
     """
 
     by: StoppedBy
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Send nothing: the attempt is refused before it is made.
+
+    Attributes:
+        by: The policy that refuses: breaker, bulkhead or throttle.
+        why: What is the matter, as the end of a sentence that begins with the provider.
+        after_seconds: When asking again makes sense; None when nobody knows.
+    """
+
+    by: Literal["breaker", "bulkhead", "throttle"]
+    why: str
+    after_seconds: float | None = None

@@ -76,8 +76,12 @@ class RestPart:
         return self._pools.home
 
     def facts(self) -> dict[str, object]:
-        """Return what /info shows: who is called and where."""
-        return {"provider": self.provider, "url": self._base_url}
+        """Return what /info shows: who is called and where, and how its guards stand."""
+        return {
+            "provider": self.provider,
+            "url": self._base_url,
+            **self._pipeline.facts(),
+        }
 
     async def call(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
         """Make one call.

@@ -9,13 +9,11 @@ from typing_extensions import TypeForm
 from fleetwright._portal import run_in_loop
 from fleetwright._transport import Transport
 from fleetwright.errors import DeclarationError
-from fleetwright.resilience import Pipeline, Retry, Timeout
+from fleetwright.resilience import Pipeline, default_pipeline
 from fleetwright.rest._client import RestPart
 from fleetwright.rest._operation import MARK, Operation
 
 T = TypeVar("T")
-_TOTAL_SECONDS = 2.0
-_ATTEMPT_SECONDS = 1.0
 
 
 def rest(
@@ -34,8 +32,7 @@ def rest(
     Args:
         protocol: A Protocol whose methods are all declared by a verb.
         provider: The name of the service that is called; `address()` finds it.
-        pipeline: How calls are guarded; 2 s for a call, three attempts of at most 1 s
-            when left out.
+        pipeline: How calls are guarded; `default_pipeline(provider)` when left out.
         transport: What carries the requests; for tests. aiohttp when left out.
 
     Returns:
@@ -45,9 +42,7 @@ def rest(
         DeclarationError: A method of the Protocol is not declared.
     """
     operations = operations_of(protocol)
-    guarded = pipeline or Pipeline(
-        provider, Timeout(_TOTAL_SECONDS), Retry(), Timeout(_ATTEMPT_SECONDS)
-    )
+    guarded = pipeline or default_pipeline(provider)
     kind = cast(type, protocol)
     part = RestPart(kind, provider, operations, guarded, transport)
     members: dict[str, Any] = {
