@@ -217,7 +217,8 @@ def test_result_of_an_earlier_epoch_changes_nothing() -> None:
     opened(guarded)
     probe = token_of(guarded, 5.0)
 
-    for token, outcome in zip(early, ("ok", "failed") * 4, strict=True):
+    outcomes: tuple[Outcome, ...] = ("ok", "failed") * 4
+    for token, outcome in zip(early, outcomes, strict=True):
         guarded.done(token, outcome, 6.0, 6.0)
     assert guarded.state == "half_open"
     guarded.done(probe, "ok", 1.0, 6.0)

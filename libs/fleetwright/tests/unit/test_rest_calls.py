@@ -373,7 +373,10 @@ async def test_client_is_a_part_of_a_service() -> None:
     await part.close()
 
     assert (part.kind, opened, wire.is_open) == (Things, True, False)
-    assert part.facts() == {"provider": "shelf", "url": "http://shelf"}
+    facts = part.facts()
+    assert (facts["provider"], facts["url"]) == ("shelf", "http://shelf")
+    assert facts["breaker"]["state"] == "closed"
+    assert facts["bulkhead"]["used"] == 0
     assert repr(things) == "<Things of 'shelf'>"
 
 

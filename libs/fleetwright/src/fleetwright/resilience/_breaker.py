@@ -125,7 +125,7 @@ class CircuitBreaker(Policy):
             DeclarationError: A number is out of its range.
         """
         super().__init__()
-        _check(
+        _check(  # nan is in no range
             0 < failure_ratio <= 1 and 0 < slow_ratio <= 1,
             f"failure_ratio={failure_ratio}, slow_ratio={slow_ratio}",
             "give shares above 0 up to 1, for example failure_ratio=0.5",
@@ -137,32 +137,28 @@ class CircuitBreaker(Policy):
             f" successes={successes}",
             "count at least 1 of each",
         )
+        waits = (window_seconds, open_seconds, longest_open_seconds)
         _check(
-            0 < window_seconds < math.inf
-            and 0 < open_seconds <= longest_open_seconds < math.inf,
+            all(0 < seconds < math.inf for seconds in waits)
+            and all(
+                limit is None or limit > 0 for limit in (slow_seconds, probe_seconds)
+            )
+            and open_seconds <= longest_open_seconds,
             f"window_seconds={window_seconds}, open_seconds={open_seconds},"
-            f" longest_open_seconds={longest_open_seconds}",
+            f" longest_open_seconds={longest_open_seconds},"
+            f" slow_seconds={slow_seconds}, probe_seconds={probe_seconds}",
             "give seconds above 0, and open_seconds up to longest_open_seconds",
-        )
-        _check(
-            (slow_seconds is None or slow_seconds > 0)
-            and (probe_seconds is None or probe_seconds > 0),
-            f"slow_seconds={slow_seconds}, probe_seconds={probe_seconds}",
-            "give seconds above 0, or None",
         )
         self._failure_ratio, self._slow_ratio = failure_ratio, slow_ratio
         self._minimum_calls, self._consecutive = minimum_calls, consecutive_failures
         self._slow_seconds = math.inf if slow_seconds is None else slow_seconds
-        self._open_seconds = open_seconds
-        self._longest_open_seconds = longest_open_seconds
+        self._open_seconds, self._longest_open_seconds = waits[1:]
         self._probes, self._successes = probes, successes
         self._probe_seconds = probe_seconds
-        self._metrics_only = metrics_only
-        self._on_change = on_change
+        self._metrics_only, self._on_change = metrics_only, on_change
         # The spread is no secret: a fast generator will do.
         self._random: RandomSource = random or Random()  # noqa: S311
-        self._window = Window(window_seconds, 3)
-        self._lock = threading.Lock()
+        self._window, self._lock = Window(window_seconds, 3), threading.Lock()
         self._state: State = "closed"
         self._epoch, self._token = 0, Token(0)
         self._trips = self._failures_in_a_row = self._good_probes = 0
@@ -247,7 +243,7 @@ class CircuitBreaker(Policy):
         self._tell(change)
 
     @property
-    def state(self) -> State:
+    def state(self) -> str:
         """`closed`, `open`, `half_open` or `isolated`."""
         return self._state
 

@@ -9,15 +9,14 @@ from fleetwright._clock import clock
 from fleetwright._deadline import Deadline, current_deadline
 from fleetwright.errors import DeadlineExceeded, DeclarationError, Unavailable
 from fleetwright.resilience._breaker import Token
-from fleetwright.resilience._bulkhead import FULL, Bulkhead, TaskWaiter, ThreadWaiter
 from fleetwright.resilience._events import (
-    CallRejected,
     Listener,
     RetryScheduled,
     RetryStopped,
     TimedOut,
     report,
 )
+from fleetwright.resilience._gate import Gate
 from fleetwright.resilience._order import arranged
 from fleetwright.resilience._outcome import outcome_of
 from fleetwright.resilience._policy import (
@@ -25,7 +24,6 @@ from fleetwright.resilience._policy import (
     Failure,
     Outcome,
     Policy,
-    Rejection,
     Stop,
 )
 from fleetwright.resilience._retry import LEAST_SECONDS
@@ -84,6 +82,7 @@ class Pipeline:
             policy.claim(name, listener)
         if self._breaker is not None:
             self._breaker.fit(self._attempt_seconds)
+        self._gate = Gate(name, places, listener)
 
     async def run(
         self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
@@ -198,16 +197,15 @@ class Pipeline:
         end: float | None,
         now: float,
     ) -> T:
-        self._look(attempt, now)
-        bulkhead = self._bulkhead
-        if bulkhead is not None and not bulkhead.enter():
-            await self._stand_in_line(bulkhead, attempt, end)
+        gate = self._gate
+        if not gate.look(attempt, now):
+            await self._gate.wait(attempt, end)
             now = clock().monotonic()
         token: Token | None = None
         outcome: Outcome = "neutral"
         at: float | None = None
         try:
-            token = self._acquire(attempt, now)
+            token = gate.acquire(attempt, now)
             at = self._allotted(end, now)
             if at is None:
                 answer = await send(attempt)
@@ -221,7 +219,7 @@ class Pipeline:
                 raise
             raise failure from error
         finally:
-            self._learn(token, outcome, now)
+            gate.leave(token, outcome, now)
         return answer
 
     def _once_sync(
@@ -231,16 +229,15 @@ class Pipeline:
         end: float | None,
         now: float,
     ) -> T:
-        self._look(attempt, now)
-        bulkhead = self._bulkhead
-        if bulkhead is not None and not bulkhead.enter():
-            self._stand_in_line_sync(bulkhead, attempt, end)
+        gate = self._gate
+        if not gate.look(attempt, now):
+            self._gate.wait_in_thread(attempt, end)
             now = clock().monotonic()
         token: Token | None = None
         outcome: Outcome = "neutral"
         at: float | None = None
         try:
-            token = self._acquire(attempt, now)
+            token = gate.acquire(attempt, now)
             at = self._allotted(end, now)
             if at is None:
                 answer = send(attempt)
@@ -254,7 +251,7 @@ class Pipeline:
                 raise
             raise failure from error
         finally:
-            self._learn(token, outcome, now)
+            gate.leave(token, outcome, now)
         return answer
 
     def _start(self, now: float) -> float | None:
@@ -268,79 +265,6 @@ class Pipeline:
             return outer
         own = now + self._total.seconds
         return own if outer is None else min(own, outer)
-
-    def _look(self, attempt: Attempt, now: float) -> None:
-        """Refuse at once what would be refused after the wait for a place."""
-        if self._breaker is not None:
-            refused = self._breaker.peek(now)
-            if refused is not None:
-                raise self._rejected(refused, attempt)
-
-    async def _stand_in_line(
-        self, bulkhead: Bulkhead, attempt: Attempt, end: float | None
-    ) -> None:
-        """Wait for a place; cancelled at any moment, none is lost."""
-        waiter = TaskWaiter()
-        if not bulkhead.stand_in_line(waiter):
-            raise self._rejected(FULL, attempt)
-        seconds = self._patience(bulkhead, end)
-        try:
-            async with asyncio.timeout(seconds):
-                await waiter.woken
-        except BaseException as error:
-            bulkhead.give_up(waiter)
-            if isinstance(error, TimeoutError):
-                raise self._unplaced(bulkhead, seconds, attempt) from None
-            raise
-
-    def _stand_in_line_sync(
-        self, bulkhead: Bulkhead, attempt: Attempt, end: float | None
-    ) -> None:
-        """Wait for a place in a thread."""
-        waiter = ThreadWaiter()
-        if not bulkhead.stand_in_line(waiter):
-            raise self._rejected(FULL, attempt)
-        seconds = self._patience(bulkhead, end)
-        try:
-            woken = waiter.woken.wait(seconds)
-        except BaseException:
-            bulkhead.give_up(waiter)
-            raise
-        if not woken:
-            bulkhead.give_up(waiter)
-            raise self._unplaced(bulkhead, seconds, attempt)
-
-    def _patience(self, bulkhead: Bulkhead, end: float | None) -> float:
-        if end is None:
-            return bulkhead.wait_seconds
-        return min(bulkhead.wait_seconds, max(0.0, end - clock().monotonic()))
-
-    def _unplaced(
-        self, bulkhead: Bulkhead, waited_seconds: float, attempt: Attempt
-    ) -> Unavailable:
-        """Return the error of who waited for a place in vain."""
-        if waited_seconds < bulkhead.wait_seconds:
-            return DeadlineExceeded(f"no time left to call {self.name}")
-        why = f"has no place free, and none became free in {waited_seconds:g} s"
-        return self._rejected(Rejection("bulkhead", why), attempt)
-
-    def _acquire(self, attempt: Attempt, now: float) -> Token | None:
-        if self._breaker is None:
-            return None
-        token = self._breaker.acquire(now)
-        if isinstance(token, Rejection):
-            raise self._rejected(token, attempt)
-        return token
-
-    def _rejected(self, refused: Rejection, attempt: Attempt) -> Unavailable:
-        """Report what a policy refused and return the error of it."""
-        attempt.rejected = True
-        report(CallRejected(self.name, refused.by, attempt.number), self._listener)
-        return Unavailable(
-            f"{self.name} {refused.why}",
-            reason="rejected",
-            retry_after_seconds=refused.after_seconds,
-        )
 
     def _allotted(self, end: float | None, now: float) -> float | None:
         """Return when the next attempt has to be over, if ever."""
@@ -374,14 +298,6 @@ class Pipeline:
         seconds = self._each.seconds
         message = f"{self.name} did not answer within {seconds:g} s"
         return Unavailable(message, reason="timeout"), outcome
-
-    def _learn(self, token: Token | None, outcome: Outcome, began: float) -> None:
-        """Tell the policies how the attempt ended; gives the place back."""
-        if token is not None and self._breaker is not None:
-            now = clock().monotonic()
-            self._breaker.done(token, outcome, now - began, now)
-        if self._bulkhead is not None:
-            self._bulkhead.leave()
 
     def _delay(
         self,

@@ -76,7 +76,7 @@ class RestPart:
         return self._pools.home
 
     def facts(self) -> dict[str, object]:
-        """Return what /info shows: who is called and where, and how its guards stand."""
+        """Return what /info shows: who is called, where, and how the guards stand."""
         return {
             "provider": self.provider,
             "url": self._base_url,

@@ -1,0 +1,165 @@
+"""What one attempt has to pass before it is sent, and what is learnt from its end."""
+
+import asyncio
+
+from fleetwright._clock import clock
+from fleetwright.errors import DeadlineExceeded, Unavailable
+from fleetwright.resilience._breaker import Token
+from fleetwright.resilience._bulkhead import FULL, Bulkhead, TaskWaiter, ThreadWaiter
+from fleetwright.resilience._events import CallRejected, Listener, report
+from fleetwright.resilience._order import Places
+from fleetwright.resilience._policy import Attempt, Outcome, Rejection
+
+
+class Gate:
+    """Breaker and bulkhead around each attempt of one pipeline.
+
+    `look`, then a place, then `acquire`; in the end `leave`, exactly once for each
+    place. Safe to use from several tasks and threads.
+    """
+
+    __slots__ = ("_breaker", "_bulkhead", "_listener", "_name")
+
+    def __init__(self, name: str, places: Places, listener: Listener | None) -> None:
+        """Stand before the attempts of a pipeline.
+
+        Args:
+            name: The name of the pipeline.
+            places: Its policies.
+            listener: Told what is refused.
+        """
+        self._name = name
+        self._breaker, self._bulkhead = places.breaker, places.bulkhead
+        self._listener = listener
+
+    def look(self, attempt: Attempt, now: float) -> bool:
+        """Refuse what would be refused after the wait for a place, or take a place.
+
+        Args:
+            attempt: The attempt.
+            now: This moment.
+
+        Returns:
+            Whether there is a place for it; else it has to wait for one.
+
+        Raises:
+            Unavailable: The breaker refuses it.
+        """
+        if self._breaker is not None:
+            refused = self._breaker.peek(now)
+            if refused is not None:
+                raise self._rejected(refused, attempt)
+        return self._bulkhead is None or self._bulkhead.enter()
+
+    async def wait(self, attempt: Attempt, end: float | None) -> None:
+        """Wait for a place; cancelled at any moment, none is lost.
+
+        Args:
+            attempt: The attempt.
+            end: When the whole call has to be over, if ever.
+
+        Raises:
+            DeadlineExceeded: The call is over before there is a place.
+            Unavailable: The line is full, or the wait was too long.
+        """
+        bulkhead = self._bulkhead
+        if bulkhead is None:
+            return
+        waiter = TaskWaiter()
+        if not bulkhead.stand_in_line(waiter):
+            raise self._rejected(FULL, attempt)
+        seconds = _patience(bulkhead, end)
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                await waiter.woken
+        except BaseException as error:
+            bulkhead.give_up(waiter)
+            if isinstance(error, TimeoutError) and limit.expired():
+                raise self._unplaced(bulkhead, seconds, attempt) from None
+            raise
+
+    def wait_in_thread(self, attempt: Attempt, end: float | None) -> None:
+        """Wait for a place in a thread.
+
+        Args:
+            attempt: The attempt.
+            end: When the whole call has to be over, if ever.
+
+        Raises:
+            DeadlineExceeded: The call is over before there is a place.
+            Unavailable: The line is full, or the wait was too long.
+        """
+        bulkhead = self._bulkhead
+        if bulkhead is None:
+            return
+        waiter = ThreadWaiter()
+        if not bulkhead.stand_in_line(waiter):
+            raise self._rejected(FULL, attempt)
+        seconds = _patience(bulkhead, end)
+        try:
+            woken = waiter.woken.wait(seconds)
+        except BaseException:
+            bulkhead.give_up(waiter)
+            raise
+        if not woken:
+            bulkhead.give_up(waiter)
+            raise self._unplaced(bulkhead, seconds, attempt)
+
+    def acquire(self, attempt: Attempt, now: float) -> Token | None:
+        """Return leave to send; None where no breaker stands.
+
+        Args:
+            attempt: The attempt.
+            now: This moment.
+
+        Returns:
+            What `leave` gives back to the breaker.
+
+        Raises:
+            Unavailable: The breaker refuses it.
+        """
+        if self._breaker is None:
+            return None
+        token = self._breaker.acquire(now)
+        if isinstance(token, Rejection):
+            raise self._rejected(token, attempt)
+        return token
+
+    def leave(self, token: Token | None, outcome: Outcome, began: float) -> None:
+        """Give the place back and let the policies learn how the attempt ended.
+
+        Args:
+            token: What `acquire` returned; None if it was not reached.
+            outcome: What the end says about the provider.
+            began: When the attempt was sent.
+        """
+        if token is not None and self._breaker is not None:
+            now = clock().monotonic()
+            self._breaker.done(token, outcome, now - began, now)
+        if self._bulkhead is not None:
+            self._bulkhead.leave()
+
+    def _unplaced(
+        self, bulkhead: Bulkhead, waited_seconds: float, attempt: Attempt
+    ) -> Unavailable:
+        """Return the error of who waited for a place in vain."""
+        if waited_seconds < bulkhead.wait_seconds:
+            return DeadlineExceeded(f"no time left to call {self._name}")
+        why = f"has no place free, and none became free in {waited_seconds:g} s"
+        return self._rejected(Rejection("bulkhead", why), attempt)
+
+    def _rejected(self, refused: Rejection, attempt: Attempt) -> Unavailable:
+        """Report what a policy refused and return the error of it."""
+        attempt.rejected = True
+        report(CallRejected(self._name, refused.by, attempt.number), self._listener)
+        return Unavailable(
+            f"{self._name} {refused.why}",
+            reason="rejected",
+            retry_after_seconds=refused.after_seconds,
+        )
+
+
+def _patience(bulkhead: Bulkhead, end: float | None) -> float:
+    if end is None:
+        return bulkhead.wait_seconds
+    return min(bulkhead.wait_seconds, max(0.0, end - clock().monotonic()))
