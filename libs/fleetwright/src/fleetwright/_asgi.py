@@ -291,16 +291,17 @@ async def _answer(
 
 
 class WorkerApp:
-    """The ASGI application of a service without an HTTP API: probes and a life."""
+    """An ASGI application with a life for what has none: probes, opening, closing."""
 
-    def __init__(self, service: Service) -> None:
-        """Serve a service that only hears events.
+    def __init__(self, service: Service, app: App | None = None) -> None:
+        """Serve a service that only hears events, or one behind a bridge.
 
         Args:
             service: The service.
+            app: What answers its requests; nothing does when left out.
         """
         self._service = service
-        self._middleware = FleetMiddleware(self._nothing, service)
+        self._middleware = FleetMiddleware(app or self._nothing, service)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Open and close the service with the server; answer probes.

@@ -148,3 +148,28 @@ def lift_deadline() -> None:
     scope = _scope.get(None)
     if scope is not None:
         scope.lift()
+
+
+def end_deadline() -> None:
+    """Let the time be over for the innermost block of a deadline around here.
+
+    For work that cannot be cut because it runs in a thread: it shares the block, and
+    its next call out or commit raises `DeadlineExceeded`.
+    """
+    scope = _scope.get(None)
+    if scope is not None:
+        scope.deadline = Deadline(clock().monotonic())
+
+
+def require_time(what: str) -> None:
+    """Raise where the time for the current call is over.
+
+    Args:
+        what: What would be done now, as in `commit`.
+
+    Raises:
+        DeadlineExceeded: It is over.
+    """
+    deadline = current_deadline()
+    if deadline is not None and deadline.expired:
+        raise DeadlineExceeded(f"the time was over before the {what}")

@@ -1,11 +1,13 @@
 """The story of one call coming in, without I/O: bind, run, answer, log.
 
-Reads from top to bottom in `Inbound.tell`; `_asgi` tells it over HTTP. It begins with
-a call that has a place (`_admission`): turning one away must cost next to nothing, so
-the protocols ask for the place before they tell the story.
+Reads from top to bottom in `Inbound.tell`; `_asgi` tells it over HTTP. A WSGI server
+of somebody else's tells it in its own threads: `Inbound.tell_sync`, `_wsgi`. It begins
+with a call that has a place (`_admission`): turning one away must cost next to nothing,
+so the protocols ask for the place before they tell the story.
 """
 
 import asyncio
+import functools
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
@@ -15,6 +17,7 @@ import structlog
 from fleetwright import _context, _faults, _logs
 from fleetwright._context import Call, from_headers
 from fleetwright._deadline import Deadline
+from fleetwright._portal import run_in_loop
 from fleetwright._problem import Problem, problem_of
 from fleetwright._service import Service
 from fleetwright.errors import DeadlineExceeded
@@ -59,10 +62,30 @@ class Exchange(Protocol):
         ...
 
 
+class SyncExchange(Protocol):
+    """One request and its answer where nothing is awaited.
+
+    Attributes:
+        status: Status of the answer, 0 while it has not been started.
+        cut: `gone` where the client hung up, else empty.
+    """
+
+    status: int
+    cut: str
+
+    def described(self) -> dict[str, Any]:
+        """Return method, route and what else the protocol knows, for the log."""
+        ...
+
+    def refuse(self, problem: Problem, call: Call) -> None:
+        """Answer with a problem, unless the answer has been started."""
+        ...
+
+
 class Inbound:
     """Tells the story of every call that comes in to one service.
 
-    Safe to call from several tasks of one event loop.
+    Safe to call from several tasks of one event loop; `tell_sync` from any thread.
     """
 
     def __init__(self, service: Service) -> None:
@@ -106,11 +129,8 @@ class Inbound:
             if asked is not None and asked.expired:
                 raise DeadlineExceeded("the deadline had passed when the call arrived")
             with deadline:
-                if _faults.plan is not None:
-                    await _faults.plan.strike_arrival(call)
-                gate = self.service.gate
-                if gate.identifies:
-                    call = await gate.identified(call, headers)
+                if _faults.plan is not None or self.service.gate.identifies:
+                    call = await self._met(call, headers)
                     _context._call.set(call)
                 await work()
         except asyncio.CancelledError:
@@ -130,6 +150,56 @@ class Inbound:
             self._log(began, call, exchange, outcome)
             _context._call.set(outer)
 
+    def tell_sync(
+        self,
+        headers: Iterable[tuple[bytes, bytes]],
+        exchange: SyncExchange,
+        work: Callable[[], None],
+    ) -> None:
+        """Answer one call in the thread it came in on.
+
+        Sync work is not cut: it heeds the deadline where it calls out or commits.
+
+        Args:
+            headers: Of the request; names in lower case.
+            exchange: The request and its answer.
+            work: Runs the application.
+        """
+        began = time.perf_counter()
+        call, asked = from_headers(headers, self.service.name)
+        deadline = Deadline.after(self._seconds)
+        if asked is not None and asked.at < deadline.at:
+            deadline = asked
+        outcome = "cancelled"
+        outer = _context._call.get(None)
+        _context._call.set(call)
+        self._lifecycle.arrived()
+        try:
+            if not self._lifecycle.accepts:
+                raise _stopped(NOT_PROCESSED)
+            if asked is not None and asked.expired:
+                raise DeadlineExceeded("the deadline had passed when the call arrived")
+            with deadline:
+                if _faults.plan is not None or self.service.gate.identifies:
+                    call = run_in_loop(functools.partial(self._met, call, headers))
+                    _context._call.set(call)
+                work()
+            outcome = "answered"
+        except Exception as error:  # the story ends here: log it and answer
+            problem, outcome = self._judged(error, exchange)
+            exchange.refuse(problem, call)
+        finally:
+            self._lifecycle.answered()
+            self._log(began, call, exchange, outcome)
+            _context._call.set(outer)
+
+    async def _met(self, call: Call, headers: Iterable[tuple[bytes, bytes]]) -> Call:
+        """Do to a call what the fault plan says; return it with who makes it."""
+        if _faults.plan is not None:
+            await _faults.plan.strike_arrival(call)
+        gate = self.service.gate
+        return await gate.identified(call, headers) if gate.identifies else call
+
     async def _taken_back(self, exchange: Exchange) -> None:
         """Take back a cancellation of our own."""
         task = asyncio.current_task()
@@ -139,17 +209,32 @@ class Inbound:
             await exchange.end()
 
     async def _failed(self, error: Exception, exchange: Exchange, call: Call) -> str:
-        """Answer an error with a problem; say so where nobody expected it."""
-        if exchange.cut:
-            return exchange.cut
+        """Answer an error with a problem."""
+        problem, outcome = self._judged(error, exchange)
+        if not exchange.cut:
+            await exchange.refuse(problem, call)
+        return outcome
+
+    def _judged(
+        self, error: Exception, exchange: Exchange | SyncExchange
+    ) -> tuple[Problem, str]:
+        """Return answer and outcome of an error; log one that nobody expected."""
         problem = problem_of(error)
+        if exchange.cut:
+            return problem, exchange.cut
         if problem.status == 500 and problem is not error:
             where = exchange.described()
             _log.error("call.failed", exc_info=error, **where)
-        await exchange.refuse(problem, call)
-        return "timeout" if isinstance(error, DeadlineExceeded) else "failed"
+        late = isinstance(error, DeadlineExceeded)
+        return problem, "timeout" if late else "failed"
 
-    def _log(self, began: float, call: Call, exchange: Exchange, outcome: str) -> None:
+    def _log(
+        self,
+        began: float,
+        call: Call,
+        exchange: Exchange | SyncExchange,
+        outcome: str,
+    ) -> None:
         """Write the canonical line of the call."""
         took = (time.perf_counter() - began) * 1000
         fields = exchange.described()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Any
@@ -29,7 +30,8 @@ class State(StrEnum):
 class Lifecycle:
     """The life of one service: its state, its parts, its calls in flight.
 
-    Safe to use from several tasks of one event loop; not from other threads.
+    Safe to use from several tasks of one event loop. Calls may be counted from any
+    thread.
 
     Attributes:
         state: Where the service is in its life.
@@ -49,7 +51,8 @@ class Lifecycle:
         self.failure: BaseException | None = None
         self._drain_ends: float | None = None
         self._opened: list[object] = []
-        self._idle: asyncio.Event | None = None
+        self._counting = threading.Lock()
+        self._idle: Callable[[], object] | None = None
         self._stopping: list[Callable[[], None]] = []
 
     async def open(self, parts: Sequence[object]) -> None:
@@ -81,13 +84,16 @@ class Lifecycle:
 
     def arrived(self) -> None:
         """Count a call that came in."""
-        self.in_flight += 1
+        with self._counting:
+            self.in_flight += 1
 
     def answered(self) -> None:
         """Count a call that was answered."""
-        self.in_flight -= 1
-        if self.in_flight == 0 and self._idle is not None:
-            self._idle.set()
+        with self._counting:
+            self.in_flight -= 1
+            tell = self._idle if self.in_flight == 0 else None
+        if tell is not None:
+            tell()
 
     @property
     def told_to_stop(self) -> bool:
@@ -154,12 +160,15 @@ class Lifecycle:
         return finished
 
     async def _until_idle(self, budget_seconds: float) -> bool:
-        if self.in_flight == 0:
-            return True
-        self._idle, self.drains = asyncio.Event(), True
+        loop, idle = asyncio.get_running_loop(), asyncio.Event()
+        with self._counting:
+            if self.in_flight == 0:
+                return True
+            self._idle = lambda: loop.call_soon_threadsafe(idle.set)
+            self.drains = True
         try:
             async with asyncio.timeout(budget_seconds):
-                await self._idle.wait()
+                await idle.wait()
         except TimeoutError:
             _log.warning("drain.cut", in_flight=self.in_flight)
             return False

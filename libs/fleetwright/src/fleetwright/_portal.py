@@ -17,6 +17,7 @@ _LOOK_SECONDS: Final = (
     1.0  # how often a waiting thread asks whether its loop still runs
 )
 _GRACE_SECONDS: Final = 1.0  # how long cut work may take to end
+_visits: "set[_Visit[Any]]" = set()
 
 
 class Home:
@@ -90,6 +91,11 @@ class _Visit(Generic[T]):
         self._task: asyncio.Task[T] | None = None
         self._is_given_up = False
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Where the work is done."""
+        return self._home.loop
+
     def wait(self) -> T:
         """Send the work and wait for it."""
         try:
@@ -129,6 +135,7 @@ class _Visit(Generic[T]):
             return
         task = self._home.loop.create_task(self._bounded(), context=self._context)
         self._task = task
+        _visits.add(self)
         task.add_done_callback(self._done)
 
     def _cut(self) -> None:
@@ -146,12 +153,22 @@ class _Visit(Generic[T]):
             return await self._work()
 
     def _done(self, task: asyncio.Task[T]) -> None:
+        _visits.discard(self)  # before its thread goes on
         if task.cancelled():
             self._outcome.set_exception(_stopped())
         elif (error := task.exception()) is not None:
             self._outcome.set_exception(error)
         else:
             self._outcome.set_result(task.result())
+
+
+def waiting_for(loop: asyncio.AbstractEventLoop) -> int:
+    """Return how many threads wait for work they sent to an event loop.
+
+    Args:
+        loop: Any event loop.
+    """
+    return sum(visit.loop is loop for visit in tuple(_visits))
 
 
 def _stopped() -> FleetwrightError:

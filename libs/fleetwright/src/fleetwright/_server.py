@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from fleetwright import _logs
-from fleetwright._asgi import WorkerApp
+from fleetwright._served import asgi_of
 from fleetwright._service import Service
 from fleetwright._target import StartError, failure
 from fleetwright._watchdog import Watchdog
@@ -170,7 +170,7 @@ async def serve(app: Any, service: Service, bound: socket.socket) -> None:
     """Serve until told to stop.
 
     Args:
-        app: The ASGI application, or the service itself when it has no API.
+        app: The application, or the service itself when it has no API.
         service: The service.
         bound: Where to listen.
 
@@ -178,7 +178,7 @@ async def serve(app: Any, service: Service, bound: socket.socket) -> None:
         StartError: A part could not be opened.
     """
     config = uvicorn.Config(
-        WorkerApp(service) if app is service else app,
+        asgi_of(app, service),
         http="auto" if sys.platform == "win32" else "httptools",
         lifespan="on",
         log_config=None,

@@ -207,6 +207,8 @@ def service_of(app: object) -> Service | None:
     if isinstance(app, Service):
         return app
     found = getattr(getattr(app, "state", None), "fleetwright", None)
+    if found is None:  # Flask keeps what others put on an application elsewhere
+        found = dict(getattr(app, "extensions", ())).get("fleetwright")
     return found if isinstance(found, Service) else None
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from fleetwright import _crash
 from fleetwright._clock import clock
-from fleetwright.database import AsyncDatabase
+from fleetwright.database import AsyncDatabase, Database
 from fleetwright.errors import FleetwrightError, Unavailable
 from fleetwright.events._broker import Broker
 from fleetwright.events._envelope import Message
@@ -46,7 +46,7 @@ class Outbox:
         broker: Where they go.
     """
 
-    def __init__(self, database: AsyncDatabase, broker: Broker) -> None:
+    def __init__(self, database: AsyncDatabase | Database, broker: Broker) -> None:
         """Describe the relay; nothing runs yet.
 
         Args:
@@ -54,6 +54,8 @@ class Outbox:
             broker: Where they go.
         """
         self.database = database
+        # Events are carried on the loop, also those that were published in threads.
+        self._store = database.on_loop if isinstance(database, Database) else database
         self.broker = broker
         self._owner = ""
         self._lease_until = 0.0
@@ -65,7 +67,7 @@ class Outbox:
 
     async def open(self) -> None:
         """Make the tables and start relaying."""
-        await ensure(self.database, PRODUCER_TABLES)
+        await ensure(self._store, PRODUCER_TABLES)
         await self.broker.open()
         self._owner = str(uuid4())
         self._woken, self._emptied = asyncio.Event(), asyncio.Event()
@@ -94,7 +96,7 @@ class Outbox:
         await asyncio.gather(self._relaying, return_exceptions=True)
         self._relaying = None
         if self._lease_until > clock().now():
-            async with self.database.transaction() as transaction:
+            async with self._store.transaction() as transaction:
                 await transaction.execute(
                     update(relay_lease)
                     .where(relay_lease.c.owner == self._owner)
@@ -122,7 +124,7 @@ class Outbox:
             oldest that waits) and `published` (by this process).
         """
         waits = outbox.c.parked_at.is_(None)
-        async with self.database.reading() as session:
+        async with self._store.reading() as session:
             pending, oldest, parked = (
                 await session.execute(
                     select(
@@ -173,7 +175,7 @@ class Outbox:
         refused = await self._send([row.message() for row in rows])
         _crash.point("relay.after_publish")
         carried = [row for row in rows if row.id not in refused]
-        async with self.database.transaction() as transaction:
+        async with self._store.transaction() as transaction:
             await self._forget_rows(transaction, carried)
             await _keep_refused(transaction, refused)
         _crash.point("relay.after_delete")
@@ -182,11 +184,11 @@ class Outbox:
 
     async def _read(self) -> Sequence[OutboxRow]:
         """Return the oldest rows of the lanes that are ours."""
-        async with self.database.reading() as session:
+        async with self._store.reading() as session:
             if not await session.scalar(_ANY):
                 return []
         if self._lease_until - clock().now() < LEASE_SECONDS * 2 / 3:
-            async with self.database.transaction() as transaction:
+            async with self._store.transaction() as transaction:
                 await self._take_lanes(transaction)
         mine = select(relay_lease.c.lane).where(relay_lease.c.owner == self._owner)
         rows = (
@@ -195,7 +197,7 @@ class Outbox:
             .order_by(OutboxRow.seq)
             .limit(BATCH)
         )
-        async with self.database.reading() as session:
+        async with self._store.reading() as session:
             return (await session.scalars(rows)).all()
 
     async def _take_lanes(self, transaction: AsyncSession) -> None:

@@ -154,7 +154,8 @@ class FakeBroker:
         for one in self._service.parts if self._service is not None else ():
             if type(one).__name__ == part:
                 keeper: Any = one
-                async with keeper.database.reading() as session:
+                database = getattr(keeper.database, "on_loop", keeper.database)
+                async with database.reading() as session:
                     return list(await session.execute(question))
         return []
 

@@ -120,7 +120,9 @@ class JumpingLoop(asyncio.SelectorEventLoop):
     @property
     def is_awaited_elsewhere(self) -> bool:
         """Whether something goes on for this loop that is not in its own hands."""
-        return bool(self._threads_busy) or _sqlite_works() or _workers_of(self)
+        threads = self._threads_busy + _workers_of(self) + _asked("_threads", self)
+        # A thread that waits for this loop does not work: it waits for what would be.
+        return _sqlite_works() or threads > _asked("_portal", self)
 
 
 class _JumpingSelector(selectors.BaseSelector):
@@ -193,17 +195,26 @@ def _sqlite_works() -> bool:
     return module is not None and bool(module.in_flight())
 
 
-def _workers_of(loop: asyncio.AbstractEventLoop) -> bool:
-    """Tell whether a thread of anyio's, where sync handlers run, works for the loop.
+def _asked(name: str, loop: asyncio.AbstractEventLoop) -> int:
+    """Return what a module of ours counts for the loop; 0 where nobody imported it."""
+    module = sys.modules.get(f"fleetwright.{name}")
+    if module is None:
+        return 0
+    count = module.working_for if name == "_threads" else module.waiting_for
+    return int(count(loop))
+
+
+def _workers_of(loop: asyncio.AbstractEventLoop) -> int:
+    """Return how many threads of anyio's, where sync handlers run, work for the loop.
 
     anyio hands work to its threads without the loop's knowledge.
     """
+    working = 0
     for thread in threading.enumerate():
         if type(thread).__name__ != "WorkerThread":
             continue
         worker = typed(Any, thread)
         if getattr(worker, "loop", None) is not loop or worker.stopping:
             continue
-        if worker not in worker.idle_workers:
-            return True
-    return False
+        working += worker not in worker.idle_workers
+    return working

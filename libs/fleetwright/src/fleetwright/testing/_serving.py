@@ -6,8 +6,9 @@ from typing import Any
 
 from httpx2 import ASGITransport, AsyncClient, Request
 
-from fleetwright._asgi import WorkerApp
+from fleetwright._served import asgi_of
 from fleetwright._service import Service
+from fleetwright._service import service_of as mounted_on
 from fleetwright.errors import DeclarationError
 from fleetwright.testing._issuer import TESTS, Credentials, trust_tests
 
@@ -27,8 +28,8 @@ async def serving(
     error of the application is answered as it would be over a network.
 
     Args:
-        app: What `create_app(settings)` returned: a FastAPI application, or a
-            `Service` without an API.
+        app: What `create_app(settings)` returned: a FastAPI or a Flask application,
+            or a `Service` without an API.
         replace: What stands in for which part, by kind.
         broker: What stands in for the service's broker, for example a `FakeBroker`.
         caller: Who the client is: `tests`, who may call everything; the name of a
@@ -56,7 +57,7 @@ async def serving(
             request.headers.setdefault(name, value)
         return request
 
-    transport = ASGITransport(app=_asgi(app), raise_app_exceptions=False)
+    transport = ASGITransport(app=asgi_of(app, service), raise_app_exceptions=False)
     client = AsyncClient(
         transport=transport, base_url=f"http://{service.name}", auth=authenticated
     )
@@ -80,10 +81,8 @@ def service_of(app: Any) -> Service:
     Raises:
         DeclarationError: It is not mounted on a service.
     """
-    if isinstance(app, Service):
-        return app
-    found = getattr(getattr(app, "state", None), "fleetwright", None)
-    if not isinstance(found, Service):
+    found = mounted_on(app)
+    if found is None:
         raise DeclarationError(
             f"{type(app).__name__} is not mounted on a service",
             where="serving(app)",
@@ -92,12 +91,8 @@ def service_of(app: Any) -> Service:
     return found
 
 
-def _asgi(app: Any) -> Any:
-    return WorkerApp(app) if isinstance(app, Service) else app
-
-
 def _running(app: Any, service: Service) -> AbstractAsyncContextManager[Any]:
-    if app is service:
+    if app is service or hasattr(app, "wsgi_app"):
         return _opened(service)
     lifespan: AbstractAsyncContextManager[Any] = app.router.lifespan_context(app)
     return lifespan

@@ -1,0 +1,184 @@
+"""mount(app, service) and uses(kind): a Flask application on a service."""
+
+from types import TracebackType
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from typing_extensions import TypeForm
+
+from fleetwright._context import current_call
+from fleetwright._problem import MEDIA_TYPE, Problem, phrase, problem_of
+from fleetwright._service import Service
+from fleetwright._wsgi import FleetWsgi
+from fleetwright._wsgi_bridge import TOLD
+from fleetwright.errors import DeclarationError, FleetwrightError, Refused, Unavailable
+
+try:
+    from flask import Flask, Response, has_request_context, request
+    from flask import current_app as _current_app
+    from werkzeug.exceptions import HTTPException
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"fleetwright.flask needs {error.name}\n"
+        "hint: add `fleetwright[flask]` to requirements.in and run `fleet lock`",
+        name=error.name,
+    ) from None
+
+__all__ = ["body", "mount", "uses"]
+
+T = TypeVar("T")
+Model = TypeVar("Model", bound=BaseModel)
+_MAX_BODY_BYTES = 1024 * 1024
+
+
+def mount(app: Flask, service: Service) -> Flask:
+    """Put a Flask application on a service.
+
+    Every request gets a call id, a deadline, one log line and problems for errors;
+    `/livez`, `/readyz` and `/info` are answered. Under `python -m fleetwright.serve`
+    the parts open and close with the server; under another WSGI server they open at
+    the first request of a worker and close when it ends. Bodies longer than 1 MiB are
+    refused, unless `MAX_CONTENT_LENGTH` of the application says otherwise.
+
+    Args:
+        app: The application, with or without its routes.
+        service: The service it is the API of.
+
+    Returns:
+        The application.
+
+    Raises:
+        DeclarationError: The application is mounted already, or has been started.
+    """
+    if "fleetwright" in app.extensions or app._got_first_request:
+        raise DeclarationError(
+            f"the application {app.name!r} is mounted or started already",
+            where=f"mount(app, Service({service.name!r}))",
+            hint="call mount once, in create_app, on an app of its own",
+        )
+    app.extensions["fleetwright"] = service
+    if app.config["MAX_CONTENT_LENGTH"] is None:
+        app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY_BYTES
+    _answer_with_problems(app)
+    # First, so that the rule is known also where a later function answers.
+    app.before_request_funcs.setdefault(None, []).insert(0, _note_rule)
+    app.log_exception = _keep_failure  # type: ignore[method-assign]
+    app.wsgi_app = FleetWsgi(app.wsgi_app, service)  # type: ignore[method-assign]
+    return app
+
+
+def uses(kind: TypeForm[T]) -> T:
+    """Return the part of a kind, in a handler.
+
+    `with uses(Database).transaction() as transaction:`
+
+    Args:
+        kind: The class of the part, or the Protocol of a typed client.
+
+    Returns:
+        The part of the service the request came in to.
+
+    Raises:
+        FleetwrightError: No request is being answered here.
+        DeclarationError: The service has no such part.
+    """
+    if not has_request_context():
+        name = getattr(kind, "__name__", str(kind))
+        raise FleetwrightError(
+            "parts are used while a request is answered, and none is",
+            where=f"uses({name})",
+            hint="call it within a handler; elsewhere keep what create_app made",
+        )
+    service: Service | None = _current_app.extensions.get("fleetwright")
+    if service is None:
+        raise DeclarationError(
+            f"the application {_current_app.name!r} is not mounted on a service",
+            where=f"uses({getattr(kind, '__name__', kind)})",
+            hint="end create_app with `return mount(app, service)`",
+        )
+    return service.find(kind)
+
+
+def body(kind: type[Model]) -> Model:
+    """Return the body of the request as a model, in a handler.
+
+    Args:
+        kind: What it consists of.
+
+    Returns:
+        The model.
+
+    Raises:
+        Problem: 422; says which fields are wrong and why, never what was sent.
+    """
+    try:
+        return kind.model_validate_json(request.get_data(cache=True))
+    except ValidationError as error:
+        errors = [
+            {
+                "at": ".".join(map(str, ("body", *one["loc"]))),
+                "why": one["msg"],
+                "type": one["type"],
+            }
+            for one in error.errors(include_input=False, include_url=False)
+        ]
+    raise Problem(
+        422,
+        "The request is not valid",
+        detail=f"{len(errors)} part(s) of it are wrong.",
+        kind="invalid_request",
+        errors=errors,
+    )
+
+
+def _answer_with_problems(app: Flask) -> None:
+    """Answer errors with problems; handlers of the application's own are kept."""
+    kept = app.error_handler_spec[None][None]
+    for kind in (Problem, Unavailable, Refused):
+        kept.setdefault(kind, _on_error)
+    kept.setdefault(HTTPException, _on_http_exception)
+
+
+def _response(problem: Problem) -> Response:
+    call = current_call()
+    text = problem.body(call.trace_id if call is not None else None)
+    return Response(text, problem.status, problem.headers, content_type=MEDIA_TYPE)
+
+
+def _on_error(error: Exception) -> Response:
+    return _response(problem_of(error))
+
+
+def _on_http_exception(error: HTTPException) -> Any:
+    code = error.code or 500
+    if code < 400:
+        return error
+    headers = [
+        (name, value)
+        for name, value in error.get_headers()
+        if name.lower() != "content-type"
+    ]
+    problem = Problem(code, phrase(code), headers=dict(headers))
+    if code == 500:
+        problem.extensions["kind"] = "internal_error"
+    elif error.description != type(error).description:
+        problem.detail = error.description
+    return _response(problem)
+
+
+def _note_rule() -> None:
+    told = request.environ.get(TOLD)
+    if told is not None and request.url_rule is not None:
+        told.path_format = request.url_rule.rule
+
+
+def _keep_failure(
+    exc_info: (
+        tuple[type[BaseException], BaseException, TracebackType]
+        | tuple[None, None, None]
+    ),
+) -> None:
+    """Leave an unexpected error to the story, which logs it once."""
+    told = request.environ.get(TOLD)
+    if told is not None:
+        told.failure = exc_info[1]
