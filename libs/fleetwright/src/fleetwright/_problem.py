@@ -1,6 +1,6 @@
 """Problem (RFC 9457), Answered, and which error becomes which answer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -111,6 +111,30 @@ class Answered(FleetwrightError):  # noqa: N818 - an answer, raised to end a han
         self.body = body
         self.headers = dict(headers or {})
         self.media_type = media_type
+
+
+def invalid_request(errors: Iterable[Mapping[str, Any]]) -> Problem:
+    """Return the answer to a request that cannot be read.
+
+    Says which parts are wrong and why; never what was sent, it may be a secret.
+
+    Args:
+        errors: What pydantic found, each with `loc`, `msg` and `type`.
+
+    Returns:
+        A 422.
+    """
+    wrong = [
+        {"at": ".".join(map(str, one["loc"])), "why": one["msg"], "type": one["type"]}
+        for one in errors
+    ]
+    return Problem(
+        422,
+        "The request is not valid",
+        detail=f"{len(wrong)} part(s) of it are wrong.",
+        kind="invalid_request",
+        errors=wrong,
+    )
 
 
 def phrase(status: int) -> str:

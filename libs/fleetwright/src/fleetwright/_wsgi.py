@@ -1,21 +1,23 @@
 """The story of a call coming in, told over WSGI by one middleware."""
 
+import io
 import os
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import structlog
 
 from fleetwright import _logs
 from fleetwright._context import Call
-from fleetwright._inbound import Inbound
+from fleetwright._inbound import OVERLOADED, Inbound
 from fleetwright._json import to_json
 from fleetwright._portal import background, on_background_end, run_in_loop
 from fleetwright._probes import PROBES, Probes
 from fleetwright._problem import MEDIA_TYPE, Problem, phrase
 from fleetwright._service import Service
-from fleetwright._wsgi_bridge import TOLD, Told, WsgiApp
+from fleetwright._wsgi_bridge import TOLD, Told, WsgiApp, too_long
 from fleetwright.errors import FleetwrightError
 
 StartResponse = Callable[..., Callable[[bytes], object]]
@@ -32,13 +34,15 @@ class FleetWsgi:
     story has been told before, and it only passes on.
     """
 
-    def __init__(self, app: WsgiApp, service: Service) -> None:
+    def __init__(self, app: WsgiApp, service: Service, *, max_body_bytes: int) -> None:
         """Stand around an application.
 
         Args:
             app: The application.
             service: The service it is the API of.
+            max_body_bytes: Longest body of a request; a longer one is refused.
         """
+        self._max_body_bytes = max_body_bytes
         self._app = app
         self._service = service
         self._inbound = Inbound(service)
@@ -67,10 +71,26 @@ class FleetWsgi:
             status, document = run_in_loop(lambda: self._probes.answer(path))
             exchange.answer(status, to_json(document), "application/json", {})
         elif opened:
-            self._inbound.tell_sync(_headers(environ), exchange, exchange.run)
+            self._tell(_headers(environ), exchange)
         else:
             exchange.answer(503, *_not_opened())
         return ()
+
+    def _tell(
+        self, headers: list[tuple[bytes, bytes]], exchange: "_WsgiExchange"
+    ) -> None:
+        """Tell the story, if there is a place for the call."""
+        admission = self._service.admission
+        if not admission.admit_headers(headers):
+            exchange.answer(
+                OVERLOADED.status, OVERLOADED.body(), MEDIA_TYPE, OVERLOADED.headers
+            )
+            return
+        try:
+            work = partial(exchange.run, self._max_body_bytes)
+            self._inbound.tell_sync(headers, exchange, work)
+        finally:
+            admission.leave()
 
     def _opened(self) -> bool:
         """Open the parts, once in a process; tell whether they are open."""
@@ -85,7 +105,8 @@ class FleetWsgi:
                     where=self._service.name,
                     hint="send no request to the application before the server forks",
                 )
-            _logs.set_up(self._service.name, self._service.settings)
+            if _logs.lines() is None:
+                _logs.set_up(self._service.name, self._service.settings)
             try:
                 run_in_loop(self._service.open, background())
             except Exception as error:  # the story of the start ends here
@@ -110,11 +131,19 @@ class _WsgiExchange:
         self.status = 0
         self.cut = ""
 
-    def run(self) -> None:
+    def run(self, max_body_bytes: int) -> None:
         """Run the application and write what it answers.
 
         Written and not returned: the story ends with the last piece, not before.
+
+        Args:
+            max_body_bytes: Longest body that is passed on.
+
+        Raises:
+            Problem: The body is longer.
+            Exception: What the application did not expect.
         """
+        self._bound_body(max_body_bytes)
         pieces = self._app(self._environ, self._start)
         try:
             for piece in pieces:
@@ -126,6 +155,23 @@ class _WsgiExchange:
                 close()
         if self._told.failure is not None:
             raise self._told.failure
+
+    def _bound_body(self, max_body_bytes: int) -> None:
+        """Refuse a body that is too long; one of unknown length is read first.
+
+        werkzeug would cut that one off at its limit without a word.
+        """
+        environ = self._environ
+        length = environ.get("CONTENT_LENGTH")
+        if length:
+            if length.isdecimal() and int(length) > max_body_bytes:
+                raise too_long(max_body_bytes)
+        elif environ.get("wsgi.input_terminated"):
+            body = environ["wsgi.input"].read(max_body_bytes + 1)
+            if len(body) > max_body_bytes:
+                raise too_long(max_body_bytes)
+            environ["wsgi.input"] = io.BytesIO(body)
+            environ["CONTENT_LENGTH"] = str(len(body))
 
     def _start(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None

@@ -96,31 +96,37 @@ class WsgiBridge:
         """Return the whole body; refuse it as soon as it is known to be too long."""
         for name, value in scope["headers"]:
             if name == b"content-length" and int(value) > self._max_body_bytes:
-                raise self._too_long()
+                raise too_long(self._max_body_bytes)
         message = await receive()
         if not message.get("more_body", False):
             body = bytes(message.get("body", b""))
             if len(body) > self._max_body_bytes:
-                raise self._too_long()
+                raise too_long(self._max_body_bytes)
             return body
         pieces = bytearray()
         while True:
             pieces += message.get("body", b"")
             if len(pieces) > self._max_body_bytes:
-                raise self._too_long()
+                raise too_long(self._max_body_bytes)
             if message["type"] == "http.disconnect":
                 raise ClientGoneError("the client left before the end of its body")
             if not message.get("more_body", False):
                 return bytes(pieces)
             message = await receive()
 
-    def _too_long(self) -> Problem:
-        return Problem(
-            413,
-            "The request is too long",
-            detail=f"Its body may have {self._max_body_bytes} bytes.",
-            kind="body_too_long",
-        )
+
+def too_long(most_bytes: int) -> Problem:
+    """Return the answer to a request whose body is too long.
+
+    Args:
+        most_bytes: What it may have.
+    """
+    return Problem(
+        413,
+        "The request is too long",
+        detail=f"Its body may have {most_bytes} bytes.",
+        kind="body_too_long",
+    )
 
 
 async def _send_all(send: Send, messages: Iterable[Message]) -> None:

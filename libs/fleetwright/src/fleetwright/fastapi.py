@@ -8,7 +8,14 @@ from typing import Annotated, Any, cast
 from fleetwright._asgi import FleetMiddleware
 from fleetwright._context import current_call
 from fleetwright._principal import Principal
-from fleetwright._problem import MEDIA_TYPE, Answered, Problem, phrase, problem_of
+from fleetwright._problem import (
+    MEDIA_TYPE,
+    Answered,
+    Problem,
+    invalid_request,
+    phrase,
+    problem_of,
+)
 from fleetwright._problem_schema import INVALID_REQUEST, ProblemDocument, refused
 from fleetwright._service import Service
 from fleetwright.auth._gate import not_authenticated
@@ -173,17 +180,4 @@ async def _on_http_exception(request: Request, error: HTTPException) -> Response
 async def _on_invalid_request(
     request: Request, error: RequestValidationError
 ) -> Response:
-    """Say which fields are wrong and why; never what was sent, it may be a secret."""
-    errors = [
-        {"at": ".".join(map(str, one["loc"])), "why": one["msg"], "type": one["type"]}
-        for one in error.errors()
-    ]
-    return _response(
-        Problem(
-            422,
-            "The request is not valid",
-            detail=f"{len(errors)} part(s) of it are wrong.",
-            kind="invalid_request",
-            errors=errors,
-        )
-    )
+    return _response(invalid_request(error.errors()))

@@ -1,16 +1,24 @@
 """mount(app, service) and uses(kind): a Flask application on a service."""
 
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeForm
 
 from fleetwright._context import current_call
-from fleetwright._problem import MEDIA_TYPE, Problem, phrase, problem_of
+from fleetwright._problem import (
+    MEDIA_TYPE,
+    Answered,
+    Problem,
+    invalid_request,
+    phrase,
+    problem_of,
+)
 from fleetwright._service import Service
 from fleetwright._wsgi import FleetWsgi
 from fleetwright._wsgi_bridge import TOLD
+from fleetwright.auth._access import Access, access_of
 from fleetwright.errors import DeclarationError, FleetwrightError, Refused, Unavailable
 
 try:
@@ -29,16 +37,18 @@ __all__ = ["body", "mount", "uses"]
 T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
 _MAX_BODY_BYTES = 1024 * 1024
+_FILES: Final = "static"  # Flask's own route to the files beside the application
 
 
 def mount(app: Flask, service: Service) -> Flask:
     """Put a Flask application on a service.
 
     Every request gets a call id, a deadline, one log line and problems for errors;
-    `/livez`, `/readyz` and `/info` are answered. Under `python -m fleetwright.serve`
-    the parts open and close with the server; under another WSGI server they open at
-    the first request of a worker and close when it ends. Bodies longer than 1 MiB are
-    refused, unless `MAX_CONTENT_LENGTH` of the application says otherwise.
+    `/livez`, `/readyz` and `/info` are answered. A route asks who calls first, unless
+    it is `@public`. Under `python -m fleetwright.serve` the parts open and close with
+    the server; under another WSGI server they open at the first request of a worker
+    and close when it ends. Bodies longer than 1 MiB are refused, unless
+    `MAX_CONTENT_LENGTH` of the application says otherwise.
 
     Args:
         app: The application, with or without its routes.
@@ -57,13 +67,16 @@ def mount(app: Flask, service: Service) -> Flask:
             hint="call mount once, in create_app, on an app of its own",
         )
     app.extensions["fleetwright"] = service
-    if app.config["MAX_CONTENT_LENGTH"] is None:
-        app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY_BYTES
+    service.gate.routes_from(lambda: _routes_of(app))
+    longest = app.config["MAX_CONTENT_LENGTH"] or _MAX_BODY_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = longest
     _answer_with_problems(app)
-    # First, so that the rule is known also where a later function answers.
-    app.before_request_funcs.setdefault(None, []).insert(0, _note_rule)
+    # First: a later function may answer, and nobody is let in unasked.
+    app.before_request_funcs.setdefault(None, []).insert(0, _meet)
     app.log_exception = _keep_failure  # type: ignore[method-assign]
-    app.wsgi_app = FleetWsgi(app.wsgi_app, service)  # type: ignore[method-assign]
+    app.wsgi_app = FleetWsgi(  # type: ignore[method-assign]
+        app.wsgi_app, service, max_body_bytes=longest
+    )
     return app
 
 
@@ -114,21 +127,9 @@ def body(kind: type[Model]) -> Model:
     try:
         return kind.model_validate_json(request.get_data(cache=True))
     except ValidationError as error:
-        errors = [
-            {
-                "at": ".".join(map(str, ("body", *one["loc"]))),
-                "why": one["msg"],
-                "type": one["type"],
-            }
-            for one in error.errors(include_input=False, include_url=False)
-        ]
-    raise Problem(
-        422,
-        "The request is not valid",
-        detail=f"{len(errors)} part(s) of it are wrong.",
-        kind="invalid_request",
-        errors=errors,
-    )
+        found = error.errors(include_input=False, include_url=False)
+    wrong = [{**one, "loc": ("body", *one["loc"])} for one in found]
+    raise invalid_request(wrong)
 
 
 def _answer_with_problems(app: Flask) -> None:
@@ -136,6 +137,7 @@ def _answer_with_problems(app: Flask) -> None:
     kept = app.error_handler_spec[None][None]
     for kind in (Problem, Unavailable, Refused):
         kept.setdefault(kind, _on_error)
+    kept.setdefault(Answered, _on_answered)
     kept.setdefault(HTTPException, _on_http_exception)
 
 
@@ -143,6 +145,12 @@ def _response(problem: Problem) -> Response:
     call = current_call()
     text = problem.body(call.trace_id if call is not None else None)
     return Response(text, problem.status, problem.headers, content_type=MEDIA_TYPE)
+
+
+def _on_answered(error: Answered) -> Response:
+    return Response(
+        error.body, error.status, error.headers, content_type=error.media_type
+    )
 
 
 def _on_error(error: Exception) -> Response:
@@ -166,10 +174,27 @@ def _on_http_exception(error: HTTPException) -> Any:
     return _response(problem)
 
 
-def _note_rule() -> None:
+def _routes_of(app: Flask) -> dict[str, Access | None]:
+    """Return every route of an application with who may call it; not its files."""
+    return {
+        f"{method} {rule.rule}": access_of(app.view_functions[rule.endpoint])
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint != _FILES
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    }
+
+
+def _meet() -> None:
+    """Say which rule matched, and ask who calls."""
+    rule = request.url_rule
+    if rule is None:
+        return
     told = request.environ.get(TOLD)
-    if told is not None and request.url_rule is not None:
-        told.path_format = request.url_rule.rule
+    if told is not None:
+        told.path_format = rule.rule
+    if rule.endpoint != _FILES:
+        gate = _current_app.extensions["fleetwright"].gate
+        gate.require(access_of(_current_app.view_functions[rule.endpoint]))
 
 
 def _keep_failure(
