@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,33 +12,36 @@ from fleetwright._settings import Settings
 from fleetwright.errors import SettingsError
 
 
-def address(provider: str) -> str:
+def address(provider: str, *, kind: str = "") -> str:
     """Return where a provider answers.
 
     Looked up anew each time: the map changes when the fleet starts again.
 
     Args:
         provider: The name of a service, for example "catalog".
+        kind: Which of its addresses, for example "grpc"; empty for HTTP.
 
     Returns:
-        Its URL without a slash at the end: from the variable `CATALOG_URL`, else from
-        the JSON file that `FLEET_MAP` names. Both may stand in `.env`.
+        Its URL without a slash at the end: from the variable `CATALOG_URL` (or
+        `STOCK_GRPC_URL`), else from the JSON file that `FLEET_MAP` names, under
+        "catalog" (or "stock.grpc"). Both may stand in `.env`.
 
     Raises:
         SettingsError: Neither knows the provider, or what they say is no URL.
     """
-    variable = provider.upper().replace("-", "_") + "_URL"
+    name = f"{provider}.{kind}" if kind else provider
+    variable = re.sub("[-.]", "_", name).upper() + "_URL"
     environment = {**_from_file(), **os.environ}
     found = environment.get(variable)
     if found:
         return _checked(found, f"{variable}={found}")
     file = environment.get("FLEET_MAP")
     if file:
-        found = _map(file).get(provider)
+        found = _map(file).get(name)
         if found is not None:
-            return _checked(found, f"{provider!r} in FLEET_MAP={file}")
+            return _checked(found, f"{name!r} in FLEET_MAP={file}")
     raise SettingsError(
-        f"nobody says where {provider!r} answers",
+        f"nobody says where {name!r} answers",
         where=f"{variable} is not set and "
         + (f"FLEET_MAP={file} does not name it" if file else "neither is FLEET_MAP"),
         hint=f"set {variable}=http://127.0.0.1:8000, or start the fleet: ./fleet up",

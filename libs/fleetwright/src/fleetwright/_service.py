@@ -25,7 +25,8 @@ class Service:
     Parts open in the order they were added and close in reverse. Any object may be a
     part; `open`, `drain`, `close`, `check` and `facts` are called where it has them. An
     attribute `service` that is None becomes the service's name, one `tokens` that is
-    None becomes where it has its tokens from.
+    None becomes where it has its tokens from; a method `added_to` is called with the
+    service itself.
 
     Attributes:
         name: What the fleet calls it.
@@ -95,6 +96,9 @@ class Service:
         calling: Any = getattr(part, "__part__", part)
         if getattr(calling, "tokens", self) is None:
             calling.tokens = self.tokens
+        added_to = getattr(part, "added_to", None)
+        if added_to is not None:
+            added_to(self)
         return part
 
     def find(self, kind: TypeForm[T]) -> T:

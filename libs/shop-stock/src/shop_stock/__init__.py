@@ -1,0 +1,1 @@
+"""Messages and stub of the stock service, made from stock.proto."""
