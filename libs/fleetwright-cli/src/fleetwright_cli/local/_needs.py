@@ -1,7 +1,7 @@
-"""Who calls whom, read from the services' sources without running them."""
+"""Who calls whom and who answers gRPC, read from sources without running them."""
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 
@@ -16,16 +16,37 @@ def providers(folder: Path) -> set[str]:
         will say what is wrong with them.
     """
     found: set[str] = set()
+    for tree in _trees(folder, "provider="):
+        found |= set(_named(tree))
+    return found
+
+
+def answers_grpc(folder: Path) -> bool:
+    """Return whether a service listens for gRPC: it imports `fleetwright.grpc.serve`.
+
+    Args:
+        folder: The service's folder.
+    """
+    return any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "fleetwright.grpc"
+        and any(name.name == "serve" for name in node.names)
+        for tree in _trees(folder, "fleetwright.grpc")
+        for node in ast.walk(tree)
+    )
+
+
+def _trees(folder: Path, containing: str) -> Iterator[ast.Module]:
+    """Yield the modules of a service whose text contains something."""
     for path in sorted((folder / "src").rglob("*.py")):
         try:
             text = path.read_text("utf-8")
-            # Most files name no provider: parsing them would cost the start a second.
-            tree = ast.parse(text) if "provider=" in text else None
+            # Parsing every file would cost the start a second.
+            tree = ast.parse(text) if containing in text else None
         except (OSError, ValueError, SyntaxError):
             continue
         if tree is not None:
-            found |= set(_named(tree))
-    return found
+            yield tree
 
 
 def _named(tree: ast.AST) -> Iterable[str]:

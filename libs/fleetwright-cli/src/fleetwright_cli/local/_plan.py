@@ -11,7 +11,7 @@ from fleetwright_cli._errors import FleetError
 from fleetwright_cli.fleet import Fleet, Service
 from fleetwright_cli.local import _ports
 from fleetwright_cli.local._launch import Launch
-from fleetwright_cli.local._needs import closure, providers
+from fleetwright_cli.local._needs import answers_grpc, closure, providers
 
 STATE_FOLDER = ".fleet"
 # What belongs to the tool's own interpreter must not reach that of a service.
@@ -90,7 +90,8 @@ class Plan:
 
     Attributes:
         launches: The processes, in alphabetical order.
-        urls: Every service of the fleet with its URL, running or not.
+        urls: Every service of the fleet with its URL, running or not; `stock.grpc` is
+            where stock answers gRPC.
         stop_seconds: Grace between SIGTERM and SIGKILL.
         places: Where state is kept.
     """
@@ -115,6 +116,9 @@ class Plan:
             FleetError: Ports are in use.
         """
         ports = {launch.name: launch.port for launch in self.launches}
+        for launch in self.launches:
+            if launch.grpc_port is not None:
+                ports[_grpc(launch.name)] = launch.grpc_port
         _ports.require_free(ports, file=self.places.ports)
 
 
@@ -153,9 +157,8 @@ def plan(
     """
     places = Places(fleet.root)
     places.make()
-    up = fleet.manifest.up
-    names = [name for service in fleet.services for name in _replicas(fleet, service)]
-    ports = _ports.assign(names, first_port=up.first_port, file=places.ports)
+    grpc = sorted(s for s, it in fleet.services.items() if answers_grpc(it.folder))
+    ports = _ports_of(fleet, grpc)
     needs = _needs(fleet)
     launches = []
     for service in services:
@@ -167,7 +170,7 @@ def plan(
                 hint="`fleet lock` and then `fleet up` make it",
             )
         for name in _replicas(fleet, service.name):
-            environment, database_url = _environment(fleet, service, ports[name])
+            environment, database_url = _environment(fleet, service, name, ports)
             launches.append(
                 Launch(
                     name=name,
@@ -176,14 +179,34 @@ def plan(
                     folder=service.folder,
                     environment=environment,
                     port=ports[name],
+                    grpc_port=ports.get(_grpc(name)),
                     log_file=places.log(name),
                     database_url=database_url,
                     watched=_watched(fleet, service),
                     needs=needs[service.name],
                 )
             )
-    urls = {name: f"http://{_ports.HOST}:{ports[name]}" for name in fleet.services}
-    return Plan(tuple(launches), urls, up.stop_seconds, places)
+    named = [*fleet.services, *map(_grpc, grpc)]
+    urls = {name: f"http://{_ports.HOST}:{ports[name]}" for name in named}
+    stop_seconds = fleet.manifest.up.stop_seconds
+    return Plan(tuple(launches), urls, stop_seconds, places)
+
+
+def _ports_of(fleet: Fleet, grpc: Iterable[str]) -> dict[str, int]:
+    """Return the port of every process, and those for gRPC of services that answer it.
+
+    Those come after all others: a service that begins to answer gRPC moves no port.
+    """
+    names = [name for service in fleet.services for name in _replicas(fleet, service)]
+    names += [_grpc(name) for service in grpc for name in _replicas(fleet, service)]
+    first_port = fleet.manifest.up.first_port
+    given = _ports.assign(names, first_port=first_port, file=Places(fleet.root).ports)
+    return {name: given[name] for name in names}
+
+
+def _grpc(name: str) -> str:
+    """Return what the port of a process for gRPC is called."""
+    return f"{name}.grpc"
 
 
 def _needs(fleet: Fleet) -> dict[str, frozenset[str]]:
@@ -214,7 +237,7 @@ def _watched(fleet: Fleet, service: Service) -> tuple[Path, ...]:
 
 
 def _environment(
-    fleet: Fleet, service: Service, port: int
+    fleet: Fleet, service: Service, name: str, ports: Mapping[str, int]
 ) -> tuple[dict[str, str], str | None]:
     """Return the environment of a process, and the database URL given to it.
 
@@ -240,7 +263,11 @@ def _environment(
     if "ENVIRONMENT" not in own and environment["ENVIRONMENT"] != "production":
         # A service that believes to be in production would refuse to start with it.
         environment["FLEET_FAULTS"] = str(places.faults)
-    environment.update(HOST=_ports.HOST, PORT=str(port), FLEET_MAP=str(places.map))
+    environment.update(
+        HOST=_ports.HOST, PORT=str(ports[name]), FLEET_MAP=str(places.map)
+    )
+    if _grpc(name) in ports:
+        environment["GRPC_PORT"] = str(ports[_grpc(name)])
     overruled = "DATABASE_URL" in own or "DATABASE_URL" in asked
     given = None if overruled else defaults.get("DATABASE_URL")
     return environment, given

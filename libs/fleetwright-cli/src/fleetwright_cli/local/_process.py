@@ -68,6 +68,7 @@ class Process:
             service=launch.service,
             state=State.WAITING,
             port=launch.port,
+            grpc_url=launch.grpc_url,
             url=launch.url,
             log_file=str(launch.log_file),
             database_url=launch.database_url,

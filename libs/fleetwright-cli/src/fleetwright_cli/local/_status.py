@@ -35,6 +35,7 @@ class Status:
         pid: Its process id while it runs.
         port: Where it listens on 127.0.0.1.
         url: Its address.
+        grpc_url: Its address for gRPC; None when it has none.
         restarts: How often it was started again in this run of the fleet.
         reason: Why it is in this state; None when all is well.
         restarted_because: Why it was started again last; None when it never was.
@@ -59,6 +60,7 @@ class Status:
     since: str = ""
     exit_code: int | None = None
     ready_seconds: float | None = None
+    grpc_url: str | None = None
 
     def facts(self) -> dict[str, object]:
         """Return the same as JSON-ready values."""

@@ -37,7 +37,7 @@ def status_table(services: Iterable[Mapping[str, object]], stream: TextIO) -> st
             (
                 str(facts["name"]),
                 paint(state, STATE_COLOURS.get(state, "dim"), stream),
-                str(facts["url"]),
+                _addresses(facts),
                 str(pid),
                 str(restarts),
                 str(reason),
@@ -45,6 +45,13 @@ def status_table(services: Iterable[Mapping[str, object]], stream: TextIO) -> st
         )
     head = ("SERVICE", "STATE", "URL", "PID", "RESTARTS", "REASON")
     return table(head, rows)
+
+
+def _addresses(facts: Mapping[str, object]) -> str:
+    """Return where a process answers: its URL, and its port for gRPC if it has one."""
+    grpc_url = facts.get("grpc_url")
+    port = str(grpc_url).rpartition(":")[2]
+    return f"{facts['url']} grpc:{port}" if grpc_url else str(facts["url"])
 
 
 def front_line(services: Iterable[Mapping[str, object]], stream: TextIO) -> str | None:

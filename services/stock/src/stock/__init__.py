@@ -1,0 +1,1 @@
+"""The stock service: holds units of products for orders and counts them."""

@@ -1,0 +1,1 @@
+"""What stock asks of other services: nothing."""

@@ -1,0 +1,1 @@
+"""The history of the notifications database, one script a step."""
