@@ -141,3 +141,20 @@ def test_a_folder_that_cannot_be_written_is_told(root: Path) -> None:
 
     with pytest.raises(FleetError, match="cannot be kept"):
         planned(root)
+
+
+def test_a_service_that_answers_grpc_gets_a_port_for_it(root: Path) -> None:
+    """After all others, so that no port moves; read from its sources, never run."""
+    app = root / "services" / "orders" / "src" / "orders" / "app.py"
+    app.write_text("from fleetwright.grpc import serve\nraise SystemExit\n")
+
+    made = planned(root)
+    made.write_map()
+
+    launches = {launch.name: launch for launch in made.launches}
+    assert launches["orders"].grpc_port == 8005
+    assert launches["orders"].environment["GRPC_PORT"] == "8005"
+    assert launches["storefront"].port == 8004
+    assert launches["mail"].grpc_port is None
+    assert "GRPC_PORT" not in launches["mail"].environment
+    assert '"orders.grpc": "http://127.0.0.1:8005"' in made.places.map.read_text()

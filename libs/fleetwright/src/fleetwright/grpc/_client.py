@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NoReturn, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -10,10 +10,12 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc import aio
 
+from fleetwright import _faults
 from fleetwright._address import address
 from fleetwright._clock import clock
 from fleetwright._context import Call, current_call, new_call, to_headers
 from fleetwright._deadline import Deadline, current_deadline
+from fleetwright.auth import TokenSource
 from fleetwright.errors import DeadlineExceeded, DeclarationError, Unavailable
 from fleetwright.grpc._methods import Method, streams
 from fleetwright.grpc._status import meant
@@ -21,6 +23,7 @@ from fleetwright.resilience import Attempt, Pipeline, Retry, Timeout
 
 T = TypeVar("T")
 Metadata = Sequence[tuple[str, str | bytes]]
+Wire = Callable[..., Awaitable[bytes]]
 
 _TOTAL_SECONDS = 2.0
 _ATTEMPT_SECONDS = 1.0
@@ -87,6 +90,7 @@ class StubPart:
         kind: The stub's class.
         provider: The name of the service that is called.
         methods: What can be called, by path.
+        tokens: What is shown to the provider; the service sets it.
     """
 
     def __init__(
@@ -96,12 +100,13 @@ class StubPart:
         self.kind = kind
         self.provider = provider
         self.methods: dict[str, Method] = {}
+        self.tokens: TokenSource | None = None
         self._pipeline = pipeline
         self._given_url = url
         self._url = ""
         self._channel: aio.Channel | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._wires: dict[str, Callable[..., Any]] = {}
+        self._wires: dict[str, Wire] = {}
 
     async def open(self) -> None:
         """Find the provider; it is connected to by the first call.
@@ -148,14 +153,14 @@ class StubPart:
         call = within or new_call(self.provider)
 
         async def send(attempt: Attempt) -> Any:
+            if _faults.plan is not None:
+                await _faults.plan.strike(self.provider)
             metadata = (*_metadata(call, caller=within is not None), *extra)
-            deadline = current_deadline()
-            left = None if deadline is None else max(0.0, deadline.left())
             try:
-                data = await wire(body, timeout=left, metadata=metadata)
+                data = await self._shown(wire, body, metadata)
             except aio.AioRpcError as error:
                 if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-                    await self._our_time_over(deadline, error)
+                    await self._our_time_over(error)
                 raise meant(error, attempt, self.provider, method.path) from error
             return self._decoded(method, data)
 
@@ -166,14 +171,30 @@ class StubPart:
             error.where = error.where or method.path
             raise
 
-    async def _our_time_over(
-        self, deadline: Deadline | None, error: aio.AioRpcError
-    ) -> None:
+    async def _shown(self, wire: Wire, body: bytes, metadata: Metadata) -> bytes:
+        """Send with a token for the provider; one it refuses is replaced once."""
+        tokens, provider = self.tokens, self.provider
+        if tokens is None or any(name == "authorization" for name, _ in metadata):
+            return await wire(body, timeout=_left(), metadata=metadata)
+        token = await tokens.token(provider)
+        try:
+            return await wire(body, timeout=_left(), metadata=_with(metadata, token))
+        except aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.UNAUTHENTICATED:
+                raise
+            tokens.forget(provider, token)
+            renewed = await tokens.token(provider)
+            if renewed == token:
+                raise
+        return await wire(body, timeout=_left(), metadata=_with(metadata, renewed))
+
+    async def _our_time_over(self, error: aio.AioRpcError) -> None:
         """Wait for our own timer where gRPC's rang first: it knows which limit it was.
 
         Raises:
             DeadlineExceeded: It was our time that was over, not the provider's.
         """
+        deadline = current_deadline()
         if deadline is not None and deadline.left() < _EARLY_SECONDS:
             await clock().sleep(max(0.0, deadline.left()))
             raise DeadlineExceeded(provider=self.provider) from error
@@ -212,6 +233,16 @@ def _metadata(call: Call, *, caller: bool) -> list[tuple[str, str | bytes]]:
     if not caller:
         headers.pop("Fleet-Caller", None)
     return [(name.lower(), value) for name, value in headers.items()]
+
+
+def _left() -> float | None:
+    """Return what is left of the current deadline, in seconds."""
+    deadline = current_deadline()
+    return None if deadline is None else max(0.0, deadline.left())
+
+
+def _with(metadata: Metadata, token: str) -> Metadata:
+    return (*metadata, ("authorization", f"Bearer {token}"))
 
 
 class _Wiring:

@@ -1,7 +1,6 @@
 """One call coming in and its reply, as gRPC knows them."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -10,9 +9,9 @@ from grpc import aio
 
 from fleetwright._context import Call
 from fleetwright._deadline import current_deadline
-from fleetwright._lifecycle import Lifecycle
 from fleetwright._problem import Problem
-from fleetwright.grpc._methods import Method
+from fleetwright._service import Service
+from fleetwright.grpc._methods import Answering
 from fleetwright.grpc._status import code_of, ending_of, status_of
 
 _LONGEST_MILLISECONDS = 999_999_999
@@ -28,40 +27,36 @@ class RpcExchange:
 
     __slots__ = (
         "_aborted",
-        "_answer",
+        "_answering",
         "_body",
         "_code",
         "_context",
         "_ending",
-        "_lifecycle",
-        "_method",
         "_reply",
+        "_service",
         "cut",
         "status",
     )
 
     def __init__(
         self,
-        method: Method,
-        answer: Callable[..., Any],
+        answering: Answering,
         body: bytes,
         context: Any,
-        lifecycle: Lifecycle,
+        service: Service,
     ) -> None:
         """Take one call.
 
         Args:
-            method: What is called.
-            answer: The servicer's own method.
+            answering: What is called, and what answers it.
             body: The request as it came.
             context: What grpc.aio knows of the call.
-            lifecycle: Of the service.
+            service: Whose call it is.
         """
-        self._method = method
-        self._answer = answer
+        self._answering = answering
         self._body = body
         self._context = context
-        self._lifecycle = lifecycle
+        self._service = service
         self._reply = b""
         self._ending: tuple[Any, ...] | None = None
         self._aborted: Exception | None = None
@@ -83,8 +78,9 @@ class RpcExchange:
         return found
 
     async def run(self) -> None:
-        """Read the request, have it answered, write the reply."""
-        method = self._method
+        """Let the caller in, read the request, have it answered, write the reply."""
+        self._service.gate.require(self._answering.access)
+        method = self._answering.method
         try:
             request = method.decode(self._body)
         except DecodeError:
@@ -95,7 +91,7 @@ class RpcExchange:
                 kind="invalid_request",
             ) from None
         try:
-            reply = await self._answer(request, self._context)
+            reply = await self._answering.answer(request, self._context)
         except aio.AbortError as error:
             self._aborted = error  # the servicer has ended the call itself
         except asyncio.CancelledError:
@@ -110,16 +106,24 @@ class RpcExchange:
         """Only the caller's going, a deadline and the end of a drain cancel a call."""
         deadline = current_deadline()
         expired = deadline is not None and deadline.expired
-        if not expired and not self._lifecycle.told_to_stop:
+        if not expired and not self._service.lifecycle.told_to_stop:
             self.cut = "gone"
 
     async def refuse(self, problem: Problem, call: Call) -> None:
         """Have the call end with a problem, unless it has ended."""
-        if self.status:
-            return
+        if not self.status:
+            self.turn_away(problem, call.trace_id)
+
+    def turn_away(self, problem: Problem, trace_id: str | None = None) -> None:
+        """Have the call end with a problem.
+
+        Args:
+            problem: What is answered.
+            trace_id: Of the call, where its headers were read.
+        """
         self.status = problem.status
         self._code = code_of(problem.status)
-        self._ending = ending_of(problem, call.trace_id)
+        self._ending = ending_of(problem, trace_id)
 
     async def end(self) -> None:
         """Do nothing: only streams are ended, and there are none."""
@@ -143,7 +147,7 @@ class RpcExchange:
     def described(self) -> dict[str, Any]:
         """Return what is put on the canonical line: the method is the route."""
         code = self._code or grpc.StatusCode.OK
-        fields = {"method": "GRPC", "route": self._method.path}
+        fields = {"method": "GRPC", "route": self._answering.method.path}
         if self.status:
             fields["code"] = code.name
         return fields

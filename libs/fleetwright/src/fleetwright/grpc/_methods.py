@@ -1,13 +1,14 @@
 """Which methods a generated stub calls and a servicer answers, as data."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor_pb2 import MethodOptions
 
+from fleetwright.auth import Access, access_of
 from fleetwright.errors import DeclarationError
 
 
@@ -65,9 +66,24 @@ class Answered:
         """Do nothing: the same methods are registered one by one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """A method with what answers it.
+
+    Attributes:
+        method: What is called.
+        answer: The servicer's own method.
+        access: Who may call; None where nothing is declared.
+    """
+
+    method: Method
+    answer: Callable[..., Awaitable[Any]]
+    access: Access | None
+
+
 def answered(
     servicer: object, add_to_server: Callable[..., None]
-) -> dict[str, tuple[Method, Callable[..., Any]]]:
+) -> dict[str, Answering]:
     """Return the methods of a servicer with what answers them, by path.
 
     Args:
@@ -75,14 +91,14 @@ def answered(
         add_to_server: The generated function, `add_StockServicer_to_server`.
 
     Returns:
-        Each method and the servicer's own.
+        Every method the generated function adds.
 
     Raises:
         DeclarationError: A method streams, is missing, or is not `async def`.
     """
     noted = Answered()
     add_to_server(servicer, noted)
-    found = {}
+    found: dict[str, Answering] = {}
     for path, one in noted.handlers.items():
         if one.request_streaming or one.response_streaming:
             raise streams(path, f"serve({type(servicer).__name__}(), ...)")
@@ -93,7 +109,8 @@ def answered(
                 hint="write it as `async def f(self, request, context)`",
             )
         method = Method(path, one.response_serializer, one.request_deserializer)
-        found[path] = method, one.unary_unary
+        answer = one.unary_unary
+        found[path] = Answering(method, answer, access_of(answer))
     return found
 
 

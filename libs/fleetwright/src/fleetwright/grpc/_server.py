@@ -12,12 +12,13 @@ from grpc import aio
 from grpc_health.v1 import health_pb2_grpc
 
 from fleetwright._clock import clock
-from fleetwright._inbound import Inbound
+from fleetwright._inbound import OVERLOADED, Inbound
 from fleetwright._service import Service
+from fleetwright.auth import Access
 from fleetwright.errors import DeclarationError, SettingsError
 from fleetwright.grpc._exchange import RpcExchange
 from fleetwright.grpc._health import SERVICE, Health
-from fleetwright.grpc._methods import Method, answered
+from fleetwright.grpc._methods import Answering, answered
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
@@ -84,7 +85,7 @@ class RpcServer:
 
     def __init__(
         self,
-        methods: dict[str, tuple[Method, Callable[..., Any]]],
+        methods: dict[str, Answering],
         port: int,
         reflection: bool | None,
         options: tuple[tuple[str, int], ...],
@@ -108,6 +109,10 @@ class RpcServer:
             service: Whose calls these are.
         """
         self._service = service
+        service.gate.routes_from(self._routes)
+
+    def _routes(self) -> dict[str, Access | None]:
+        return {f"GRPC {path}": one.access for path, one in self._methods.items()}
 
     async def open(self) -> None:
         """Listen.
@@ -127,7 +132,7 @@ class RpcServer:
         server = aio.server(
             options=self._options, maximum_concurrent_rpcs=self._max_calls
         )
-        names = sorted({method.service for method, _ in self._methods.values()})
+        names = sorted({one.method.service for one in self._methods.values()})
         health = Health(service, names)
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         if self._is_reflecting(service):
@@ -178,15 +183,13 @@ class RpcServer:
 class _Answers(grpc.GenericRpcHandler):
     """Finds the method that is called, and has its story told."""
 
-    def __init__(
-        self, methods: dict[str, tuple[Method, Callable[..., Any]]], service: Service
-    ) -> None:
+    def __init__(self, methods: dict[str, Answering], service: Service) -> None:
         self._inbound = Inbound(service)
-        self._lifecycle = service.lifecycle
+        self._service = service
         # No (de)serializers: a message is read only after its call was let in.
         self._known: dict[str, Any] = {
-            path: grpc.unary_unary_rpc_method_handler(self._telling(*method))
-            for path, method in methods.items()
+            path: grpc.unary_unary_rpc_method_handler(self._telling(one))
+            for path, one in methods.items()
         }
 
     def service(self, details: Any) -> Any:
@@ -196,12 +199,19 @@ class _Answers(grpc.GenericRpcHandler):
             _log.warning("grpc.method_unknown", path=str(details.method)[:200])
         return known
 
-    def _telling(
-        self, method: Method, answer: Callable[..., Any]
-    ) -> Callable[[bytes, Any], Awaitable[bytes]]:
+    def _telling(self, one: Answering) -> Callable[[bytes, Any], Awaitable[bytes]]:
+        service, admission = self._service, self._service.admission
+
         async def tell(body: bytes, context: Any) -> bytes:
-            exchange = RpcExchange(method, answer, body, context, self._lifecycle)
-            await self._inbound.tell(exchange.headers(), exchange, exchange.run)
+            exchange = RpcExchange(one, body, context, service)
+            headers = exchange.headers()
+            if not admission.admit_headers(headers):
+                exchange.turn_away(OVERLOADED)
+                return await exchange.reply()
+            try:
+                await self._inbound.tell(headers, exchange, exchange.run)
+            finally:
+                admission.leave()
             return await exchange.reply()
 
         return tell

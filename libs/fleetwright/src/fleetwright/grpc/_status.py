@@ -7,7 +7,7 @@ from typing import Any, Final
 import grpc
 
 from fleetwright._problem import Problem
-from fleetwright.errors import FleetwrightError, Refused, Unavailable
+from fleetwright.errors import FleetwrightError, Reason, Refused, Unavailable
 from fleetwright.resilience import Attempt
 
 Code = grpc.StatusCode
@@ -17,6 +17,13 @@ PUSHBACK: Final = "grpc-retry-pushback-ms"  # gRPC A6; below zero: do not call a
 NOT_PROCESSED: Final = "fleet-not-processed"
 _PROBLEM_BYTES = 4096  # metadata is limited to 8 KiB in all by most peers
 _TEXT_LENGTH = 500
+# gRPC's own words for calls that never left: it has no code of its own for them.
+_NEVER_SENT = (
+    "connections to all backends failing",
+    "failed to connect to all addresses",
+    "errors resolving",
+    "DNS resolution failed",
+)
 
 _REFUSALS: Mapping[Code, int] = {
     Code.INVALID_ARGUMENT: 400,
@@ -84,7 +91,7 @@ def status_of(code: Code | None) -> int:
 
 
 def ending_of(
-    problem: Problem, trace_id: str
+    problem: Problem, trace_id: str | None
 ) -> tuple[Code, str, tuple[tuple[str, str | bytes], ...]]:
     """Return how a call ends with a problem: code, words and trailing metadata.
 
@@ -129,24 +136,36 @@ def meant(
     trailing = dict(error.trailing_metadata() or ())
     problem = _document(trailing.get(PROBLEM))
     status = _status(code, problem)
-    if code in _REFUSALS or _is_too_large(code, words):
+    too_large = code is Code.RESOURCE_EXHAUSTED and "message larger than max" in words
+    if too_large and "CLIENT: " in words:
+        return Unavailable(
+            f"{provider} answered with too long a message",
+            reason="invalid_answer",
+            provider=provider,
+            where=path,
+        )
+    if code in _REFUSALS or too_large:
         return Refused(
             f"{provider} refused with {code.name} ({words})",
-            status=status if code in _REFUSALS else 413,
+            status=413 if too_large else status,
             problem=problem,
             provider=provider,
             where=path,
         )
     attempt.not_processed = trailing.get(NOT_PROCESSED) == "1"
     after_seconds = _pushback(trailing.get(PUSHBACK), attempt)
-    never_sent = words.startswith("failed to connect to all addresses")
-    late = code is Code.DEADLINE_EXCEEDED
+    never_sent = not trailing and words.startswith(_NEVER_SENT)
+    reason: Reason = "connect" if never_sent else "status"
+    if code is Code.DEADLINE_EXCEEDED:
+        reason = "timeout"
+    elif code is Code.CANCELLED:
+        reason = "reset"  # not by us: it stopped before, or while, it answered
     return Unavailable(
         f"{provider} answered {code.name} ({words})",
-        reason="connect" if never_sent else "timeout" if late else "status",
+        reason=reason,
         provider=provider,
         retry_after_seconds=after_seconds,
-        status=None if never_sent else status,
+        status=None if reason in ("connect", "reset") else status,
         where=path,
     )
 
@@ -157,10 +176,6 @@ def _status(code: Code, problem: dict[str, Any] | None) -> int:
     if isinstance(named, int) and code_of(named) is code:
         return named
     return status_of(code)
-
-
-def _is_too_large(code: Code, words: str) -> bool:
-    return code is Code.RESOURCE_EXHAUSTED and "message larger than max" in words
 
 
 def _document(data: object) -> dict[str, Any] | None:

@@ -43,6 +43,10 @@ def upgrade() -> None:
         sa.Column("sku", SKU, primary_key=True),
         sa.Column("quantity", UNITS, nullable=False),
     )
+    _held()
+
+
+def _held() -> None:
     op.create_table(
         "holds",
         sa.Column("id", ID, primary_key=True),
