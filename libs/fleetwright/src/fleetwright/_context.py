@@ -166,6 +166,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_random.seed)
 
 
+def new_span_id() -> str:
+    """Return an id for one call out, 16 hexadecimal digits."""
+    return _hex(16)
+
+
 def _hex(digits: int) -> str:
     return f"{_random.getrandbits(4 * digits) or 1:0{digits}x}"
 

@@ -172,6 +172,8 @@ def problem_of(error: BaseException) -> Problem:
 
 def _unavailable(error: Unavailable) -> Problem:
     headers = {}
+    if error.sends > 1:  # we tried again in vain: layers must not multiply that
+        headers["Fleet-Retry"] = "no"
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after_seconds)))
     if error.reason in ("timeout", "deadline"):

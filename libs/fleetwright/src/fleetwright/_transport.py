@@ -1,10 +1,15 @@
 """Transport: one request out, one response in; aiohttp is the one that is used."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from fleetwright._unpacking import ENCODINGS, Unpacker
 from fleetwright.errors import Unavailable
+
+if TYPE_CHECKING:
+    from fleetwright._egress import Egress
 
 try:
     import aiohttp
@@ -16,11 +21,15 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from error
 
+_ENCODING = aiohttp.hdrs.CONTENT_ENCODING
+_LENGTH = aiohttp.hdrs.CONTENT_LENGTH
 MAX_BODY_BYTES = 10 * 1024 * 1024
 # Below the 5 seconds after which uvicorn closes an idle connection: a request on one
 # that is just being closed cannot be told from one that was lost.
 _KEEP_ALIVE_SECONDS = 4.0
-_CONNECTIONS = 100
+CONNECTIONS = 100
+# A full pool is ours, not the provider's: better told early than waited for.
+POOL_WAIT_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,7 @@ class Response:
 
     Attributes:
         status: The HTTP status.
-        headers: Header fields; names in lower case.
+        headers: Header fields, looked up by names in lower case.
         body: The body; empty for none.
     """
 
@@ -85,31 +94,93 @@ class Transport(Protocol):
         ...
 
 
-class AiohttpTransport:
-    """Requests over a pool of connections. Safe to use from several tasks."""
+class Incoming(Protocol):
+    """A response that is read piece by piece.
 
-    def __init__(self, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+    Attributes:
+        status: The HTTP status.
+        headers: Header fields, looked up by names in lower case.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+
+    async def read(self) -> bytes:
+        """Return the next piece of the body; empty at its end.
+
+        Raises:
+            Unavailable: The body was cut.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give the connection back, or close it where the body was not read."""
+        ...
+
+
+class StreamingTransport(Transport, Protocol):
+    """A transport whose responses can be read piece by piece."""
+
+    async def begin(self, request: Request) -> Incoming:
+        """Send a request and read the head of its response.
+
+        Args:
+            request: What to send.
+
+        Returns:
+            The response, whatever its status; it must be closed.
+
+        Raises:
+            Unavailable: No response; reason `connect` only if nothing was sent.
+        """
+        ...
+
+
+class AiohttpTransport:
+    """Requests over a pool of connections. Safe to use from several tasks of one loop.
+
+    At most `connections` requests at a time; more wait for `POOL_WAIT_SECONDS`.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        connections: int = CONNECTIONS,
+        egress: "Egress | None" = None,
+    ) -> None:
         """Start closed.
 
         Args:
-            max_body_bytes: Longest body that is read.
+            max_body_bytes: Longest body that is read, unpacked.
+            connections: Most connections at a time.
+            egress: Where requests may go; None for a provider of the fleet.
         """
         self._max_body_bytes = max_body_bytes
+        self._connections = connections
+        self._egress = egress
         self._session: aiohttp.ClientSession | None = None
+        self._places = asyncio.Semaphore(connections)
 
     async def open(self) -> None:
         """Open the pool; its connections are made as they are needed."""
+        resolver = self._egress.resolver() if self._egress is not None else None
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_SECONDS
+                limit=self._connections,
+                keepalive_timeout=_KEEP_ALIVE_SECONDS,
+                resolver=resolver,
+                use_dns_cache=resolver is None,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-            headers={"User-Agent": "fleetwright"},
+            headers={"User-Agent": "fleetwright", "Accept-Encoding": ENCODINGS},
+            auto_decompress=False,  # it would unpack without bounds
         )
         # aiohttp would send again on its own; whether to is the pipeline's to decide.
         session._retry_connection = False
         self._session = session
+        self._places = asyncio.Semaphore(self._connections)
 
     async def close(self) -> None:
         """Close the pool and its connections."""
@@ -129,47 +200,149 @@ class AiohttpTransport:
         Raises:
             Unavailable: No response; reason `connect` only if nothing was sent.
         """
+        if self._places.locked():
+            await self._place()
+        else:
+            await self._places.acquire()
+        try:
+            answer = await self._sent(request)
+            try:
+                body = await self._body(answer)
+            except BaseException:
+                answer.close()
+                raise
+            return Response(answer.status, answer.headers, body)
+        except (aiohttp.ClientError, OSError) as error:
+            raise _failure(error) from error
+        finally:
+            self._places.release()
+
+    async def begin(self, request: Request) -> Incoming:
+        """Send a request and read the head of its response.
+
+        Args:
+            request: What to send.
+
+        Returns:
+            The response, whatever its status; it must be closed.
+
+        Raises:
+            Unavailable: No response; reason `connect` only if nothing was sent.
+        """
+        await self._place()
+        try:
+            return _Incoming(await self._sent(request), self._places)
+        except BaseException as error:
+            self._places.release()
+            if isinstance(error, (aiohttp.ClientError, OSError)):
+                raise _failure(error) from error
+            raise
+
+    async def _place(self) -> None:
+        """Wait for a place in the pool."""
+        try:
+            async with asyncio.timeout(POOL_WAIT_SECONDS):
+                await self._places.acquire()
+        except TimeoutError:
+            raise Unavailable(
+                f"none of {self._connections} connections became free within"
+                f" {POOL_WAIT_SECONDS:g} s",
+                reason="rejected",
+                hint="put a Bulkhead into the pipeline, so that fewer calls go out at"
+                " once",
+            ) from None
+
+    async def _sent(self, request: Request) -> aiohttp.ClientResponse:
         if self._session is None:
             raise Unavailable(
                 "the connection pool is closed",
                 reason="connect",
                 hint="call between open() and close() of the service",
             )
-        try:
-            async with self._session.request(
-                request.method,
-                URL(request.url, encoded=True),
-                headers=request.headers,
-                data=request.body,
-                allow_redirects=False,
-            ) as answer:
-                body = await self._read(answer)
-                headers = {
-                    name.lower(): value for name, value in answer.headers.items()
-                }
-                return Response(answer.status, headers, body)
-        except aiohttp.ClientConnectorError as error:
-            raise Unavailable(f"cannot connect: {error}", reason="connect") from error
-        except aiohttp.ClientPayloadError as error:
-            raise Unavailable(f"answer was cut: {error}", reason="reset") from error
-        except aiohttp.ClientResponseError as error:
-            raise Unavailable(
-                f"answer is not HTTP: {error.message}", reason="invalid_answer"
-            ) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise Unavailable(
-                f"connection lost: {str(error) or type(error).__name__}", reason="reset"
-            ) from error
+        if self._egress is not None:
+            self._egress.check(request.url)
+        return await self._session.request(
+            request.method,
+            URL(request.url, encoded=True),
+            headers=request.headers,
+            data=request.body,
+            allow_redirects=False,
+        )
 
-    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
-        pieces = bytearray()
+    async def _body(self, answer: aiohttp.ClientResponse) -> bytes:
+        encoding = answer.headers.get(_ENCODING)
+        length = answer.headers.get(_LENGTH)
+        if encoding is None and length is not None:
+            if int(length) <= self._max_body_bytes:
+                return await answer.read()
+            raise self._too_long()
+        unpacker = Unpacker(encoding) if encoding is not None else None
+        whole = bytearray()
         async for piece in answer.content.iter_any():
-            pieces += piece
-            if len(pieces) > self._max_body_bytes:
-                answer.close()
-                raise Unavailable(
-                    f"the answer is longer than {self._max_body_bytes} bytes",
-                    reason="invalid_answer",
-                    hint="ask for less at once, for example by pages",
-                )
-        return bytes(pieces)
+            whole += unpacker.unpacked(piece) if unpacker is not None else piece
+            if len(whole) > self._max_body_bytes:
+                raise self._too_long()
+        if unpacker is not None and whole:
+            unpacker.end()
+        return bytes(whole)
+
+    def _too_long(self) -> Unavailable:
+        return Unavailable(
+            f"the answer is longer than {self._max_body_bytes} bytes",
+            reason="invalid_answer",
+            hint="ask for less at once, for example by pages",
+        )
+
+
+class _Incoming:
+    """A response of aiohttp that is read piece by piece."""
+
+    def __init__(
+        self, answer: aiohttp.ClientResponse, places: asyncio.Semaphore
+    ) -> None:
+        self.status = answer.status
+        self.headers: Mapping[str, str] = answer.headers
+        self._answer = answer
+        self._places: asyncio.Semaphore | None = places
+        encoding = answer.headers.get(_ENCODING)
+        try:
+            self._unpacker = Unpacker(encoding) if encoding is not None else None
+        except BaseException:
+            answer.close()
+            raise
+
+    async def read(self) -> bytes:
+        """Return the next piece of the body; empty at its end."""
+        unpacker = self._unpacker
+        try:
+            while piece := await self._answer.content.readany():
+                if unpacker is None:
+                    return piece
+                if out := unpacker.unpacked(piece):
+                    return out
+        except (aiohttp.ClientError, OSError) as error:
+            raise _failure(error) from error
+        if unpacker is not None:
+            unpacker.end()
+        return b""
+
+    async def close(self) -> None:
+        """Close the connection; one whose body was read to its end goes on living."""
+        places, self._places = self._places, None
+        if places is not None:
+            self._answer.close()
+            places.release()
+
+
+def _failure(error: aiohttp.ClientError | OSError) -> Unavailable:
+    """Return what an error of aiohttp means for the call."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Unavailable(f"cannot connect: {error}", reason="connect")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return Unavailable(f"answer was cut: {error}", reason="reset")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return Unavailable(
+            f"answer is not HTTP: {error.message}", reason="invalid_answer"
+        )
+    said = str(error) or type(error).__name__
+    return Unavailable(f"connection lost: {said}", reason="reset")

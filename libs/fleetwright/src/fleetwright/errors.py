@@ -106,6 +106,7 @@ class Unavailable(FleetwrightError):  # noqa: N818 - a state, not a mistake
         provider: Who did not answer.
         retry_after_seconds: When the provider asks to be called again.
         status: The HTTP status of the answer, when there was one.
+        sends: How often it was tried; 0 where that is not known.
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class Unavailable(FleetwrightError):  # noqa: N818 - a state, not a mistake
         self.provider = provider
         self.retry_after_seconds = retry_after_seconds
         self.status = status
+        self.sends = 0
 
 
 class DeadlineExceeded(Unavailable):

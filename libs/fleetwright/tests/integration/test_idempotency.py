@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from fleetwright import Problem, Service, Settings
 from fleetwright._clock import SystemClock, use_clock
-from fleetwright._context import Call, bind, new_call
+from fleetwright._context import bind, new_call
+from fleetwright._principal import Principal
 from fleetwright._problem import Answered
 from fleetwright.database import AsyncDatabase
 from fleetwright.errors import DeclarationError, FleetwrightError
@@ -338,29 +339,21 @@ def test_answers_are_kept_for_a_while_at_least() -> None:
         KeptAnswers(AsyncDatabase("sqlite+aiosqlite://"), keep_hours=0)
 
 
-@dataclass(frozen=True)
-class Authenticated(Call):
-    """A call whose caller is known."""
-
-    principal: Any = None
-
-
-@dataclass(frozen=True)
-class Known:
-    """Somebody who was authenticated."""
-
-    subject: str
-
-
 def test_key_carries_who_is_authenticated() -> None:
     """Names that do not fit are told apart by their digest."""
     asking: dict[str, Any] = {"route": "r", "method": "POST", "path": "/", "body": b""}
     names = []
-    for principal in (None, Known("ada"), Known("s" * 300), Known("s" * 301)):
-        call = Authenticated(**asdict(new_call("shop")), principal=principal)
-        with bind(call):
+    for principal in (
+        None,
+        Principal("ada", "user"),
+        Principal("ada", "user", issuer="https://other"),
+        Principal("ada", "service"),
+        Principal("s" * 300, "user"),
+        Principal("s" * 301, "user"),
+    ):
+        with bind(replace(new_call("shop"), principal=principal)):
             names.append(AsyncIdempotencyKey.of("k", **asking).name)
 
-    assert names[:2] == ["k", "ada k"]
-    assert len(set(names)) == 4
+    assert names[:2] == ["k", "user:ada k"]
+    assert len(set(names)) == len(names)
     assert max(map(len, names)) < 80

@@ -1,28 +1,31 @@
 """A request with the token of whoever sends it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from fleetwright.auth._tokens import TokenSource
 
 if TYPE_CHECKING:
-    from fleetwright._transport import Request, Response, Transport
+    from fleetwright._transport import Incoming, Request, Response
+
+A = TypeVar("A", "Response", "Incoming")
 
 
 async def shown(
-    tokens: TokenSource | None,
+    tokens: TokenSource,
     provider: str,
-    transport: "Transport",
+    send: "Callable[[Request], Awaitable[A]]",
     request: "Request",
-) -> "Response":
+) -> A:
     """Send a request to a provider of the fleet, with a token for it.
 
     A token the provider refuses is replaced once: a 401 says that nothing was done.
 
     Args:
-        tokens: Where tokens come from; None sends the request as it is.
+        tokens: Where tokens come from.
         provider: Who it is for, and nobody else.
-        transport: What carries it.
+        send: Sends it.
         request: The request; one that shows something already is left alone.
 
     Returns:
@@ -31,15 +34,15 @@ async def shown(
     Raises:
         Unavailable: There is no token, or no response.
     """
-    if tokens is None or "Authorization" in request.headers:
-        return await transport.exchange(request)
+    if "Authorization" in request.headers:
+        return await send(request)
     token = await tokens.token(provider)
-    response = await transport.exchange(_with(request, token))
+    response = await send(_with(request, token))
     if response.status == 401:
         tokens.forget(provider, token)
         renewed = await tokens.token(provider)
         if renewed != token:
-            response = await transport.exchange(_with(request, renewed))
+            response = await send(_with(request, renewed))
     return response
 
 

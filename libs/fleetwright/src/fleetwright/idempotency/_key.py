@@ -199,8 +199,11 @@ class AsyncIdempotencyKey(_Asked):
 
 def _principal() -> str:
     """Return who is authenticated, or an empty text for nobody."""
-    principal = getattr(current_call(), "principal", None)
-    return str(getattr(principal, "subject", principal) or "")
+    call = current_call()
+    principal = call.principal if call is not None else None
+    if principal is None:
+        return ""
+    return f"{principal.issuer} {principal}".lstrip()
 
 
 def _short(text: str) -> str:

@@ -7,6 +7,7 @@ from fleetwright._transport import Request, Response, Transport
 from fleetwright.rest._client import RestPart
 from fleetwright.rest._operation import Header, Operation
 from fleetwright.rest._protocol import operations_of, rest
+from fleetwright.rest._streaming import ServerEvent
 from fleetwright.rest._verbs import delete, get, patch, post, put
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Request",
     "Response",
     "RestPart",
+    "ServerEvent",
     "Transport",
     "delete",
     "get",

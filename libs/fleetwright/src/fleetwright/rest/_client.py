@@ -1,23 +1,33 @@
 """One call through its pipeline, over the pool of its event loop."""
 
 import asyncio
-import os
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 from fleetwright import _faults
 from fleetwright._address import address
-from fleetwright._context import current_call, new_call, to_headers
+from fleetwright._context import current_call, new_call, new_span_id, to_headers
+from fleetwright._egress import Egress
 from fleetwright._portal import Home
-from fleetwright._transport import AiohttpTransport, Transport
+from fleetwright._transport import (
+    AiohttpTransport,
+    Incoming,
+    Request,
+    Response,
+    Transport,
+)
 from fleetwright.auth._shown import shown
 from fleetwright.auth._tokens import TokenSource
 from fleetwright.errors import Unavailable
 from fleetwright.resilience import Attempt, Pipeline
-from fleetwright.rest._exchange import answer_of, request_of
+from fleetwright.rest._exchange import Draft, answer_of, draft_of, failure_of
 from fleetwright.rest._operation import Operation
+from fleetwright.rest._paging import all_items
 from fleetwright.rest._pools import Pools
+from fleetwright.rest._streaming import head_of, items
+
+T = TypeVar("T")
+A = TypeVar("A", Response, Incoming)
 
 
 class RestPart:
@@ -36,7 +46,9 @@ class RestPart:
         provider: str,
         operations: Mapping[str, Operation],
         pipeline: Pipeline,
-        transport: Transport | None,
+        *,
+        transport: Transport | None = None,
+        egress: Egress | None = None,
     ) -> None:
         """Start closed."""
         self.kind = kind
@@ -44,6 +56,7 @@ class RestPart:
         self.operations = operations
         self._pipeline = pipeline
         self._given = transport
+        self._egress = egress
         self._base_url = ""
         self._pools = Pools(self._transport)
         self.tokens: TokenSource | None = None
@@ -62,7 +75,9 @@ class RestPart:
         self._base_url = (
             address(self.provider) if given is None else f"http://{self.provider}"
         )
-        transport = given or AiohttpTransport()
+        if self._egress is not None and given is None:
+            self._egress.check(self._base_url)
+        transport = given or AiohttpTransport(egress=self._egress)
         await transport.open()
         return transport
 
@@ -97,38 +112,126 @@ class RestPart:
             Refused: They answered no.
             Unavailable: No answer that counts.
         """
-        pools = self._pools
-        ready = pools.open_on.get(asyncio.get_running_loop())
-        transport = await pools.opened() if ready is None else ready
-        request = request_of(operation, arguments, self._base_url)
+        transport = self._pools.open_on.get(asyncio.get_running_loop())
+        if transport is None:
+            transport = await self._pools.opened()
+        draft = draft_of(operation, arguments, self._base_url)
+        return await self._fetched(transport, operation, draft)
+
+    async def pages(
+        self, operation: Operation, arguments: Mapping[str, Any]
+    ) -> AsyncIterator[Any]:
+        """Yield the items of all pages, each page fetched when it is needed.
+
+        Args:
+            operation: What is called.
+            arguments: Values of all its parameters.
+
+        Yields:
+            Items of the declared type.
+
+        Raises:
+            Refused: They answered no.
+            Unavailable: No answer that counts.
+        """
+        transport = await self._pools.opened()
+        draft = draft_of(operation, arguments, self._base_url)
+
+        def fetch(url: str) -> Awaitable[Any]:
+            return self._fetched(transport, operation, draft._replace(url=url))
+
+        async for item in all_items(operation, draft.url, fetch, self.provider):
+            yield item
+
+    async def stream(
+        self, operation: Operation, arguments: Mapping[str, Any]
+    ) -> AsyncIterator[Any]:
+        """Yield the items of a streamed answer as they come.
+
+        Args:
+            operation: What is called.
+            arguments: Values of all its parameters.
+
+        Yields:
+            Items of the declared type.
+
+        Raises:
+            Refused: They answered no.
+            Unavailable: No answer that counts, or the stream was cut.
+        """
+        transport: Any = await self._pools.opened()
+        draft = draft_of(operation, arguments, self._base_url)
+        begun: list[Incoming] = []
+
+        async def one_more(request: Request) -> Incoming:
+            begun.append(await transport.begin(request))
+            return begun[-1]
+
+        async def begin(request: Request, attempt: Attempt) -> Incoming:
+            incoming = await self._shown(one_more, request)
+            if not 200 <= incoming.status <= 299:
+                body = await head_of(incoming)
+                whole = Response(incoming.status, incoming.headers, body)
+                raise failure_of(operation, whole, attempt, self.provider)
+            return incoming
+
+        try:
+            incoming = await self._sent(operation, draft, begin)
+            async for item in items(operation, incoming, self.provider):
+                yield item
+        finally:
+            for one in begun:
+                await one.close()
+
+    def _fetched(
+        self, transport: Transport, operation: Operation, draft: Draft
+    ) -> Awaitable[Any]:
+        async def exchange(request: Request, attempt: Attempt) -> Any:
+            response = await self._shown(transport.exchange, request)
+            return answer_of(operation, response, attempt, self.provider)
+
+        return self._sent(operation, draft, exchange)
+
+    async def _sent(
+        self,
+        operation: Operation,
+        draft: Draft,
+        receive: Callable[[Request, Attempt], Awaitable[T]],
+    ) -> T:
+        """Send a request in as many attempts as the pipeline allows."""
         within = current_call()
         # Outside of a call a trace begins here; there is no caller to name then.
         call = within or new_call(self.provider)
+        url, own, body, key = draft
+        sends = 0
 
-        async def send(attempt: Attempt) -> Any:
+        async def send(attempt: Attempt) -> T:
+            nonlocal sends
+            sends += 1
             if _faults.plan is not None:
                 await _faults.plan.strike(self.provider)
-            headers = to_headers(call, span_id=os.urandom(8).hex())
-            if within is None:
-                del headers["Fleet-Caller"]
-            response = await shown(
-                self.tokens,
-                self.provider,
-                transport,
-                replace(request, headers={**headers, **request.headers}),
-            )
-            return answer_of(operation, response, attempt, self.provider)
+            headers: dict[str, str] = {}
+            if self._egress is None:
+                headers = to_headers(call, span_id=new_span_id())
+                if within is None:
+                    del headers["Fleet-Caller"]
+            headers.update(own)
+            return await receive(Request(operation.verb, url, headers, body), attempt)
 
-        key = operation.key
-        repeatable = operation.repeatable or (key is not None and bool(arguments[key]))
         try:
-            return await self._pipeline.send(send, repeatable=repeatable)
+            return await self._pipeline.send(
+                send, repeatable=operation.repeatable or key is not None
+            )
         except Unavailable as error:
-            _name(error, self.provider, operation)
+            error.provider = error.provider or self.provider
+            error.where = error.where or operation.where
+            error.sends = max(error.sends, sends)
             raise
 
-
-def _name(error: Unavailable, provider: str, operation: Operation) -> None:
-    """Complete a failure that was raised below the knowledge of who was called."""
-    error.provider = error.provider or provider
-    error.where = error.where or operation.where
+    def _shown(
+        self, send: Callable[[Request], Awaitable[A]], request: Request
+    ) -> Awaitable[A]:
+        """Send a request, to a provider of the fleet with the service's token."""
+        if self.tokens is None or self._egress is not None:
+            return send(request)
+        return shown(self.tokens, self.provider, send, request)

@@ -1,26 +1,50 @@
 """One exchange: arguments to request, response to value or error."""
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
+from uuid import UUID
 
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
 from fleetwright._clock import clock
-from fleetwright._transport import Request, Response
+from fleetwright._transport import Response
 from fleetwright.errors import Refused, Unavailable
 from fleetwright.resilience import Attempt
 from fleetwright.rest._operation import Operation
 
+_ACCEPTED: dict[str | None, str] = {
+    "lines": "application/x-ndjson, application/jsonl",
+    "events": "text/event-stream",
+    "bytes": "*/*",
+}
 
-def request_of(
+
+class Draft(NamedTuple):
+    """A request as the arguments make it, without what each attempt adds.
+
+    Attributes:
+        url: Where to, percent-encoded.
+        headers: Header fields of the call.
+        body: The body; None for none.
+        key: The key that makes the call repeatable; None for none.
+    """
+
+    url: str
+    headers: dict[str, str]
+    body: bytes | None
+    key: str | None
+
+
+def draft_of(
     operation: Operation, arguments: Mapping[str, Any], base_url: str
-) -> Request:
-    """Return the request of one call, without the headers of an attempt.
+) -> Draft:
+    """Return the request of one call, without what each attempt adds.
 
     Args:
         operation: What is called.
@@ -28,22 +52,23 @@ def request_of(
         base_url: Where the provider answers.
 
     Returns:
-        The request.
+        The draft.
 
     Raises:
         ValueError: A value cannot stand where it is declared.
     """
-    path = operation.path
-    for name in operation.in_path:
-        path = path.replace(f"{{{name}}}", _segment(name, arguments[name]))
-    query = [
-        (name, _text(item))
-        for name in operation.in_query
-        for item in _items(arguments[name])
-    ]
-    if query:
-        path = f"{path}?{urlencode(query)}"
-    headers = {"Accept": "application/json"}
+    url = base_url + operation.texts[0]
+    for name, text in zip(operation.in_path, operation.texts[1:], strict=True):
+        url += _segment(name, arguments[name]) + text
+    if operation.in_query:
+        query = [
+            (name, _text(item))
+            for name in operation.in_query
+            for item in _items(arguments[name])
+        ]
+        if query:
+            url = f"{url}?{urlencode(query)}"
+    headers = {"Accept": _ACCEPTED.get(operation.stream, "application/json")}
     for name, header in operation.headers.items():
         if arguments[name] is not None:
             headers[header] = _header(header, arguments[name])
@@ -53,7 +78,21 @@ def request_of(
         if value is not None:
             headers["Content-Type"] = "application/json"
             body = operation.body_type.dump_json(value, by_alias=True)
-    return Request(operation.verb, base_url + path, headers, body)
+    key = None
+    if operation.key is not None:
+        key = headers.get(operation.headers[operation.key]) or None
+    if key is None and operation.makes_key:
+        key = headers["Idempotency-Key"] = new_key()
+    return Draft(url, headers, body, key)
+
+
+def new_key() -> str:
+    """Return a UUID of version 7 (RFC 9562): sorted by time, unique without asking."""
+    milliseconds = int(clock().now() * 1000) & (1 << 48) - 1
+    chance = int.from_bytes(os.urandom(10))
+    number = milliseconds << 80 | chance
+    number = number & ~(0xF << 76) | 7 << 76
+    return str(UUID(int=number & ~(3 << 62) | 2 << 62))
 
 
 def answer_of(
@@ -79,12 +118,27 @@ def answer_of(
         return _value(operation, response, provider)
     if status == operation.missing:
         return None
+    raise failure_of(operation, response, attempt, provider)
+
+
+def failure_of(
+    operation: Operation, response: Response, attempt: Attempt, provider: str
+) -> Refused | Unavailable:
+    """Return what a status that is no answer means.
+
+    Args:
+        operation: What was called.
+        response: What came back.
+        attempt: Learns whether the provider did anything and may be called again.
+        provider: Who answered.
+    """
+    status = response.status
     if 400 <= status <= 499 and status != 429:
-        raise _refusal(operation, response, provider)
+        return _refusal(operation, response, provider)
     attempt.not_processed = response.headers.get("fleet-not-processed") == "1"
     attempt.pushback = response.headers.get("fleet-retry", "").lower() == "no"
     known = status == 429 or 500 <= status <= 599
-    raise Unavailable(
+    return Unavailable(
         f"{provider} answered {status}",
         reason="status" if known else "invalid_answer",
         provider=provider,
@@ -99,7 +153,7 @@ def _value(operation: Operation, response: Response, provider: str) -> Any:
     if kind is None:
         return None
     try:
-        return kind.validate_json(response.body or b"null")
+        return kind.validator.validate_json(response.body or b"null")
     except ValidationError as error:
         raise Unavailable(
             f"{provider} answered {response.status} with a body that does not fit:"
@@ -177,6 +231,8 @@ def _items(value: Any) -> list[Any]:
 
 def _segment(name: str, value: Any) -> str:
     text = _text(value)
+    if text.isalnum() and text.isascii():
+        return text
     if not text:
         raise ValueError(f"{name!r} is empty and would change the path that is called")
     if not text.strip("."):

@@ -1,12 +1,13 @@
 """A Protocol read as operations, and made real: rest()."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from typing_extensions import TypeForm
 
-from fleetwright._portal import run_in_loop
+from fleetwright._egress import Egress
+from fleetwright._portal import background, run_in_loop
 from fleetwright._transport import Transport
 from fleetwright.errors import DeclarationError
 from fleetwright.resilience import Pipeline, default_pipeline
@@ -21,6 +22,7 @@ def rest(
     *,
     provider: str,
     pipeline: Pipeline | None = None,
+    external: Sequence[str] = (),
     transport: Transport | None = None,
 ) -> T:
     """Return an object that calls a provider as the Protocol declares.
@@ -33,18 +35,25 @@ def rest(
         protocol: A Protocol whose methods are all declared by a verb.
         provider: The name of the service that is called; `address()` finds it.
         pipeline: How calls are guarded; `default_pipeline(provider)` when left out.
+        external: For a provider outside of the fleet, the origins that may be called,
+            as in ("https://api.bank.example",): at public addresses only, without the
+            headers of the fleet.
         transport: What carries the requests; for tests. aiohttp when left out.
 
     Returns:
         The client; its methods raise `Refused` and `Unavailable`.
 
     Raises:
-        DeclarationError: A method of the Protocol is not declared.
+        DeclarationError: A method of the Protocol is not declared, or what is external
+            is not an origin.
     """
     operations = operations_of(protocol)
     guarded = pipeline or default_pipeline(provider)
     kind = cast(type, protocol)
-    part = RestPart(kind, provider, operations, guarded, transport)
+    egress = Egress(external) if external else None
+    part = RestPart(
+        kind, provider, operations, guarded, transport=transport, egress=egress
+    )
     members: dict[str, Any] = {
         name: _method(part, operation) for name, operation in operations.items()
     }
@@ -113,7 +122,10 @@ def _all_alike(protocol: type, found: Mapping[str, Operation]) -> None:
 
 def _method(part: RestPart, operation: Operation) -> Callable[..., Any]:
     """Return the method that makes the calls of one operation."""
-    made = _awaited(part, operation) if operation.is_async else _sync(part, operation)
+    make = _awaited if operation.is_async else _waiting
+    if operation.pages is not None or operation.stream is not None:
+        make = _yielding if operation.is_async else _iterated
+    made = make(part, operation)
     made.__name__ = operation.name
     made.__qualname__ = f"{operation.owner}.{operation.name}"
     setattr(made, MARK, operation)
@@ -122,16 +134,16 @@ def _method(part: RestPart, operation: Operation) -> Callable[..., Any]:
 
 def _awaited(part: RestPart, operation: Operation) -> Callable[..., Any]:
     async def method(self: object, /, *args: Any, **kwargs: Any) -> Any:
-        return await part.call(operation, _arguments(operation, args, kwargs))
+        return await part.call(operation, operation.arguments(args, kwargs))
 
     return method
 
 
-def _sync(part: RestPart, operation: Operation) -> Callable[..., Any]:
+def _waiting(part: RestPart, operation: Operation) -> Callable[..., Any]:
     what = f"{operation.owner}.{operation.name}()"
 
     def method(self: object, /, *args: Any, **kwargs: Any) -> Any:
-        arguments = _arguments(operation, args, kwargs)
+        arguments = operation.arguments(args, kwargs)
         return run_in_loop(
             lambda: part.call(operation, arguments), part.home, what=what
         )
@@ -139,9 +151,31 @@ def _sync(part: RestPart, operation: Operation) -> Callable[..., Any]:
     return method
 
 
-def _arguments(
-    operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> dict[str, Any]:
-    bound = operation.signature.bind(*args, **kwargs)
-    bound.apply_defaults()
-    return bound.arguments
+def _yielding(part: RestPart, operation: Operation) -> Callable[..., Any]:
+    yields = part.stream if operation.pages is None else part.pages
+
+    def method(self: object, /, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        return yields(operation, operation.arguments(args, kwargs))
+
+    return method
+
+
+def _iterated(part: RestPart, operation: Operation) -> Callable[..., Any]:
+    what = f"{operation.owner}.{operation.name}()"
+    yields: Any = part.stream if operation.pages is None else part.pages
+
+    def method(self: object, /, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        return walk(yields(operation, operation.arguments(args, kwargs)))
+
+    def walk(found: Any) -> Iterator[Any]:
+        home = part.home or background()
+        try:
+            while True:
+                try:
+                    yield run_in_loop(found.__anext__, home, what=what)
+                except StopAsyncIteration:
+                    return
+        finally:
+            run_in_loop(found.aclose, home, what=what)
+
+    return method

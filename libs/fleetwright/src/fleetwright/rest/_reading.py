@@ -2,20 +2,44 @@
 
 import inspect
 import re
-from collections.abc import Callable
-from dataclasses import is_dataclass
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, is_dataclass
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, PydanticUserError, TypeAdapter
 from typing_extensions import is_typeddict
 
 from fleetwright.errors import DeclarationError, Refused
-from fleetwright.rest._operation import Header, Operation
+from fleetwright.rest._answers import fits_stream, item_of, page_of
+from fleetwright.rest._operation import Header, Operation, Stream
+from fleetwright.rest._streaming import ServerEvent
 
 _IN_PATH = re.compile(r"\{([^{}]*)\}")
 _REPEATABLE_VERBS = frozenset(("GET", "PUT", "DELETE"))
 _BODILESS_VERBS = frozenset(("GET", "DELETE"))
 _IDEMPOTENCY_KEY = "idempotency-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a verb says besides its path.
+
+    Attributes:
+        missing: The status that means None.
+        refusals: What to raise for which status.
+        idempotent: Whether sending twice does no more than sending once; `"key"` makes
+            it so by a key; None for what the verb says.
+        pages: The member of a page that leads to the next one.
+        stream: How the answer comes in pieces.
+        idle_seconds: Longest wait for the next piece of a stream, in seconds.
+    """
+
+    missing: int | None = None
+    refusals: Mapping[int, type[Refused]] = field(default_factory=dict)
+    idempotent: bool | Literal["key"] | None = None
+    pages: str | None = None
+    stream: Stream | None = None
+    idle_seconds: float = 30.0
 
 
 class Reading:
@@ -121,19 +145,11 @@ class Reading:
                 "use a pydantic model for the body, plain values for the query",
             )
 
-    def operation(
-        self,
-        missing: int | None,
-        refusals: dict[int, type[Refused]],
-        idempotent: bool | None,
-    ) -> Operation:
+    def operation(self, options: Options) -> Operation:
         """Return the declaration as data.
 
         Args:
-            missing: The status that means None.
-            refusals: What to raise for which status.
-            idempotent: Whether sending twice does no more than sending once; None for
-                what the verb says.
+            options: What the verb says besides.
 
         Returns:
             The operation.
@@ -142,9 +158,11 @@ class Reading:
             DeclarationError: The answer or a status does not fit.
         """
         answer = self.hints["return"]
-        self._check_statuses(missing, refusals, answer)
+        self._check_statuses(options.missing, options.refusals, answer)
+        kind, is_async = self._answer(options, answer)
         keys = [n for n, h in self.headers.items() if h.lower() == _IDEMPOTENCY_KEY]
-        repeatable = self.verb in _REPEATABLE_VERBS if idempotent is None else False
+        asked = options.idempotent
+        repeatable = self.verb in _REPEATABLE_VERBS if asked is None else bool(asked)
         return Operation(
             name=self.name,
             owner=self.owner,
@@ -158,16 +176,63 @@ class Reading:
             body_type=(
                 self._adapter(self.hints[self.body]) if self.body is not None else None
             ),
-            answer_type=None if answer is type(None) else self._adapter(answer),
-            missing=missing,
-            refusals=refusals,
-            repeatable=repeatable or bool(idempotent),
-            key=keys[0] if keys and idempotent is None else None,
-            is_async=self.is_async,
+            answer_type=None if kind is type(None) else self._adapter(kind),
+            missing=options.missing,
+            refusals=dict(options.refusals),
+            repeatable=repeatable,
+            key=keys[0] if keys and asked in (None, "key") else None,
+            makes_key=asked == "key",
+            is_async=is_async,
+            pages=options.pages,
+            stream=options.stream,
+            idle_seconds=options.idle_seconds,
+            where=f"{self.owner}.{self.name}: {self.verb} {self.path}",
+            texts=tuple(_IN_PATH.split(self.path)[::2]),
         )
 
+    def _answer(self, options: Options, answer: Any) -> tuple[Any, bool]:
+        """Return what one answer is read as, and whether the method is async."""
+        found = item_of(answer)
+        if options.pages is None and options.stream is None:
+            if found is not None:
+                raise self.wrong(
+                    f"{self.name} yields items, but neither pages nor a stream",
+                    'say how they come: pages="next" or stream="lines"',
+                )
+            return answer, self.is_async
+        if options.pages is not None and options.stream is not None:
+            raise self.wrong("an answer has pages or is a stream", "leave one out")
+        if found is None or self.is_async:
+            raise self.wrong(
+                f"{self.name} does not yield items",
+                "write `def` and `-> AsyncIterator[...]`, or `-> Iterator[...]` in a"
+                " sync client",
+            )
+        item, is_async = found
+        if options.pages is not None:
+            return page_of(item, options.pages), is_async
+        return self._item(item, str(options.stream), options.idle_seconds), is_async
+
+    def _item(self, item: Any, stream: str, idle_seconds: float) -> Any:
+        """Return what an item of a stream is read as; None for as it comes."""
+        if stream not in ("bytes", "lines", "events") or idle_seconds <= 0:
+            raise self.wrong(
+                f"stream={stream!r}, idle_seconds={idle_seconds:g} is no stream",
+                'use stream="bytes", "lines" or "events" and more than 0 seconds',
+            )
+        if not fits_stream(item, stream):
+            raise self.wrong(
+                f"a stream of {stream} does not yield {item!r}",
+                "yield bytes for bytes; str or a model for lines and events;"
+                " ServerEvent for events as they come",
+            )
+        return type(None) if item in (bytes, str, ServerEvent) else item
+
     def _check_statuses(
-        self, missing: int | None, refusals: dict[int, type[Refused]], answer: object
+        self,
+        missing: int | None,
+        refusals: Mapping[int, type[Refused]],
+        answer: object,
     ) -> None:
         if missing is not None and not 400 <= missing <= 499:
             raise self.wrong(

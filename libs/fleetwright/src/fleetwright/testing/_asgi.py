@@ -5,7 +5,7 @@ from typing import Any
 from httpx2 import ASGITransport, AsyncClient, HTTPError
 
 from fleetwright._service import service_of
-from fleetwright._transport import Request, Response
+from fleetwright._transport import Incoming, Request, Response
 from fleetwright.errors import Unavailable
 from fleetwright.testing._issuer import TESTS, Credentials
 
@@ -66,3 +66,34 @@ class AsgiTransport:
             raise Unavailable(f"no answer: {error}", reason="reset") from error
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return Response(answer.status_code, headers, answer.content)
+
+    async def begin(self, request: Request) -> Incoming:
+        """Send a request; its whole response is the one piece that is read.
+
+        Args:
+            request: What to send.
+
+        Returns:
+            The response, whatever its status.
+
+        Raises:
+            Unavailable: The transport is closed, or the application answered nothing.
+        """
+        return _Whole(await self.exchange(request))
+
+
+class _Whole:
+    """A response that comes in one piece."""
+
+    def __init__(self, response: Response) -> None:
+        self.status = response.status
+        self.headers = response.headers
+        self._body = response.body
+
+    async def read(self) -> bytes:
+        """Return the body, once."""
+        body, self._body = self._body, b""
+        return body
+
+    async def close(self) -> None:
+        """Do nothing: no connection is held."""
