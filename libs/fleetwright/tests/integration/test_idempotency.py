@@ -157,12 +157,12 @@ async def test_twins_at_once_have_one_effect(
     send: Send, database: AsyncDatabase
 ) -> None:
     """Whoever comes first does it; the others get its answer."""
-    answers = await asyncio.gather(*(send() for _ in range(8)))
+    answers = await asyncio.gather(*(send() for _ in range(5)))
 
     assert {answer.status_code for answer in answers} == {201}
-    assert [answer.json()["id"] for answer in answers] == [1] * 8
+    assert [answer.json()["id"] for answer in answers] == [1] * 5
     replayed = [answer.headers.get("Idempotency-Replayed") for answer in answers]
-    assert sorted(map(str, replayed)) == ["None"] + ["true"] * 7
+    assert sorted(map(str, replayed)) == ["None"] + ["true"] * 4
     assert await count(database) == 1
 
 
