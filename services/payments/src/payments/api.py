@@ -10,7 +10,6 @@ from fleetwright import Problem
 from fleetwright.database import AsyncDatabase
 from fleetwright.fastapi import INVALID_REQUEST, Uses, refused
 from fleetwright.idempotency.fastapi import KEY_PARAMETER, REPLAYED, Idempotent
-from payments.bank import Bank
 from payments.charging import (
     charge_key,
     charge_of,
@@ -19,6 +18,7 @@ from payments.charging import (
     refunded,
     refusal,
 )
+from payments.clients import BankClient
 from payments.messages import (
     Charge,
     ChargePage,
@@ -32,7 +32,7 @@ from payments.tables import ChargeRow, RefundRow
 router = APIRouter(prefix="/v1", tags=["charges"], responses={422: INVALID_REQUEST})
 
 Database = Annotated[AsyncDatabase, Uses(AsyncDatabase)]
-Asked = Annotated[Bank, Uses(Bank)]
+Asked = Annotated[BankClient, Uses(BankClient)]
 # A refund's id follows from its request, so that the bank knows a repetition of it even
 # when the first one died before it could keep anything.
 REFUND_IDS = UUID("8f4b5c1e-6d1b-4c57-9d51-5b5ad0d4b6a7")

@@ -9,6 +9,7 @@ from fleetwright.fastapi import mount
 from fleetwright.idempotency import KeptAnswers
 from payments.api import router
 from payments.bank import bank
+from payments.clients import BankClient
 from payments.hearing import hearing
 from payments.settings import PaymentsSettings
 
@@ -25,7 +26,7 @@ def create_app(settings: PaymentsSettings | None = None) -> FastAPI:
     settings = settings or PaymentsSettings.load()
     database = AsyncDatabase(settings.database_url, migrations="payments.migrations")
     broker = connect(settings.broker_url)
-    our_bank = bank(settings)
+    our_bank = BankClient(bank(settings), call_seconds=settings.bank_seconds)
 
     service = Service("payments", settings)
     service.add(database)

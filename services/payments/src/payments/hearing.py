@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from fleetwright.errors import FleetwrightError
 from fleetwright.events import Redelivery, Subscriptions
-from payments.bank import Bank
 from payments.charging import (
     charge_key,
     charge_of,
@@ -20,6 +19,7 @@ from payments.charging import (
     refunded,
     refusal,
 )
+from payments.clients import BankClient
 from payments.events import OrderPlaced, RefundRequested
 from payments.messages import NewCharge
 from payments.tables import RefundRow
@@ -31,7 +31,7 @@ class ChargeMissingError(FleetwrightError):
     """A refund was heard of before the charge of its order: it is heard again later."""
 
 
-def hearing(bank: Bank) -> Subscriptions:
+def hearing(bank: BankClient) -> Subscriptions:
     """Return what payments listens to.
 
     Args:
@@ -54,7 +54,7 @@ def hearing(bank: Bank) -> Subscriptions:
 
 
 async def charge_order(
-    order: OrderPlaced, transaction: AsyncSession, bank: Bank
+    order: OrderPlaced, transaction: AsyncSession, bank: BankClient
 ) -> None:
     """Charge a placed order, unless it was charged before.
 
@@ -64,7 +64,7 @@ async def charge_order(
         bank: Who takes the money.
 
     Raises:
-        BankUnavailable: The bank did not answer; the event is delivered again.
+        Unavailable: The bank did not answer; the event is delivered again.
     """
     if await charge_of(transaction, order.order_id) is not None:
         log.info("charge.repeated", order_id=str(order.order_id))
@@ -80,7 +80,7 @@ async def charge_order(
 
 
 async def refund_order(
-    request: RefundRequested, transaction: AsyncSession, bank: Bank
+    request: RefundRequested, transaction: AsyncSession, bank: BankClient
 ) -> None:
     """Give money back, or say why not.
 
@@ -91,7 +91,7 @@ async def refund_order(
 
     Raises:
         ChargeMissingError: The order's charge is not known yet.
-        BankUnavailable: The bank did not answer; the event is delivered again.
+        Unavailable: The bank did not answer; the event is delivered again.
     """
     if await transaction.get(RefundRow, request.refund_id) is not None:
         log.info("refund.repeated", refund_id=str(request.refund_id))
