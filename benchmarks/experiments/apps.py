@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
@@ -128,6 +129,21 @@ def create_tier() -> FastAPI:
         return found
 
     return mount(app, service)
+
+
+def create_stepped_tier() -> FastAPI:
+    """Return a service in the middle that tells its time of day, moved if so wished."""
+    file = os.environ.get("STEPPED_CLOCK")
+    if file is not None:
+        real = time.time
+        time.time = lambda: real() + float(Path(file).read_text())
+    app = create_tier()
+
+    @app.get("/now")
+    async def now() -> float:
+        return time.time()
+
+    return app
 
 
 def create_echo() -> FastAPI:

@@ -110,6 +110,15 @@ def keeps_every_line() -> None:
     _log_writer._QUEUE_BYTES = 1 << 40
 
 
+def lives_by_the_wall_clock() -> None:
+    """Limits are kept by the time of day."""
+    import time
+
+    from fleetwright._clock import SystemClock
+
+    SystemClock.monotonic = lambda self: time.time()  # type: ignore[method-assign]
+
+
 _MISTAKES: dict[str, Callable[[], None]] = {
     made.__name__: made
     for made in (
@@ -121,5 +130,6 @@ _MISTAKES: dict[str, Callable[[], None]] = {
         starts_all_the_same,
         waits_for_the_log,
         keeps_every_line,
+        lives_by_the_wall_clock,
     )
 }
