@@ -10,8 +10,9 @@ import structlog
 from fastapi import FastAPI
 from pydantic import BaseModel, SecretStr
 
-from fleetwright import Service, Settings
+from fleetwright import Problem, Service, Settings, Unavailable
 from fleetwright.fastapi import mount
+from fleetwright.resilience import Bulkhead, CircuitBreaker, Pipeline, Retry, Timeout
 from fleetwright.rest import get, post, rest
 
 BIG = 12_345_678_901_234_567  # cut anywhere, its text is another number
@@ -27,6 +28,20 @@ class Control(BaseModel):
 
     status: int = 200
     work_seconds: float = 0.0
+
+
+class Seen(BaseModel):
+    """What a leaf has seen since it was told to forget.
+
+    Attributes:
+        arrived: Calls that came in.
+        at_once: Calls being answered now.
+        most_at_once: The most that ever were.
+    """
+
+    arrived: int = 0
+    at_once: int = 0
+    most_at_once: int = 0
 
 
 class LeafSettings(Settings):
@@ -72,7 +87,7 @@ def create_leaf() -> FastAPI:
     app = FastAPI()
     working = asyncio.Semaphore(settings.workers)
     now = Control(work_seconds=settings.work_seconds)
-    seen = {"arrived": 0, "at_once": 0, "most_at_once": 0}
+    seen = Seen()
 
     @app.post("/control")
     async def control(new: Control) -> None:
@@ -80,21 +95,22 @@ def create_leaf() -> FastAPI:
         now = new
 
     @app.get("/seen")
-    async def what_was_seen() -> dict[str, int]:
-        return seen
+    async def what_was_seen(forget: bool = False) -> Seen:
+        found = seen.model_copy()
+        if forget:
+            seen.arrived, seen.most_at_once = 0, seen.at_once
+        return found
 
     async def work() -> None:
-        seen["arrived"] += 1
-        seen["at_once"] += 1
-        seen["most_at_once"] = max(seen["most_at_once"], seen["at_once"])
+        seen.arrived += 1
+        seen.at_once += 1
+        seen.most_at_once = max(seen.most_at_once, seen.at_once)
         try:
             async with working:
                 await asyncio.sleep(now.work_seconds)
         finally:
-            seen["at_once"] -= 1
+            seen.at_once -= 1
         if now.status != 200:
-            from fleetwright import Problem
-
             raise Problem(now.status, "Told to fail", kind="told")
 
     @app.get("/v1/thing")
@@ -127,6 +143,26 @@ def create_tier() -> FastAPI:
     async def thing() -> Thing:
         found: Thing = await beyond.thing()
         return found
+
+    return mount(app, service)
+
+
+def create_desk() -> FastAPI:
+    """Return a service that takes orders also while they cannot be charged."""
+    service = Service("desk", Settings.load())
+    pipeline = Pipeline(
+        "payments", Timeout(0.8), Retry(), CircuitBreaker(), Bulkhead(32), Timeout(0.4)
+    )
+    payments: Any = service.add(rest(Leaf, provider="payments", pipeline=pipeline))
+    app = FastAPI()
+
+    @app.get("/v1/order")
+    async def order() -> str:
+        try:
+            await payments.charge()
+        except Unavailable:
+            return "accepted, to be charged later"
+        return "accepted"
 
     return mount(app, service)
 

@@ -5,63 +5,88 @@ monotonic one; where that library is missing, `time.time` is moved instead.
 """
 
 import asyncio
-import os
 from pathlib import Path
 
-from experiments.calling import Called, Http, open_loop
+from experiments.calling import Http, open_loop
 from experiments.lab import Lab
 
 MUTANTS = ("lives_by_the_wall_clock",)
 HOUR = 3600
 RATE = 40.0
-LIBRARIES = ("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
-             "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1")  # fmt: skip
+OPEN_SECONDS = 4.0  # of the 5 +- 10 % for which the circuit stays open
+LIBRARIES = (
+    Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"),
+    Path("/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1"),
+)
 
 
-async def run(lab: Lab) -> None:
-    """Call at a steady rate over both steps; nothing may notice but the log's times."""
-    leaf = await lab.serve("create_leaf", WORK_SECONDS="0.02")
-    step = Path(lab.folder / "step")
-    step.write_text("+0\n")
-    library = next((it for it in LIBRARIES if os.path.exists(it)), None)
-    environment = {"TIER": "edge", "NEXT": "leaf", "LEAF_URL": leaf.url}
-    if library is None:
-        environment |= {"STEPPED_CLOCK": str(step)}
-    else:
-        environment |= {
-            "LD_PRELOAD": library,
-            "FAKETIME_TIMESTAMP_FILE": str(step),
+class Steps:
+    """The file that moves the clock of a service."""
+
+    def __init__(self, folder: Path) -> None:
+        """Move nothing yet."""
+        self._file = folder / "step"
+        self.library = next((it for it in LIBRARIES if it.exists()), None)
+        self.move(0)
+
+    def move(self, seconds: int) -> None:
+        """Move the clock to so many seconds from the real time."""
+        self._file.write_text(f"{seconds:+d}\n")
+
+    def environment(self) -> dict[str, str]:
+        """Return what makes a service follow the file."""
+        if self.library is None:
+            return {"STEPPED_CLOCK": str(self._file)}
+        return {
+            "LD_PRELOAD": str(self.library),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
-    edge = await lab.serve("create_stepped_tier", **environment)
-    made: dict[str, list[Called]] = {}
-    seen: dict[str, float] = {}
-    async with Http() as http:
-        for name, moved in (("in time", 0), ("+1 h", HOUR), ("-1 h", -HOUR)):
-            step.write_text(f"{moved:+d}\n")
 
-            async def call() -> int:
-                return await http.status(f"{edge.url}/v1/thing")
 
-            made[name] = await open_loop(RATE, 3.0, call)
-            seen[name] = await http.get(f"{edge.url}/now")
-            await asyncio.sleep(0)
-    lab.note("moved by", "libfaketime" if library else "time.time of the service")
-    moved_by = seen["+1 h"] - seen["in time"], seen["-1 h"] - seen["in time"]
-    lab.check(
-        "the clock of the service did move",
-        f"{moved_by[0]:+.0f} s, {moved_by[1]:+.0f} s",
-        abs(moved_by[0] - HOUR) < 60 and abs(moved_by[1] + HOUR) < 60,
+async def run(lab: Lab) -> None:
+    """Step the clock under traffic, then while a circuit is open."""
+    steps = Steps(lab.folder)
+    leaf = await lab.serve("create_leaf", WORK_SECONDS="0.1")
+    edge = await lab.serve(
+        "create_stepped_tier",
+        TIER="edge",
+        NEXT="leaf",
+        LEAF_URL=leaf.url,
+        **steps.environment(),
     )
-    for name, calls in made.items():
-        failed = sum(one.outcome != "ok" for one in calls)
-        slow = max(one.seconds for one in calls)
-        lab.history.note(step=name, failed=failed, slowest=slow)
-        lab.check(f"{name}: no call fails or is cut", failed, failed == 0)
-    misfires = [
-        line["event"]
-        for line in edge.lines
-        if str(line.get("event")).startswith(("breaker.", "retry.", "attempt."))
-    ]
-    lab.check("no policy fires", misfires[:3] or 0, not misfires)
+    lab.note("moved by", "libfaketime" if steps.library else "time.time of the service")
+    async with Http() as http:
+
+        async def call() -> int:
+            return await http.status(f"{edge.url}/v1/thing")
+
+        traffic = asyncio.create_task(open_loop(RATE, 6.0, call))
+        shown = []
+        for moved in (0, HOUR, -HOUR):
+            steps.move(moved)
+            await asyncio.sleep(1.5)
+            shown.append(await http.get(f"{edge.url}/now"))
+        made = await traffic
+        ahead, back = shown[1] - shown[0], shown[2] - shown[0]
+        lab.check(
+            "the clock of the service did move",
+            f"{ahead:+.0f} s, {back:+.0f} s",
+            abs(ahead - HOUR) < 60 and abs(back + HOUR) < 60,
+        )
+        failed = sum(one.outcome != "ok" for one in made)
+        lab.check(f"of {len(made)} calls none fails or is cut", failed, failed == 0)
+        words = ("breaker.", "retry.", "attempt.")
+        fired = [it for it in edge.lines if str(it.get("event")).startswith(words)]
+        lab.check("no policy fires", len(fired), not fired)
+
+        await http.post(f"{leaf.url}/control", {"status": 503})
+        while not edge.told("breaker.changed", to_state="open"):
+            await call()
+        await http.get(f"{leaf.url}/seen?forget=true")
+        steps.move(2 * HOUR)
+        await open_loop(10.0, OPEN_SECONDS, call)
+        early = (await http.get(f"{leaf.url}/seen"))["arrived"]
+        lab.check("an open circuit stays open for its time", early, early == 0)
+    lab.history.note(shown=shown, failed=failed, fired=len(fired), early=early)

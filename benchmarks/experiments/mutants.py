@@ -1,6 +1,7 @@
 """Mistakes that are put into our own code, to see an experiment notice them."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,12 @@ def put_in(name: str) -> None:
         _MISTAKES[one]()
 
 
+def _replace(owner: Any, name: str, mistake: Any) -> None:
+    """Put a mistake in the place of a part of our code."""
+    assert hasattr(owner, name), f"{owner} has no {name} any more: mend the mutant"
+    setattr(owner, name, mistake)
+
+
 def leaks_the_exchange() -> None:
     """A call whose time is over leaves its connection open."""
     from fleetwright._transport import AiohttpTransport
@@ -27,7 +34,7 @@ def leaks_the_exchange() -> None:
         kept.add(work)
         return await asyncio.shield(work)
 
-    AiohttpTransport.exchange = shielded  # type: ignore[method-assign]
+    _replace(AiohttpTransport, "exchange", shielded)
 
 
 def ends_late() -> None:
@@ -36,11 +43,11 @@ def ends_late() -> None:
 
     start = Pipeline._start
 
-    def later(self: Pipeline) -> float | None:
-        end = start(self)
+    def later(self: Pipeline, now: float) -> float | None:
+        end = start(self, now)
         return None if end is None else end + 0.5
 
-    Pipeline._start = later  # type: ignore[method-assign]
+    _replace(Pipeline, "_start", later)
 
 
 def keeps_cut_bodies() -> None:
@@ -58,7 +65,7 @@ def keeps_cut_bodies() -> None:
             pass
         return bytes(pieces)
 
-    AiohttpTransport._read = read  # type: ignore[method-assign]
+    _replace(AiohttpTransport, "_read", read)
 
 
 def never_retries() -> None:
@@ -66,7 +73,7 @@ def never_retries() -> None:
     from fleetwright.resilience import Retry
     from fleetwright.resilience._policy import Stop
 
-    Retry.decide = lambda self, failure: Stop("attempts")  # type: ignore[method-assign]
+    _replace(Retry, "decide", lambda self, failure: Stop("attempts"))
 
 
 def shows_what_was_typed() -> None:
@@ -81,14 +88,14 @@ def shows_what_was_typed() -> None:
         values = [value for name, value in os.environ.items() if "BANK" in name]
         return f"{shown(self)} {values} {os.environ.get('CHARGE_SECONDS')}"
 
-    FleetwrightError.__str__ = told  # type: ignore[method-assign]
+    _replace(FleetwrightError, "__str__", told)
 
 
 def starts_all_the_same() -> None:
     """A service that cannot start ends as if it had been asked to."""
     from fleetwright import serve
 
-    serve.tell = lambda program, error: 0  # type: ignore[attr-defined]
+    _replace(serve, "tell", lambda program, error: 0)
 
 
 def waits_for_the_log() -> None:
@@ -100,14 +107,14 @@ def waits_for_the_log() -> None:
     def write(self: LineWriter, line: bytes, *, urgent: bool = False) -> None:
         os.write(1, line)
 
-    LineWriter.write = write  # type: ignore[method-assign]
+    _replace(LineWriter, "write", write)
 
 
 def keeps_every_line() -> None:
     """Lines nobody reads are kept for ever."""
     from fleetwright import _log_writer
 
-    _log_writer._QUEUE_BYTES = 1 << 40
+    _replace(_log_writer, "_QUEUE_BYTES", 1 << 40)
 
 
 def lives_by_the_wall_clock() -> None:
@@ -116,7 +123,77 @@ def lives_by_the_wall_clock() -> None:
 
     from fleetwright._clock import SystemClock
 
-    SystemClock.monotonic = lambda self: time.time()  # type: ignore[method-assign]
+    _replace(SystemClock, "monotonic", lambda self: time.time())
+
+
+def never_opens() -> None:
+    """A circuit stays closed whatever happens."""
+    from fleetwright.resilience import CircuitBreaker
+
+    _replace(CircuitBreaker, "_is_bad", lambda self, totals: False)
+
+
+def no_budget() -> None:
+    """Every retry is allowed."""
+    from fleetwright.resilience import RetryBudget
+
+    _replace(RetryBudget, "take", lambda self: True)
+
+
+def lets_every_probe_through() -> None:
+    """A half-open circuit lets everybody find out for himself."""
+    from fleetwright.resilience import CircuitBreaker
+
+    refusal = CircuitBreaker._refusal
+
+    def refused(self: CircuitBreaker, now: float) -> Any:
+        if self._state == "half_open":
+            return None, None
+        return refusal(self, now)
+
+    _replace(CircuitBreaker, "_refusal", refused)
+
+
+def counts_late_results() -> None:
+    """The result of an earlier epoch counts as that of a probe."""
+    from fleetwright.resilience import CircuitBreaker
+
+    done = CircuitBreaker.done
+
+    def counted(self: CircuitBreaker, token: Any, *how: Any) -> None:
+        if self._state == "half_open" and token.epoch != self._epoch:
+            token = next(iter(self._under_way), token)
+        done(self, token, *how)
+
+    _replace(CircuitBreaker, "done", counted)
+
+
+def counts_cancellations() -> None:
+    """A cancelled attempt counts as a good one."""
+    from fleetwright.resilience import CircuitBreaker
+
+    done = CircuitBreaker.done
+
+    def counted(self: CircuitBreaker, token: Any, outcome: Any, *how: Any) -> None:
+        done(self, token, "ok" if outcome == "neutral" else outcome, *how)
+
+    _replace(CircuitBreaker, "done", counted)
+
+
+def works_for_nobody() -> None:
+    """A call goes on though its caller has gone, or its time is over."""
+    from fleetwright import _asgi
+
+    inbound: Any = sys.modules["fleetwright._inbound"]
+
+    _replace(_asgi._AsgiExchange, "watch", lambda self: None)
+    own = inbound.from_headers
+
+    def without(headers: Any, service: str) -> Any:
+        call, *_ = own(headers, service)
+        return call, None
+
+    _replace(inbound, "from_headers", without)
 
 
 _MISTAKES: dict[str, Callable[[], None]] = {
@@ -131,5 +208,11 @@ _MISTAKES: dict[str, Callable[[], None]] = {
         waits_for_the_log,
         keeps_every_line,
         lives_by_the_wall_clock,
+        never_opens,
+        no_budget,
+        lets_every_probe_through,
+        counts_late_results,
+        counts_cancellations,
+        works_for_nobody,
     )
 }
