@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from fleetwright._context import Call
+from fleetwright._context import Call, degraded
 from fleetwright._deadline import lift_deadline
 from fleetwright._inbound import OVERLOADED, Inbound
 from fleetwright._json import to_json
@@ -150,6 +150,10 @@ class _AsgiExchange:
             for name, value in message.get("headers", ()):
                 if name == b"content-type" and value.startswith(b"text/event-stream"):
                     self._becomes_stream()
+            lacks = degraded()
+            if lacks:
+                field = (b"fleet-degraded", lacks.encode())
+                message["headers"] = [*message.get("headers", ()), field]
         elif kind == "http.response.body" and not message.get("more_body", False):
             self.complete = True
             lift_deadline()  # background tasks: nobody waits for them

@@ -109,6 +109,51 @@ def bind(call: Call) -> Iterator[Call]:
         _call.set(previous)
 
 
+# What answers under way lack, by the span of their call. Almost always empty, so that
+# asking costs nothing; the story of the call takes its entry away in the end.
+_lacking: dict[str, list[str]] = {}
+_LACKING_MAXIMUM = 10_000  # a note made after the end of its call is never taken away
+
+
+def note_degraded(name: str) -> None:
+    """Say that the answer being made is not as good as it should be.
+
+    It goes out with `Fleet-Degraded: <name>`, unless it has begun already; without a
+    call nothing happens.
+
+    Args:
+        name: What was done without, for example "prices".
+    """
+    call = current_call()
+    if call is None:
+        return
+    if len(_lacking) >= _LACKING_MAXIMUM:
+        _lacking.clear()
+    names = _lacking.setdefault(call.span_id, [])
+    if name not in names:
+        names.append(name)
+
+
+def degraded() -> str:
+    """Return the value of `Fleet-Degraded` for the current call; empty for none."""
+    if not _lacking:
+        return ""
+    call = current_call()
+    return "" if call is None else ", ".join(_lacking.get(call.span_id, ()))
+
+
+def forget_degraded(call: Call) -> str:
+    """Return what the answer of a call lacked, and forget it.
+
+    Args:
+        call: The call, which is over.
+
+    Returns:
+        Names, separated by commas; empty for none.
+    """
+    return ", ".join(_lacking.pop(call.span_id, ())) if _lacking else ""
+
+
 def new_call(
     service: str,
     *,

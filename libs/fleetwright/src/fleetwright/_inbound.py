@@ -244,6 +244,9 @@ class Inbound:
         fields["caller"] = call.caller
         if call.principal is not None:
             fields["principal"] = str(call.principal)
+        lacked = _context.forget_degraded(call)
+        if lacked:
+            fields["degraded"] = lacked
         _logs.canonical("call.answered", call, fields)
 
 

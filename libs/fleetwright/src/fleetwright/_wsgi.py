@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from fleetwright import _logs
-from fleetwright._context import Call
+from fleetwright._context import Call, degraded
 from fleetwright._inbound import OVERLOADED, Inbound
 from fleetwright._json import to_json
 from fleetwright._portal import background, on_background_end, run_in_loop
@@ -177,6 +177,9 @@ class _WsgiExchange:
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
     ) -> Callable[[bytes], object]:
         self.status = int(status[:3])
+        lacks = degraded()
+        if lacks:
+            headers = [*headers, ("Fleet-Degraded", lacks)]
         write = self._start_response(status, headers, exc_info)
         self._writes = write
         return self._write

@@ -10,14 +10,19 @@ from fleetwright.resilience._default import default_pipeline
 from fleetwright.resilience._events import (
     BreakerChanged,
     CallRejected,
+    FellBack,
+    Hedged,
     PolicyEvent,
     RetryScheduled,
     RetryStopped,
     TimedOut,
 )
+from fleetwright.resilience._hedge import Hedge
 from fleetwright.resilience._pipeline import Pipeline
 from fleetwright.resilience._policy import Attempt, Policy
 from fleetwright.resilience._retry import Retry
+from fleetwright.resilience._stale import StaleIfError
+from fleetwright.resilience._throttle import Throttle
 from fleetwright.resilience._timeout import Timeout
 
 __all__ = [
@@ -26,6 +31,9 @@ __all__ = [
     "Bulkhead",
     "CallRejected",
     "CircuitBreaker",
+    "FellBack",
+    "Hedge",
+    "Hedged",
     "Pipeline",
     "Policy",
     "PolicyEvent",
@@ -33,6 +41,8 @@ __all__ = [
     "RetryBudget",
     "RetryScheduled",
     "RetryStopped",
+    "StaleIfError",
+    "Throttle",
     "TimedOut",
     "Timeout",
     "default_pipeline",

@@ -131,12 +131,60 @@ class CallRejected:
         return f"rejected_by_{self.by}"
 
 
-PolicyEvent = RetryScheduled | RetryStopped | TimedOut | BreakerChanged | CallRejected
+@dataclass(frozen=True, slots=True)
+class Hedged:
+    """A second attempt was made without waiting for the end of the first.
+
+    Attributes:
+        pipeline: The name of the pipeline.
+        won: Number of the attempt that decided the call, from 1.
+    """
+
+    words: ClassVar[str] = "call.hedged"
+    pipeline: str
+    won: int
+
+    @property
+    def outcome(self) -> str:
+        """How the event is counted."""
+        return f"hedge_won_by_{self.won}"
+
+
+@dataclass(frozen=True, slots=True)
+class FellBack:
+    """A remembered answer was given instead of a new one.
+
+    Attributes:
+        pipeline: The name of what is remembered.
+        age_seconds: How old the answer is.
+        reason: Why there is no new one.
+    """
+
+    words: ClassVar[str] = "answer.remembered"
+    pipeline: str
+    age_seconds: float
+    reason: Reason
+
+    @property
+    def outcome(self) -> str:
+        """How the event is counted."""
+        return "fallback"
+
+
+PolicyEvent = (
+    RetryScheduled
+    | RetryStopped
+    | TimedOut
+    | BreakerChanged
+    | CallRejected
+    | Hedged
+    | FellBack
+)
 Listener = Callable[[PolicyEvent], None]
 
 # What happens to every call while a provider is down is logged once a second and
 # counted always: an outage must not be written out line by line.
-_AT_WARNING = (RetryStopped, BreakerChanged)
+_AT_WARNING = (RetryStopped, BreakerChanged, FellBack)
 _QUIET_SECONDS = 1.0
 _last_logged: dict[tuple[str, str], tuple[float, int]] = {}
 

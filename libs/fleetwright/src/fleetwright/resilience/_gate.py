@@ -12,13 +12,13 @@ from fleetwright.resilience._policy import Attempt, Outcome, Rejection
 
 
 class Gate:
-    """Breaker and bulkhead around each attempt of one pipeline.
+    """Throttle, breaker and bulkhead around each attempt of one pipeline.
 
     `look`, then a place, then `acquire`; in the end `leave`, exactly once for each
     place. Safe to use from several tasks and threads.
     """
 
-    __slots__ = ("_breaker", "_bulkhead", "_listener", "_name")
+    __slots__ = ("_breaker", "_bulkhead", "_listener", "_name", "_throttle")
 
     def __init__(self, name: str, places: Places, listener: Listener | None) -> None:
         """Stand before the attempts of a pipeline.
@@ -30,6 +30,7 @@ class Gate:
         """
         self._name = name
         self._breaker, self._bulkhead = places.breaker, places.bulkhead
+        self._throttle = places.throttle
         self._listener = listener
 
     def look(self, attempt: Attempt, now: float) -> bool:
@@ -43,11 +44,16 @@ class Gate:
             Whether there is a place for it; else it has to wait for one.
 
         Raises:
-            Unavailable: The breaker refuses it.
+            Unavailable: The throttle or the breaker refuses it.
         """
+        if self._throttle is not None:
+            kept_back = self._throttle.start(now)
+            if kept_back is not None:
+                raise self._rejected(kept_back, attempt)
         if self._breaker is not None:
             refused = self._breaker.peek(now)
             if refused is not None:
+                self._take_back()
                 raise self._rejected(refused, attempt)
         return self._bulkhead is None or self._bulkhead.enter()
 
@@ -67,6 +73,7 @@ class Gate:
             return
         waiter = TaskWaiter()
         if not bulkhead.stand_in_line(waiter):
+            self._take_back()
             raise self._rejected(FULL, attempt)
         seconds = _patience(bulkhead, end)
         try:
@@ -74,6 +81,7 @@ class Gate:
                 await waiter.woken
         except BaseException as error:
             bulkhead.give_up(waiter)
+            self._take_back()
             if isinstance(error, TimeoutError) and limit.expired():
                 raise self._unplaced(bulkhead, seconds, attempt) from None
             raise
@@ -94,15 +102,18 @@ class Gate:
             return
         waiter = ThreadWaiter()
         if not bulkhead.stand_in_line(waiter):
+            self._take_back()
             raise self._rejected(FULL, attempt)
         seconds = _patience(bulkhead, end)
         try:
             woken = waiter.woken.wait(seconds)
         except BaseException:
             bulkhead.give_up(waiter)
+            self._take_back()
             raise
         if not woken:
             bulkhead.give_up(waiter)
+            self._take_back()
             raise self._unplaced(bulkhead, seconds, attempt)
 
     def acquire(self, attempt: Attempt, now: float) -> Token | None:
@@ -125,12 +136,15 @@ class Gate:
             raise self._rejected(token, attempt)
         return token
 
-    def leave(self, token: Token | None, outcome: Outcome, began: float) -> None:
+    def leave(
+        self, token: Token | None, outcome: Outcome, accepted: bool | None, began: float
+    ) -> None:
         """Give the place back and let the policies learn how the attempt ended.
 
         Args:
             token: What `acquire` returned; None if it was not reached.
             outcome: What the end says about the provider.
+            accepted: Whether the provider took the attempt on; None for nobody knows.
             began: When the attempt was sent.
         """
         if token is not None and self._breaker is not None:
@@ -138,6 +152,13 @@ class Gate:
             self._breaker.done(token, outcome, now - began, now)
         if self._bulkhead is not None:
             self._bulkhead.leave()
+        if self._throttle is not None:
+            self._throttle.done(accepted, clock().monotonic())
+
+    def _take_back(self) -> None:
+        """Let the throttle forget an attempt that was not sent after all."""
+        if self._throttle is not None:
+            self._throttle.done(None, clock().monotonic())
 
     def _unplaced(
         self, bulkhead: Bulkhead, waited_seconds: float, attempt: Attempt

@@ -5,14 +5,23 @@ from dataclasses import dataclass
 from fleetwright.errors import DeclarationError
 from fleetwright.resilience._breaker import CircuitBreaker
 from fleetwright.resilience._bulkhead import Bulkhead
+from fleetwright.resilience._hedge import Hedge
 from fleetwright.resilience._policy import Policy
 from fleetwright.resilience._retry import Retry
+from fleetwright.resilience._throttle import Throttle
 from fleetwright.resilience._timeout import Timeout
 
 _ORDER = (
-    "Timeout of the whole call, Retry, CircuitBreaker, Bulkhead, Timeout of one attempt"
+    "Timeout of the whole call, Retry or Hedge, Throttle, CircuitBreaker, Bulkhead,"
+    " Timeout of one attempt"
 )
-_PLACES: dict[type[Policy], int] = {Retry: 1, CircuitBreaker: 3, Bulkhead: 4}
+_PLACES: dict[type[Policy], int] = {
+    Retry: 1,
+    Hedge: 1,
+    Throttle: 2,
+    CircuitBreaker: 3,
+    Bulkhead: 4,
+}
 _TOTAL, _EACH = 0, 5
 
 
@@ -23,6 +32,8 @@ class Places:
     Attributes:
         total: The limit of the whole call.
         retry: Whether and when to send again.
+        hedge: Or whether to send a second time before the first has failed.
+        throttle: How much to keep back.
         breaker: Whether to send at all.
         bulkhead: How many attempts at a time.
         each: The limit of one attempt.
@@ -30,6 +41,8 @@ class Places:
 
     total: Timeout | None = None
     retry: Retry | None = None
+    hedge: Hedge | None = None
+    throttle: Throttle | None = None
     breaker: CircuitBreaker | None = None
     bulkhead: Bulkhead | None = None
     each: Timeout | None = None
@@ -80,6 +93,10 @@ def arranged(name: str, policies: tuple[Policy, ...]) -> Places:
                 places.each = policy
             case Retry():
                 places.retry = policy
+            case Hedge():
+                places.hedge = policy
+            case Throttle():
+                places.throttle = policy
             case CircuitBreaker():
                 places.breaker = policy
             case Bulkhead():
@@ -100,12 +117,14 @@ def _rank(policy: Policy, reached: int) -> int | None:
 
 
 def _why(policy: Policy, reached: int) -> str:
-    if isinstance(policy, Retry):
+    if isinstance(policy, Retry | Hedge):
         if reached == _PLACES[Retry]:
-            return "two layers of retries multiply the sends"
+            return "two layers of retries or hedges multiply the sends"
         if reached == _PLACES[Bulkhead]:
             return "a place would be held while waiting for the next attempt"
         return "what guards single attempts stands after it, or counts whole calls"
+    if isinstance(policy, Throttle):
+        return "what is kept back must not have been counted or have waited"
     if isinstance(policy, CircuitBreaker):
         if reached == _PLACES[CircuitBreaker]:
             return "one provider has one state"

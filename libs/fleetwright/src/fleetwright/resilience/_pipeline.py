@@ -10,6 +10,7 @@ from fleetwright._deadline import Deadline, current_deadline
 from fleetwright.errors import DeadlineExceeded, DeclarationError, Unavailable
 from fleetwright.resilience._breaker import Token
 from fleetwright.resilience._events import (
+    Hedged,
     Listener,
     RetryScheduled,
     RetryStopped,
@@ -17,8 +18,9 @@ from fleetwright.resilience._events import (
     report,
 )
 from fleetwright.resilience._gate import Gate
+from fleetwright.resilience._hedge import Hedge, Race
 from fleetwright.resilience._order import arranged
-from fleetwright.resilience._outcome import outcome_of
+from fleetwright.resilience._outcome import accepted_by_provider, outcome_of
 from fleetwright.resilience._policy import (
     Attempt,
     Failure,
@@ -35,14 +37,14 @@ T = TypeVar("T")
 class Pipeline:
     """Calls to one provider, limited in time and number, tried again where it is safe.
 
-    The order of the policies is fixed: total `Timeout`, `Retry`, then for each attempt
-    `CircuitBreaker`, `Bulkhead`, `Timeout`. So no place is held while waiting for the
-    next attempt, an open circuit is seen before standing in line and again after it,
-    and the whole call stays within its limit. What a policy refuses ends the call at
-    once, as `Unavailable` with the reason `rejected`. A cancellation from outside
-    passes untouched and gives back whatever was held. When the call ends without an
-    answer the last real failure is raised, with notes on how it ended. Safe to use from
-    several tasks and threads.
+    The order of the policies is fixed: total `Timeout`, `Retry` or `Hedge`, then for
+    each attempt `Throttle`, `CircuitBreaker`, `Bulkhead`, `Timeout`; all but the first
+    may be left out. So no place is held while waiting for the next attempt, an open
+    circuit is seen before standing in line and again after it, and the whole call stays
+    within its limit. What a policy refuses ends the call at once, as `Unavailable` with
+    the reason `rejected`. A cancellation from outside passes untouched and gives back
+    whatever was held. When the call ends without an answer the last real failure is
+    raised, with notes on how it ended. Safe to use from several tasks and threads.
     """
 
     def __init__(
@@ -75,7 +77,10 @@ class Pipeline:
                 " Pipeline(..., unbounded_because='...')",
             )
         self._total, self._each = places.total, places.each
-        self._retry = places.retry
+        self._retry, self._hedge = places.retry, places.hedge
+        repeats = places.retry or places.hedge
+        self._budget = None if repeats is None else repeats.budget
+        self._throttle = places.throttle
         self._breaker, self._bulkhead = places.breaker, places.bulkhead
         self._attempt_seconds = places.attempt_seconds
         for policy in policies:
@@ -108,13 +113,18 @@ class Pipeline:
         return await self.send(send)
 
     async def send(
-        self, send: Callable[[Attempt], Awaitable[T]], *, repeatable: bool = True
+        self,
+        send: Callable[[Attempt], Awaitable[T]],
+        *,
+        repeatable: bool = True,
+        reads: bool = True,
     ) -> T:
         """Make one call by attempts that can say more than their error does.
 
         Args:
             send: Makes one attempt, and notes on it what the provider said.
             repeatable: Whether sending twice does no more than sending once.
+            reads: Whether it only reads; nothing else is hedged.
 
         Returns:
             What the attempt returned.
@@ -125,6 +135,8 @@ class Pipeline:
         """
         now = clock().monotonic()
         end = self._start(now)
+        if self._hedge is not None and repeatable and reads:
+            return await self._hedged(self._hedge, send, end)
         attempt = Attempt(1)
         while True:
             try:
@@ -186,7 +198,30 @@ class Pipeline:
             facts["breaker"] = self._breaker.facts()
         if self._bulkhead is not None:
             facts["bulkhead"] = self._bulkhead.facts()
+        if self._throttle is not None:
+            facts["throttle"] = self._throttle.facts()
         return facts
+
+    async def _hedged(
+        self,
+        hedge: Hedge,
+        send: Callable[[Attempt], Awaitable[T]],
+        end: float | None,
+    ) -> T:
+        """Make a call by at most two attempts at a time."""
+
+        async def run(attempt: Attempt) -> T:
+            now = clock().monotonic()
+            answer = await self._once(send, attempt, end, now)
+            hedge.learn(clock().monotonic() - now)
+            return answer
+
+        race = Race(hedge, run)
+        won = await race.decided()
+        if len(race.attempts) > 1:
+            report(Hedged(self.name, won), self._listener)
+        answer: T = race.result(won)
+        return answer
 
     # -- one attempt: look, stand in line, acquire, send, learn
 
@@ -203,6 +238,7 @@ class Pipeline:
             now = clock().monotonic()
         token: Token | None = None
         outcome: Outcome = "neutral"
+        accepted: bool | None = None
         at: float | None = None
         try:
             token = gate.acquire(attempt, now)
@@ -212,14 +248,15 @@ class Pipeline:
             else:
                 with Deadline(at):
                     answer = await send(attempt)
-            outcome = "ok"
+            outcome, accepted = "ok", True
         except Exception as error:
             failure, outcome = self._judged(error, attempt, (now, at, end))
+            accepted = accepted_by_provider(error, outcome)
             if failure is error:
                 raise
             raise failure from error
         finally:
-            gate.leave(token, outcome, now)
+            gate.leave(token, outcome, accepted, now)
         return answer
 
     def _once_sync(
@@ -235,6 +272,7 @@ class Pipeline:
             now = clock().monotonic()
         token: Token | None = None
         outcome: Outcome = "neutral"
+        accepted: bool | None = None
         at: float | None = None
         try:
             token = gate.acquire(attempt, now)
@@ -244,20 +282,21 @@ class Pipeline:
             else:
                 with Deadline(at):
                     answer = send(attempt)
-            outcome = "ok"
+            outcome, accepted = "ok", True
         except Exception as error:
             failure, outcome = self._judged(error, attempt, (now, at, end))
+            accepted = accepted_by_provider(error, outcome)
             if failure is error:
                 raise
             raise failure from error
         finally:
-            gate.leave(token, outcome, now)
+            gate.leave(token, outcome, accepted, now)
         return answer
 
     def _start(self, now: float) -> float | None:
         """Count the call and return when it has to be over, if ever."""
-        if self._retry is not None:
-            self._retry.budget.count_call()
+        if self._budget is not None:
+            self._budget.count_call()
         inherited = current_deadline()
         # A little before the caller stops waiting: time to tell it that we failed.
         outer = inherited.at - LEAST_SECONDS if inherited is not None else None

@@ -84,7 +84,7 @@ class Retry(Policy):
         attempt = failure.attempt
         if failure.error.reason == "deadline":
             return Stop("deadline")
-        if not _may_pass(failure.error):
+        if not may_pass(failure.error):
             return Stop("failure")
         if not _is_safe(failure):
             return Stop("not_idempotent")
@@ -121,8 +121,15 @@ class Retry(Policy):
         return max(asked, jitter) + self._random.uniform(0.0, asked / 10)
 
 
-def _may_pass(error: Unavailable) -> bool:
-    """Tell whether the failure is of a kind that may be over the next time."""
+def may_pass(error: Unavailable) -> bool:
+    """Tell whether a failure is of a kind that may be over the next time.
+
+    Args:
+        error: The failure.
+
+    Returns:
+        True for transport failures, 502, 503, 504, and 429 with a time.
+    """
     if error.reason in ("connect", "timeout", "reset"):
         return True
     if error.reason != "status":

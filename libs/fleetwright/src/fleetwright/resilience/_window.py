@@ -54,6 +54,17 @@ class Window:
         rows.append(row)
         return row
 
+    def oldest_with(self, column: int) -> list[int]:
+        """Return the oldest row in which something was counted.
+
+        Args:
+            column: The column that is not 0 there.
+
+        Returns:
+            The row.
+        """
+        return next(row for row in self._rows if row[1 + column] > 0)
+
     def clear(self) -> None:
         """Forget everything."""
         self._rows.clear()

@@ -220,7 +220,9 @@ class RestPart:
 
         try:
             return await self._pipeline.send(
-                send, repeatable=operation.repeatable or key is not None
+                send,
+                repeatable=operation.repeatable or key is not None,
+                reads=operation.verb == "GET",
             )
         except Unavailable as error:
             error.provider = error.provider or self.provider
