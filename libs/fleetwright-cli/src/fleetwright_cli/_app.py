@@ -16,6 +16,7 @@ COMMANDS = {
     "logs": ("_logs", "logs", "Show what the services wrote"),
     "restart": ("_restart", "restart", "Drain services and start them again"),
     "faults": ("_faults", "faults", "Make calls between services fail or wait"),
+    "token": ("_token", "token", "Print a token for calls by hand"),
     "down": ("_down", "down", "Drain and stop the fleet"),
     "test": ("_test", "test", "Run the tests of libraries and services"),
     "lock": ("_lock", "lock", "Lock the requirements with hashes"),

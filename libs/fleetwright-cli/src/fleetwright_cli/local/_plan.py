@@ -10,6 +10,8 @@ from pathlib import Path
 from fleetwright_cli._errors import FleetError
 from fleetwright_cli.fleet import Fleet, Service
 from fleetwright_cli.local import _ports
+from fleetwright_cli.local._identity import NAME as ISSUER
+from fleetwright_cli.local._identity import Identity, identity, verifying
 from fleetwright_cli.local._launch import Launch
 from fleetwright_cli.local._needs import answers_grpc, closure, providers
 
@@ -89,20 +91,24 @@ class Plan:
     """What `fleet up` is to run.
 
     Attributes:
-        launches: The processes, in alphabetical order.
+        launches: The processes in alphabetical order, the issuer last.
         urls: Every service of the fleet with its URL, running or not; `stock.grpc` is
             where stock answers gRPC.
         stop_seconds: Grace between SIGTERM and SIGKILL.
         places: Where state is kept.
+        identity: Who issues tokens; None when no service asks for any.
     """
 
     launches: tuple[Launch, ...]
     urls: Mapping[str, str]
     stop_seconds: float
     places: Places
+    identity: Identity | None = None
 
     def write_map(self) -> None:
-        """Write the map of URLs that the services read."""
+        """Write the map of URLs that the services read, and the issuer's clients."""
+        if self.identity is not None:
+            self.identity.write()
         _ports.write_whole(self.places.map, json.dumps(self.urls, indent=2) + "\n")
 
     def clear_faults(self) -> None:
@@ -157,11 +163,22 @@ def plan(
     """
     places = Places(fleet.root)
     places.make()
+    chosen = list(services)
+    verifier = None if ISSUER in fleet.services else verifying(chosen)
     grpc = sorted(s for s, it in fleet.services.items() if answers_grpc(it.folder))
-    ports = _ports_of(fleet, grpc)
+    ports = _ports_of(fleet, grpc, [ISSUER] if verifier else [])
     needs = _needs(fleet)
+    issuer = None
+    if verifier is not None and verifier.name in pythons:
+        issuer = identity(
+            fleet.services,
+            python=pythons[verifier.name],
+            port=ports[ISSUER],
+            run=places.run,
+            environment=_inherited(),
+        )
     launches = []
-    for service in services:
+    for service in chosen:
         python = pythons.get(service.name)
         if python is None or not python.exists():
             raise FleetError(
@@ -170,7 +187,9 @@ def plan(
                 hint="`fleet lock` and then `fleet up` make it",
             )
         for name in _replicas(fleet, service.name):
-            environment, database_url = _environment(fleet, service, name, ports)
+            environment, database_url = _environment(
+                fleet, service, name, ports, issuer=issuer
+            )
             launches.append(
                 Launch(
                     name=name,
@@ -183,22 +202,28 @@ def plan(
                     log_file=places.log(name),
                     database_url=database_url,
                     watched=_watched(fleet, service),
-                    needs=needs[service.name],
+                    needs=needs[service.name] | ({ISSUER} if issuer else frozenset()),
                 )
             )
     named = [*fleet.services, *map(_grpc, grpc)]
     urls = {name: f"http://{_ports.HOST}:{ports[name]}" for name in named}
+    if issuer is not None:
+        launches.append(issuer.launch)
+        urls[ISSUER] = issuer.url
     stop_seconds = fleet.manifest.up.stop_seconds
-    return Plan(tuple(launches), urls, stop_seconds, places)
+    return Plan(tuple(launches), urls, stop_seconds, places, issuer)
 
 
-def _ports_of(fleet: Fleet, grpc: Iterable[str]) -> dict[str, int]:
+def _ports_of(
+    fleet: Fleet, grpc: Iterable[str], others: Iterable[str]
+) -> dict[str, int]:
     """Return the port of every process, and those for gRPC of services that answer it.
 
     Those come after all others: a service that begins to answer gRPC moves no port.
     """
     names = [name for service in fleet.services for name in _replicas(fleet, service)]
     names += [_grpc(name) for service in grpc for name in _replicas(fleet, service)]
+    names += others
     first_port = fleet.manifest.up.first_port
     given = _ports.assign(names, first_port=first_port, file=Places(fleet.root).ports)
     return {name: given[name] for name in names}
@@ -207,6 +232,11 @@ def _ports_of(fleet: Fleet, grpc: Iterable[str]) -> dict[str, int]:
 def _grpc(name: str) -> str:
     """Return what the port of a process for gRPC is called."""
     return f"{name}.grpc"
+
+
+def _inherited() -> dict[str, str]:
+    """Return what a process gets of our own environment."""
+    return {k: v for k, v in os.environ.items() if k not in NOT_INHERITED}
 
 
 def _needs(fleet: Fleet) -> dict[str, frozenset[str]]:
@@ -237,7 +267,12 @@ def _watched(fleet: Fleet, service: Service) -> tuple[Path, ...]:
 
 
 def _environment(
-    fleet: Fleet, service: Service, name: str, ports: Mapping[str, int]
+    fleet: Fleet,
+    service: Service,
+    name: str,
+    ports: Mapping[str, int],
+    *,
+    issuer: Identity | None,
 ) -> tuple[dict[str, str], str | None]:
     """Return the environment of a process, and the database URL given to it.
 
@@ -253,9 +288,11 @@ def _environment(
         )
     if up.broker == "embedded":
         defaults["BROKER_URL"] = f"embedded:///{places.data / 'broker.db'}"
+    if issuer is not None:
+        defaults |= issuer.given_to(service.name)
     own = _assigned(service.folder / ".env")
     asked = up.services[service.name].environment if service.name in up.services else {}
-    environment = {k: v for k, v in os.environ.items() if k not in NOT_INHERITED}
+    environment = _inherited()
     environment.update({k: v for k, v in defaults.items() if k not in own})
     environment["PYTHONUNBUFFERED"] = "1"
     environment["PYTHONPATH"] = str(service.folder / "src")

@@ -102,6 +102,7 @@ class Gate:
         closed = [
             name for name, access in routes.items() if access and not access.everyone
         ]
+        self.identifies = bool(closed) and self._verifier is not None
         if closed and self._verifier is None:
             raise SettingsError(
                 f"{self.service} must know who calls, and no issuer is set",
@@ -109,6 +110,8 @@ class Gate:
                 + ", ".join(sorted(closed)[:3]),
                 hint="start it with `fleet up`, or set both; AUTH=off lets everyone in",
             )
+        if closed:
+            _need_jwt()
 
     async def close(self) -> None:
         """Give back what is held."""
@@ -182,6 +185,18 @@ def not_authenticated() -> Problem:
         headers={"WWW-Authenticate": "Bearer"},
         kind="not_authenticated",
     )
+
+
+def _need_jwt() -> None:
+    """Load what verifies, at the start and not in the first request."""
+    try:
+        import jwt.algorithms  # noqa: F401 - to have it loaded
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"fleetwright.auth needs {error.name}\n"
+            "hint: add `fleetwright[auth]` to requirements.in and run `fleet lock`",
+            name=error.name,
+        ) from None
 
 
 def routes_and_callers(app: object) -> dict[str, Access | None]:
