@@ -29,9 +29,10 @@ environment = { BANK_DECLINED_SHARE = "0", BANK_DOWN_SHARE = "0" }
 """
 
 
-def ask(method: str, url: str, body: object = None) -> Any:
+def ask(method: str, url: str, token: str, body: object = None) -> Any:
     """Return the JSON answer of one call with an idempotency key of its own."""
     headers = {
+        "Authorization": f"Bearer {token}",
         "Content-Type": "application/json",
         "Idempotency-Key": str(uuid.uuid4()),
     }
@@ -57,7 +58,7 @@ class Shop:
 
     Attributes:
         folder: Its root.
-        port: Where catalog listens; the others follow by name.
+        port: Where the first service listens; the others follow.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -67,7 +68,7 @@ class Shop:
             folder: An empty folder.
         """
         self.folder = folder
-        self.port = free_ports(5)
+        self.port = free_ports(16)
         manifest = (ROOT / "fleet.toml").read_text(encoding="utf-8")
         manifest = manifest.replace("first_port = 8000", f"first_port = {self.port}")
         (folder / "fleet.toml").write_text(manifest + BANK, encoding="utf-8")
@@ -86,6 +87,22 @@ class Shop:
         )
         assert done.returncode == 0, done.stderr + done.stdout
         return json.loads(done.stdout)
+
+    def url(self, service: str) -> str:
+        """Return where a service answers."""
+        file = self.folder / ".fleet" / "run" / "map.json"
+        return str(json.loads(file.read_text(encoding="utf-8"))[service])
+
+    def token(self, service: str, scope: str) -> str:
+        """Return a clerk's token for a service."""
+        words = ("--as", "clerk", "--role", "clerk", "--scope", scope)
+        return str(self.fleet("token", service, *words)["access_token"])
+
+    def sell(self, name: str) -> None:
+        """Put a product into the catalog."""
+        url = f"{self.url('catalog')}/v1/products/71053"
+        token = self.token("catalog", "catalog:write")
+        ask("PUT", url, token, {"name": name, "price_pence": 339})
 
     def orders(self) -> dict[str, str]:
         """Return the state of each order in the database, by id without dashes."""
@@ -108,15 +125,14 @@ def test_order_placed_in_a_browser_becomes_paid(
     shop: Shop, chromium: str, tmp_path: Path
 ) -> None:
     """`fleet up`, then from the grid to a paid order; a picture of it is kept."""
-    lamp = {"name": "WHITE METAL LANTERN", "price_pence": 339}
-    ask("PUT", f"http://127.0.0.1:{shop.port}/v1/products/71053", lamp)
+    shop.sell("WHITE METAL LANTERN")
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=quiet)
         page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{shop.port + 4}/")
+        page.goto(f"{shop.url('storefront')}/")
         page.get_by_role("button", name="Add").first.click()
-        page.goto(f"http://127.0.0.1:{shop.port + 4}/basket")
+        page.goto(f"{shop.url('storefront')}/basket")
         page.get_by_role("button", name="Order and pay").click()
 
         paid = page.get_by_role("heading", name="Your order is paid")
@@ -127,7 +143,7 @@ def test_order_placed_in_a_browser_becomes_paid(
     assert "paid" in shop.orders().values()
 
 
-def buy(url: str, accepted: list[str], enough: threading.Event) -> None:
+def buy(url: str, token: str, accepted: list[str], enough: threading.Event) -> None:
     """Place orders until the shop has closed; note those it has accepted."""
     order = {
         "reference": "load",
@@ -137,7 +153,7 @@ def buy(url: str, accepted: list[str], enough: threading.Event) -> None:
     }
     while True:
         try:
-            accepted.append(ask("POST", url, order)["id"])
+            accepted.append(ask("POST", url, token, order)["id"])
         except urllib.error.HTTPError as error:
             assert error.code == 503  # it says that it is about to stop
         except OSError:
@@ -148,13 +164,13 @@ def buy(url: str, accepted: list[str], enough: threading.Event) -> None:
 
 def test_fleet_that_is_stopped_under_load_loses_no_accepted_order(shop: Shop) -> None:
     """All processes end with 0, none is left, and each accepted order is decided."""
-    lamp = {"name": "LANTERN", "price_pence": 339}
-    ask("PUT", f"http://127.0.0.1:{shop.port}/v1/products/71053", lamp)
+    shop.sell("LANTERN")
+    token = shop.token("orders", "orders:write")
     accepted: list[str] = []
     enough = threading.Event()
-    url = f"http://127.0.0.1:{shop.port + 2}/v1/orders"
+    url = f"{shop.url('orders')}/v1/orders"
     buyers = [
-        threading.Thread(target=buy, args=(url, accepted, enough), daemon=True)
+        threading.Thread(target=buy, args=(url, token, accepted, enough), daemon=True)
         for _ in range(BUYERS)
     ]
     pids = [one["pid"] for one in shop.fleet("ps")["services"]]
@@ -166,7 +182,7 @@ def test_fleet_that_is_stopped_under_load_loses_no_accepted_order(shop: Shop) ->
     for buyer in buyers:
         buyer.join(MOST_SECONDS)
 
-    assert [one["exit_code"] for one in ended["services"]] == [0] * 5
+    assert [one["exit_code"] for one in ended["services"]] == [0] * len(pids)
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
     kept = {id.replace("-", "") for id in accepted}
     assert kept <= set(shop.orders())

@@ -19,7 +19,15 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
-SERVICES = ("catalog", "orders", "payments", "notifications", "storefront")
+SERVICES = (
+    "issuer",
+    "catalog",
+    "orders",
+    "payments",
+    "notifications",
+    "storefront",
+)
+SECRET = "a-secret-of-these-tests"
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 PAID_MILLISECONDS = 30_000
@@ -31,7 +39,7 @@ PRODUCTS = {
 
 
 class Shop:
-    """The five services as processes with their own data, on ports of their own."""
+    """The services and an issuer as processes, their data and ports of their own."""
 
     def __init__(self, home: Path) -> None:
         """Prepare the environment of every service below `home`."""
@@ -82,7 +90,7 @@ class Shop:
         return (self._home / f"{name}.log").read_text()[-4000:]
 
     def _spawn(self, name: str) -> subprocess.Popen[bytes]:
-        folder = ROOT / "services" / name
+        folder = self._home if name == "issuer" else ROOT / "services" / name
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(folder / "src"),
@@ -92,20 +100,43 @@ class Shop:
             "DATABASE_URL": f"sqlite+aiosqlite:///{self._home / name}.db",
             "BROKER_URL": f"embedded:///{self._home / 'broker.db'}",
             "FLEET_MAP": str(self._home / "map.json"),
+            "ENVIRONMENT": "development",
+            "AUTH_ISSUER": self.urls["issuer"],
+            "AUTH_JWKS_URL": f"{self.urls['issuer']}/.well-known/jwks.json",
+            "TOKEN_URL": f"{self.urls['issuer']}/token",
+            "TOKEN_CLIENT_SECRET": SECRET,
+            "ISSUER_URL": self.urls["issuer"],
+            "ISSUER_CLIENTS": json.dumps(dict.fromkeys((*SERVICES, "fleet"), SECRET)),
             # A bank that says yes: what it refuses is chosen by chance otherwise.
             "BANK_SLOW_SHARE": "0",
             "BANK_DOWN_SHARE": "0",
             "BANK_DECLINED_SHARE": "0",
         }
-        app = f"{name}.app:create_app"
+        run = ["fleetwright.serve", f"{name}.app:create_app", "--migrate"]
+        if name == "issuer":
+            run = ["fleetwright.issuer"]
         with (self._home / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "fleetwright.serve", app, "--migrate"],
+                [sys.executable, "-m", *run],
                 cwd=folder,
                 env=environment,
                 stdout=log,
                 stderr=log,
             )
+
+    def headers(self, service: str) -> dict[str, str]:
+        """Return what a clerk shows to a service."""
+        form = {
+            "grant_type": "client_credentials",
+            "audience": service,
+            "subject": "clerk",
+            "scope": "catalog:write orders:read",
+            "roles": "clerk",
+        }
+        url = f"{self.urls['issuer']}/token"
+        answer = httpx2.post(url, data=form, auth=("fleet", SECRET))
+        token = answer.raise_for_status().json()["access_token"]
+        return {"Authorization": f"Bearer {token}"}
 
     def _is_ready(self, name: str) -> bool:
         """Ask once; a service that has ended is an error, waiting is short."""
@@ -143,7 +174,8 @@ def shop(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sh
         for sku, (name, price_pence) in PRODUCTS.items():
             url = f"{fleet.urls['catalog']}/v1/products/{sku}"
             product = {"name": name, "price_pence": price_pence}
-            assert httpx2.put(url, json=product).status_code == 201
+            shown = fleet.headers("catalog")
+            assert httpx2.put(url, json=product, headers=shown).status_code == 201
         yield fleet
     finally:
         codes = fleet.stop_all()
@@ -259,6 +291,7 @@ def test_shop_stays_open_while_the_catalog_is_down(page: Page, shop: Shop) -> No
 
 def order_count(shop: Shop) -> int:
     """Return how many orders were placed so far."""
-    answer = httpx2.get(f"{shop.urls['orders']}/v1/orders")
+    url = f"{shop.urls['orders']}/v1/orders"
+    answer = httpx2.get(url, headers=shop.headers("orders"))
     total: int = answer.raise_for_status().json()["total"]
     return total

@@ -11,8 +11,9 @@ from typing import Any
 import aiohttp
 
 from fleetwright.errors import FleetwrightError
+from shop_replay.tokens import Tokens
 
-TRY_AGAIN = frozenset({429, 502, 503, 504})
+TRY_AGAIN = frozenset({401, 429, 502, 503, 504})
 ATTEMPT_SECONDS = 15.0
 FIRST_WAIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 1.0
@@ -55,6 +56,7 @@ class Shop:
         urls: Mapping[str, str],
         session: aiohttp.ClientSession,
         *,
+        tokens: Tokens | None = None,
         bound_seconds: float = 120.0,
         random: Random | None = None,
     ) -> None:
@@ -63,11 +65,13 @@ class Shop:
         Args:
             urls: Base URL by the service's name.
             session: What carries the calls; the caller closes it.
+            tokens: What the calls show; nothing when left out.
             bound_seconds: Longest time for one call, repeats included.
             random: Where the jitter of the waits comes from.
         """
         self._urls = {name: url.rstrip("/") for name, url in urls.items()}
         self._session = session
+        self._tokens = tokens or Tokens(None, session)
         self._bound_seconds = bound_seconds
         self._random = random or Random()
         self.repeats: Counter[str] = Counter()
@@ -115,6 +119,7 @@ class Shop:
         """Return the answer, or in a word why there is none that counts."""
         headers = {} if key is None else {"Idempotency-Key": key}
         try:
+            headers |= await self._tokens.headers(service)
             async with self._session.request(
                 method,
                 self._urls[service] + path,
@@ -125,6 +130,8 @@ class Shop:
                 text = await response.text()
         except (aiohttp.ClientError, TimeoutError) as error:
             return type(error).__name__
+        if response.status == 401:
+            self._tokens.forget(service)
         if response.status in TRY_AGAIN:
             return f"http_{response.status}"
         if response.status >= 500:

@@ -20,6 +20,7 @@ from shop_replay.reading import Invoice
 from shop_replay.records import count_orders, read_leftovers, read_records
 from shop_replay.running import SHOP, FleetError, RunningFleet
 from shop_replay.settling import settled
+from shop_replay.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,12 @@ async def _place(
 ) -> None:
     connector = aiohttp.TCPConnector(limit=wishes.concurrency)
     async with aiohttp.ClientSession(connector=connector) as session:
-        shop = Shop(fleet.urls(), session, bound_seconds=wishes.call_seconds)
+        shop = Shop(
+            fleet.urls(),
+            session,
+            tokens=Tokens(fleet.issuer(), session),
+            bound_seconds=wishes.call_seconds,
+        )
         catalog = Catalog(shop, ledger)
         await catalog.learn(row.sku for it in invoices for row in it.rows)
         await place_all(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fleetwright.errors import FleetwrightError
+from shop_replay.tokens import Issuer
 
 TOOL = (sys.executable, "-m", "fleetwright_cli")
 SHOP = ("catalog", "notifications", "orders", "payments", "storefront")
@@ -99,6 +100,10 @@ class RunningFleet:
                 hint="start the fleet with `fleet up --detach`",
             ) from error
         return found
+
+    def issuer(self) -> Issuer | None:
+        """Return who issues tokens here; None where nobody asks for any."""
+        return Issuer.of(self._folder)
 
     async def up(self, *, fresh: bool) -> None:
         """Start the fleet in the background and wait until it is ready.

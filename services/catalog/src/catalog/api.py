@@ -17,6 +17,7 @@ from catalog.messages import (
 from catalog.products import refusal
 from catalog.tables import ProductRow
 from fleetwright import Problem
+from fleetwright.auth import allow, public
 from fleetwright.database import AsyncDatabase
 from fleetwright.fastapi import INVALID_REQUEST, Uses, refused
 
@@ -39,6 +40,7 @@ Sku = Annotated[str, Path(max_length=64, description="The stock code.")]
         ),
     },
 )
+@allow(scope="catalog:write")
 async def keep(
     sku: Sku, new: NewProduct, database: Database, response: Response
 ) -> Product:
@@ -67,6 +69,7 @@ async def keep(
     summary="List products",
     response_description="One page, in the order of the stock codes.",
 )
+@public
 async def products(
     database: Database,
     search: Annotated[
@@ -104,6 +107,7 @@ async def products(
     response_description="The product.",
     responses={404: refused("Nothing is sold by this code: `unknown_product`.")},
 )
+@public
 async def product(sku: Sku, database: Database) -> Product:
     """Return one product by its stock code."""
     async with database.reading() as reading:
@@ -124,6 +128,7 @@ async def product(sku: Sku, database: Database) -> Product:
     summary="Price an order",
     response_description="Prices of what is sold and the codes of what is not.",
 )
+@allow("orders", "storefront", scope="catalog:read")
 async def quotes(wanted: WantedQuotes, database: Database) -> Quotes:
     """Return the price of one unit of every product asked for.
 

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query
 from sqlalchemy import func, select
 
 from fleetwright import Problem
+from fleetwright.auth import allow
 from fleetwright.database import AsyncDatabase
-from fleetwright.fastapi import INVALID_REQUEST, Uses, refused
+from fleetwright.fastapi import INVALID_REQUEST, Caller, Uses, refused
 from fleetwright.idempotency.fastapi import KEY_PARAMETER, REPLAYED, Idempotent
 from orders.cancelling import cancelled_now
 from orders.clients import Catalog
@@ -21,6 +22,7 @@ from orders.messages import (
     OrderPage,
     OrderRefused,
 )
+from orders.owners import acts_for, only, require_own
 from orders.placing import found, placed_now, priced, summary
 from orders.tables import OrderRow
 
@@ -60,14 +62,20 @@ AGAIN: dict[str, Any] = REPLAYED | {
         504: refused("The catalog is too slow now: `timeout`. Ask again, same key."),
     },
 )
+@allow("storefront", "vouchers", scope="orders:write")
 async def place(
-    new: NewOrder, key: Idempotent, catalog: Prices, database: Database
+    new: NewOrder,
+    key: Idempotent,
+    catalog: Prices,
+    database: Database,
+    caller: Caller,
 ) -> Order:
     """Price the order by the catalog, keep it and tell the fleet.
 
     A request repeated with its key is answered as it was the first time, whether or
     not the catalog still knows the products.
     """
+    require_own(caller, new.customer_id)
     async with database.reading() as reading:
         await key.replay(reading)
     lines = await priced(new.lines, catalog)
@@ -85,8 +93,10 @@ async def place(
     summary="List orders",
     response_description="One page, newest first.",
 )
+@allow("storefront", scope="orders:read")
 async def orders(
     database: Database,
+    caller: Caller,
     status: Annotated[OrderState | None, Query(description="Only these.")] = None,
     customer_id: Annotated[
         str | None, Query(max_length=64, description="Only this customer's.")
@@ -98,8 +108,10 @@ async def orders(
         int, Query(ge=1, le=100, description="Longest length of a page.")
     ] = 50,
 ) -> OrderPage:
-    """Return orders without their lines, a page at a time."""
+    """Return orders without their lines, a page at a time; a buyer's own only."""
     wanted = []
+    if (own := only(caller)) is not None:
+        wanted.append(OrderRow.customer_id == own)
     if status is not None:
         wanted.append(OrderRow.state == status)
     if customer_id is not None:
@@ -126,11 +138,12 @@ async def orders(
     response_description="The order as it stands now.",
     responses={404: refused("There is none: `unknown_order`.")},
 )
-async def order(order_id: UUID, database: Database) -> Order:
+@allow("storefront", scope="orders:read")
+async def order(order_id: UUID, database: Database, caller: Caller) -> Order:
     """Return one order with its lines and what was given back of it."""
     async with database.reading() as reading:
         known = await found(reading, order_id)
-    if known is None:
+    if known is None or not acts_for(caller, known.customer_id):
         raise Problem(
             404, "No such order", detail=f"Asked for {order_id}.", kind="unknown_order"
         )
@@ -154,13 +167,15 @@ async def order(order_id: UUID, database: Database) -> Order:
         ),
     },
 )
+@allow("storefront", scope="orders:write")
 async def cancel(
-    new: NewCancellation, key: Idempotent, database: Database
+    new: NewCancellation, key: Idempotent, database: Database, caller: Caller
 ) -> Cancellation:
     """Give back what the same customer bought, oldest first, at the price paid.
 
     A line is taken back whole or not at all; a line that is not says why.
     """
+    require_own(caller, new.customer_id)
     async with database.transaction() as transaction:
         await key.claim(transaction)
         answer = await cancelled_now(transaction, new)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy import func, select
 
 from fleetwright import Problem
+from fleetwright.auth import allow
 from fleetwright.database import AsyncDatabase
 from fleetwright.fastapi import INVALID_REQUEST, Uses, refused
 from fleetwright.idempotency.fastapi import KEY_PARAMETER, REPLAYED, Idempotent
@@ -60,6 +61,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         ),
     },
 )
+@allow("orders", scope="payments:write")
 async def charge(
     new: NewCharge, key: Idempotent, bank: Asked, database: Database
 ) -> Charge:
@@ -93,6 +95,7 @@ async def charge(
     summary="List charges",
     response_description="One page, newest first.",
 )
+@allow("orders", scope="payments:read")
 async def charges(
     database: Database,
     order_id: Annotated[
@@ -128,6 +131,7 @@ async def charges(
     response_description="The charge as it stands now.",
     responses={404: refused("There is none: `unknown_charge`.")},
 )
+@allow("orders", scope="payments:read")
 async def one_charge(charge_id: UUID, database: Database) -> Charge:
     """Return one charge."""
     async with database.reading() as reading:
@@ -153,6 +157,7 @@ async def one_charge(charge_id: UUID, database: Database) -> Charge:
         ),
     },
 )
+@allow("orders", scope="payments:write")
 async def refund(
     charge_id: UUID, new: NewRefund, key: Idempotent, bank: Asked, database: Database
 ) -> Refund:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from fleetwright.auth import public
 from fleetwright.fastapi import Uses
 from storefront.assortment import NotKnown
 from storefront.basket import Basket, whole_number
@@ -25,6 +26,7 @@ ManyWords = Annotated[list[str], Form(default_factory=list)]
 
 
 @router.get("/", response_class=HTMLResponse, summary="Show products")
+@public
 async def grid(
     basket: BuyersBasket,
     products: Products,
@@ -48,6 +50,7 @@ async def grid(
 
 
 @router.get("/products/{sku}", response_class=HTMLResponse, summary="Show a product")
+@public
 async def product(sku: str, basket: BuyersBasket, products: Products) -> HTMLResponse:
     """Show one product, as last seen while the catalog is away."""
     try:
@@ -67,6 +70,7 @@ async def product(sku: str, basket: BuyersBasket, products: Products) -> HTMLRes
     dependencies=[Depends(own_pages_only)],
     summary="Put into the basket",
 )
+@public
 async def add(
     basket: BuyersBasket,
     settings: Settings,
@@ -85,6 +89,7 @@ async def add(
 
 
 @router.get("/basket", response_class=HTMLResponse, summary="Show the basket")
+@public
 async def show_basket(
     basket: BuyersBasket, products: Products, added: Text = ""
 ) -> HTMLResponse:
@@ -99,6 +104,7 @@ async def show_basket(
     dependencies=[Depends(own_pages_only)],
     summary="Change the basket",
 )
+@public
 async def change(
     settings: Settings, sku: ManyWords, quantity: ManyWords, remove: Words = ""
 ) -> RedirectResponse:

@@ -5,6 +5,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from fleetwright import Service
+from fleetwright.auth import public
 from fleetwright.fastapi import mount
 from fleetwright.resilience import Pipeline, Retry, Timeout
 from fleetwright.rest import rest
@@ -58,6 +59,6 @@ def create_app(settings: StorefrontSettings | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, not_found)
     app.include_router(api.router)
     app.include_router(ordering.router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", public(StaticFiles(directory=STATIC)), name="static")
     app.add_middleware(BrowserRules)
     return mount(app, service)

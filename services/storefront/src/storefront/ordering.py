@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from fleetwright import Unavailable
+from fleetwright.auth import public
 from fleetwright.fastapi import Uses
 from storefront.basket import Basket
 from storefront.checkout import Checkout, checkout_page
@@ -74,6 +75,7 @@ class OrderForm:
     dependencies=[Depends(own_pages_only)],
     summary="Place an order",
 )
+@public
 async def place(
     form: Annotated[OrderForm, Depends(OrderForm)],
     basket: BuyersBasket,
@@ -106,6 +108,7 @@ async def place(
 
 
 @router.get("/orders/{order_id}", response_class=HTMLResponse, summary="Show an order")
+@public
 async def show(order_id: str, basket: BuyersBasket, orders: OrderDesk) -> HTMLResponse:
     """Show an order and how far it has come; the page keeps itself up to date."""
     return await _shown("order.html", order_id, basket, orders)
@@ -116,6 +119,7 @@ async def show(order_id: str, basket: BuyersBasket, orders: OrderDesk) -> HTMLRe
     response_class=HTMLResponse,
     summary="Show how far an order has come",
 )
+@public
 async def show_progress(
     order_id: str, basket: BuyersBasket, orders: OrderDesk
 ) -> HTMLResponse:

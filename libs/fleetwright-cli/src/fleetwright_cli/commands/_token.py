@@ -60,9 +60,9 @@ def _asked(places: Places, form: dict[str, str]) -> dict[str, Any]:
         f"{url}/token", urlencode(form).encode(), {"Authorization": f"Basic {pair}"}
     )
     try:
-        with urllib.request.urlopen(
+        with urllib.request.urlopen(  # noqa: S310 - our own map says http
             request, timeout=_ASK_SECONDS
-        ) as answer:  # noqa: S310
+        ) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
     except urllib.error.HTTPError as error:

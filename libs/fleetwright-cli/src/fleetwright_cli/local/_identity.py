@@ -1,4 +1,4 @@
-"""The issuer of a fleet on this machine: a process like the services, and its secrets."""
+"""The issuer of a fleet on this machine: a process of its own, and its secrets."""
 
 import json
 import os

@@ -93,7 +93,7 @@ class _GateOfTests(Gate):
     """The gate of a service under test: its own, and the tests may call everything."""
 
     def admits(self, access: Access, principal: Principal) -> bool:
-        if principal.kind == "user" and principal.subject == TESTS:
+        if principal.kind == "service" and principal.subject == TESTS:
             return True
         return super().admits(access, principal)
 
@@ -129,11 +129,11 @@ class Credentials:
         Args:
             service: Who is called.
             caller: Who calls; None for nobody.
-            scopes: What a user may do; None for a service, or for the tests themselves.
+            scopes: What a user may do; None for a service, as the tests are.
         """
         self._service = service
         self._caller = caller
-        self._scopes = () if caller == TESTS and scopes is None else scopes
+        self._scopes = scopes
         self._shown = ""
         self._until = 0.0
 
