@@ -1,9 +1,9 @@
 """Sends one order through a running shop and waits until it is paid.
 
-    python3 scripts/order.py [--catalog URL] [--orders URL] [--issuer URL] [--seconds 60]
+    python3 scripts/order.py [--catalog URL --orders URL --issuer URL] [--seconds 60]
 
-The shop that `fleet up` runs is found by its map; elsewhere name the three, and give the
-secret of the issuer's client `fleet` in FLEET_CLIENT_SECRET.
+The shop that `fleet up` runs is found by its map; elsewhere name the three, and give
+the secret of the issuer's client `fleet` in FLEET_CLIENT_SECRET.
 
 Exits 0 when the order was paid or refused with a reason, 1 when it was not decided in
 time or the shop did not answer. Only the standard library is used.
