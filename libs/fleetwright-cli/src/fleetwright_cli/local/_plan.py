@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fleetwright_cli._errors import FleetError
@@ -161,57 +161,74 @@ def plan(
     Raises:
         FleetError: A service has no interpreter, or state cannot be written.
     """
-    places = Places(fleet.root)
-    places.make()
+    Places(fleet.root).make()
     chosen = list(services)
     verifier = None if ISSUER in fleet.services else verifying(chosen)
     grpc = sorted(s for s, it in fleet.services.items() if answers_grpc(it.folder))
     ports = _ports_of(fleet, grpc, [ISSUER] if verifier else [])
-    needs = _needs(fleet)
+    found = {service.name: _interpreter(service, pythons) for service in chosen}
     issuer = None
-    if verifier is not None and verifier.name in pythons:
+    if verifier is not None:
         issuer = identity(
             fleet.services,
-            python=pythons[verifier.name],
+            python=found[verifier.name],
             port=ports[ISSUER],
-            run=places.run,
+            run=Places(fleet.root).run,
             environment=_inherited(),
         )
-    launches = []
-    for service in chosen:
-        python = pythons.get(service.name)
-        if python is None or not python.exists():
-            raise FleetError(
-                f"{service.name} has no environment",
-                where=str(python or service.lock),
-                hint="`fleet lock` and then `fleet up` make it",
-            )
-        for name in _replicas(fleet, service.name):
-            environment, database_url = _environment(
-                fleet, service, name, ports, issuer=issuer
-            )
-            launches.append(
-                Launch(
-                    name=name,
-                    service=service.name,
-                    argv=_argv(python, service),
-                    folder=service.folder,
-                    environment=environment,
-                    port=ports[name],
-                    grpc_port=ports.get(_grpc(name)),
-                    log_file=places.log(name),
-                    database_url=database_url,
-                    watched=_watched(fleet, service),
-                    needs=needs[service.name] | ({ISSUER} if issuer else frozenset()),
-                )
-            )
+    needs = _needs(fleet)
+    launches = [
+        replace(
+            _launch(fleet, service, name, ports, issuer=issuer),
+            argv=_argv(found[service.name], service),
+            needs=needs[service.name] | ({ISSUER} if issuer else frozenset()),
+        )
+        for service in chosen
+        for name in _replicas(fleet, service.name)
+    ]
     named = [*fleet.services, *map(_grpc, grpc)]
     urls = {name: f"http://{_ports.HOST}:{ports[name]}" for name in named}
     if issuer is not None:
         launches.append(issuer.launch)
         urls[ISSUER] = issuer.url
     stop_seconds = fleet.manifest.up.stop_seconds
-    return Plan(tuple(launches), urls, stop_seconds, places, issuer)
+    return Plan(tuple(launches), urls, stop_seconds, Places(fleet.root), issuer)
+
+
+def _interpreter(service: Service, pythons: Mapping[str, Path]) -> Path:
+    """Return the interpreter of a service's environment."""
+    python = pythons.get(service.name)
+    if python is None or not python.exists():
+        raise FleetError(
+            f"{service.name} has no environment",
+            where=str(python or service.lock),
+            hint="`fleet lock` and then `fleet up` make it",
+        )
+    return python
+
+
+def _launch(
+    fleet: Fleet,
+    service: Service,
+    name: str,
+    ports: Mapping[str, int],
+    *,
+    issuer: Identity | None,
+) -> Launch:
+    """Return one process of a service, without what it runs and needs."""
+    environment, database_url = _environment(fleet, service, name, ports, issuer=issuer)
+    return Launch(
+        name=name,
+        service=service.name,
+        argv=(),
+        folder=service.folder,
+        environment=environment,
+        port=ports[name],
+        grpc_port=ports.get(_grpc(name)),
+        log_file=Places(fleet.root).log(name),
+        database_url=database_url,
+        watched=_watched(fleet, service),
+    )
 
 
 def _ports_of(
