@@ -13,8 +13,14 @@ from fleetwright.errors import DeclarationError, Unavailable
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _PORTS = {"https": 443, "http": 80}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-# Answers inside Azure only, although its range is public.
-_METADATA = frozenset((ipaddress.ip_address("168.63.129.16"),))
+# Not public either, which `ipaddress` of some versions does not know: clouds answer for
+# their metadata in the first two.
+_INSIDE = tuple(
+    map(
+        ipaddress.ip_network,
+        ("192.0.0.0/24", "168.63.129.16/32", "192.88.99.0/24", "64:ff9b:1::/48"),
+    )
+)
 
 
 class Egress:
@@ -82,9 +88,9 @@ def is_public(address: Address) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(inner)
-    if address in _METADATA or address.is_multicast or address.is_reserved:
+    if address.is_multicast or address.is_reserved:
         return False
-    return address.is_global
+    return address.is_global and not any(address in one for one in _INSIDE)
 
 
 class _Checked(AbstractResolver):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from fleetwright._unpacking import ENCODINGS, Unpacker
+from fleetwright._unpacking import ENCODINGS, unpacker_of
 from fleetwright.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -270,19 +270,18 @@ class AiohttpTransport:
         )
 
     async def _body(self, answer: aiohttp.ClientResponse) -> bytes:
-        encoding = answer.headers.get(_ENCODING)
+        unpacker = unpacker_of(answer.headers.get(_ENCODING))
         length = answer.headers.get(_LENGTH)
-        if encoding is None and length is not None:
+        if unpacker is None and length is not None:
             if int(length) <= self._max_body_bytes:
                 return await answer.read()
             raise self._too_long()
-        unpacker = Unpacker(encoding) if encoding is not None else None
         whole = bytearray()
         async for piece in answer.content.iter_any():
             whole += unpacker.unpacked(piece) if unpacker is not None else piece
             if len(whole) > self._max_body_bytes:
                 raise self._too_long()
-        if unpacker is not None and whole:
+        if unpacker is not None:
             unpacker.end()
         return bytes(whole)
 
@@ -304,9 +303,8 @@ class _Incoming:
         self.headers: Mapping[str, str] = answer.headers
         self._answer = answer
         self._places: asyncio.Semaphore | None = places
-        encoding = answer.headers.get(_ENCODING)
         try:
-            self._unpacker = Unpacker(encoding) if encoding is not None else None
+            self._unpacker = unpacker_of(answer.headers.get(_ENCODING))
         except BaseException:
             answer.close()
             raise

@@ -12,6 +12,20 @@ SLACK_BYTES: Final = 1024 * 1024
 _EITHER_HEADER = 32 + zlib.MAX_WBITS  # gzip or zlib, told apart by zlib
 
 
+def unpacker_of(encoding: str | None) -> "Unpacker | None":
+    """Return what unpacks a body; None where it is not packed.
+
+    Args:
+        encoding: The header Content-Encoding; None where there is none.
+
+    Raises:
+        Unavailable: We did not ask for such an encoding.
+    """
+    if encoding is None or encoding.strip().lower() == "identity":
+        return None
+    return Unpacker(encoding)
+
+
 class Unpacker:
     """Unpacks one body piece by piece.
 
@@ -77,5 +91,5 @@ class Unpacker:
         Raises:
             Unavailable: It ends in the middle.
         """
-        if not self._unpacking.eof:
+        if self._came_in and not self._unpacking.eof:
             raise Unavailable("answer was cut: packed data ends early", reason="reset")

@@ -5,16 +5,18 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from enum import StrEnum
 from typing import Annotated, Any, Protocol
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 import pytest
 from pydantic import BaseModel, Field
 
 from fleetwright._context import bind, new_call
 from fleetwright._deadline import Deadline
+from fleetwright._problem import problem_of
 from fleetwright.errors import DeadlineExceeded, Refused, Unavailable
 from fleetwright.resilience import Pipeline, Retry, Timeout
 from fleetwright.rest import Header, Request, Response, get, post, put, rest
+from fleetwright.rest._exchange import new_key
 from fleetwright.testing import FakeClock
 
 ID = UUID("00000000-0000-4000-8000-000000000007")
@@ -65,6 +67,21 @@ class Things(Protocol):
         key: Annotated[UUID | None, Header("Idempotency-Key")] = None,
     ) -> Thing:
         """Add one."""
+        ...
+
+    @post("/v1/sales", idempotent="key")
+    async def sell(
+        self,
+        thing: Thing,
+        *,
+        key: Annotated[str | None, Header("Idempotency-Key")] = None,
+    ) -> None:
+        """Sell one, once."""
+        ...
+
+    @post("/v1/offers", idempotent="key")
+    async def offer(self, thing: Thing) -> None:
+        """Offer one, once."""
         ...
 
     @put("/v1/things/{sku}")
@@ -421,3 +438,69 @@ async def test_first_calls_at_once_open_one_pool() -> None:
     await asyncio.gather(*(things.find(str(number)) for number in range(5)))
 
     assert len(opened) == 1
+
+
+async def test_call_that_makes_its_key_sends_it_in_every_attempt(
+    clock: FakeClock,
+) -> None:
+    """One UUID of version 7 for a call; another for the next."""
+    lost = Unavailable("lost", reason="reset")
+    wire = Wire(answer(503), lost, answer(200), answer(200))
+    things = client(wire)
+
+    await things.offer(Thing(sku="1"))
+    await things.offer(Thing(sku="1"))
+
+    keys = [UUID(one.headers["Idempotency-Key"]) for one in wire.sent]
+    assert len(keys) == 4
+    assert keys[0] == keys[1] == keys[2] != keys[3]
+    assert {(key.version, key.variant) for key in keys} == {(7, RFC_4122)}
+    assert (keys[0].int >> 80) / 1000 == pytest.approx(clock.now(), abs=5)
+
+
+async def test_key_of_the_caller_goes_before_one_of_our_own() -> None:
+    """Who knows a better name for the request gives it."""
+    wire = Wire(answer(200), answer(200))
+    things = client(wire)
+
+    await things.sell(Thing(sku="1"), key="sale-7")
+    await things.sell(Thing(sku="1"))
+
+    assert wire.sent[0].headers["Idempotency-Key"] == "sale-7"
+    assert UUID(wire.sent[1].headers["Idempotency-Key"]).version == 7
+
+
+def test_keys_are_sorted_by_time_and_never_the_same() -> None:
+    """A store of keys grows at one end."""
+    keys = [new_key() for _ in range(1000)]
+
+    assert len(set(keys)) == 1000
+    assert [key[:13] for key in keys] == sorted(key[:13] for key in keys)
+
+
+async def test_caller_is_told_not_to_repeat_what_we_repeated(clock: FakeClock) -> None:
+    """Three layers of three attempts must not become 27 sends."""
+    things = client(Wire(*[answer(503)] * 3))
+    with pytest.raises(Unavailable) as tried_again:
+        await things.find("1")
+    with pytest.raises(Unavailable) as sent_once:
+        await client(Wire(answer(503))).add(Thing(sku="1"))
+
+    assert problem_of(tried_again.value).headers["Fleet-Retry"] == "no"
+    assert "Fleet-Retry" not in problem_of(sent_once.value).headers
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs"),
+    [((), {}), (("1", "2"), {}), (("1",), {"sku": "2"}), ((), {"sku": "1", "x": 2})],
+)
+async def test_arguments_that_do_not_fit_are_a_type_error(
+    args: tuple[str, ...], kwargs: dict[str, str]
+) -> None:
+    """As in any call; nothing is sent."""
+    wire = Wire()
+    find: Any = client(wire).find
+
+    with pytest.raises(TypeError):
+        await find(*args, **kwargs)
+    assert wire.sent == []

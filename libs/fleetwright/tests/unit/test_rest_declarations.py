@@ -1,6 +1,6 @@
 """Declarations fail where they are written."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
@@ -158,6 +158,21 @@ class Strange:
     """No model."""
 
 
+def yields(self: Any) -> AsyncIterator[Thing]:
+    """Yield things."""
+    raise NotImplementedError
+
+
+def raw_pieces(self: Any) -> AsyncIterator[bytes]:
+    """Yield bytes."""
+    raise NotImplementedError
+
+
+async def awaited_stream(self: Any) -> AsyncIterator[Thing]:
+    """Be awaited and then iterated."""
+    raise NotImplementedError
+
+
 @pytest.mark.parametrize(
     ("declare", "function", "why"),
     [
@@ -178,6 +193,14 @@ class Strange:
         (get("/x", refusals={409: ValueError}), text, "subclass of Refused"),  # type: ignore[dict-item]
         (get("/x"), strange, "cannot be read or written as JSON"),
         (get("/x"), unknown, "define or import it above"),
+        (get("/x"), yields, "neither pages nor a stream"),
+        (get("/x", pages="next", stream="lines"), yields, "has pages or is a stream"),
+        (get("/x", pages="next"), text, "does not yield items"),
+        (get("/x", stream="lines"), awaited_stream, "does not yield items"),
+        (get("/x", stream="bytes"), yields, "a stream of bytes does not yield"),
+        (get("/x", stream="lines"), raw_pieces, "a stream of lines does not yield"),
+        (get("/x", stream="words"), yields, "is no stream"),  # type: ignore[arg-type]
+        (get("/x", stream="lines", idle_seconds=0), yields, "is no stream"),
     ],
 )
 def test_wrong_declaration_is_refused_at_import(

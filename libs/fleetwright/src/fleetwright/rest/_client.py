@@ -1,7 +1,8 @@
 """One call through its pipeline, over the pool of its event loop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from fleetwright import _faults
@@ -120,7 +121,7 @@ class RestPart:
 
     async def pages(
         self, operation: Operation, arguments: Mapping[str, Any]
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any, None]:
         """Yield the items of all pages, each page fetched when it is needed.
 
         Args:
@@ -140,12 +141,14 @@ class RestPart:
         def fetch(url: str) -> Awaitable[Any]:
             return self._fetched(transport, operation, draft._replace(url=url))
 
-        async for item in all_items(operation, draft.url, fetch, self.provider):
-            yield item
+        found = all_items(operation, draft.url, fetch, self.provider)
+        async with aclosing(found) as items_of_pages:
+            async for item in items_of_pages:
+                yield item
 
     async def stream(
         self, operation: Operation, arguments: Mapping[str, Any]
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any, None]:
         """Yield the items of a streamed answer as they come.
 
         Args:
@@ -177,8 +180,9 @@ class RestPart:
 
         try:
             incoming = await self._sent(operation, draft, begin)
-            async for item in items(operation, incoming, self.provider):
-                yield item
+            async with aclosing(items(operation, incoming, self.provider)) as found:
+                async for item in found:
+                    yield item
         finally:
             for one in begun:
                 await one.close()

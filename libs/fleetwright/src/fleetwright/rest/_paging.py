@@ -1,6 +1,6 @@
 """Pages: `items` and what leads to the next page, fetched as they are needed."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
@@ -15,7 +15,7 @@ async def all_items(
     first_url: str,
     fetch: Callable[[str], Awaitable[Any]],
     provider: str,
-) -> AsyncIterator[Any]:
+) -> AsyncGenerator[Any, None]:
     """Yield the items of all pages; a page is fetched when its first item is asked for.
 
     Args:

@@ -1,7 +1,7 @@
 """A streamed answer cut into items: pieces, JSON lines or server-sent events."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ class ServerEvent:
 
 async def items(
     operation: Operation, incoming: Incoming, provider: str
-) -> AsyncIterator[Any]:
+) -> AsyncGenerator[Any, None]:
     """Yield the items of a stream as they come, and close it in the end.
 
     Args:
