@@ -6,7 +6,7 @@ import pytest
 
 from catalog.app import create_app
 from catalog.settings import CatalogSettings
-from fleetwright.testing import exposed_properties
+from fleetwright.testing import exposed_properties, unbounded_requests
 
 
 @pytest.fixture
@@ -36,3 +36,8 @@ def test_refusals_are_problem_documents(promised: dict[str, Any]) -> None:
     refused = promised["paths"]["/v1/products/{sku}"]["put"]["responses"]["422"]
 
     assert list(refused["content"]) == ["application/problem+json"]
+
+
+def test_one_request_has_an_end(promised: dict[str, Any]) -> None:
+    """Pages of 100 at most, and no list without a length."""
+    assert unbounded_requests(promised) == []

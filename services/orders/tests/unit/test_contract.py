@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fleetwright.testing import exposed_properties
+from fleetwright.testing import exposed_properties, unbounded_requests, unkeyed_posts
 from orders.app import create_app
 from orders.settings import OrdersSettings
 
@@ -50,3 +50,13 @@ def test_bad_lines_are_promised_in_full(promised: dict[str, Any]) -> None:
     lines = refused["application/problem+json"]["schema"]["properties"]["lines"]
     kinds = lines["anyOf"][0]["items"]["properties"]["kind"]["enum"]
     assert kinds == ["odd_code", "unknown_product", "quantity_not_positive"]
+
+
+def test_one_request_has_an_end(promised: dict[str, Any]) -> None:
+    """Pages of 100 at most, and no list without a length."""
+    assert unbounded_requests(promised) == []
+
+
+def test_nothing_is_done_twice(promised: dict[str, Any]) -> None:
+    """Every POST requires the key that tells a repetition from a new request."""
+    assert unkeyed_posts(promised) == []

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fleetwright.testing import exposed_properties
+from fleetwright.testing import exposed_properties, unbounded_requests, unkeyed_posts
 from payments.app import create_app
 from payments.settings import PaymentsSettings
 
@@ -50,3 +50,13 @@ def test_refusals_are_problem_documents(promised: dict[str, Any]) -> None:
             for status, answer in operation["responses"].items():
                 if status >= "400":
                     assert list(answer["content"]) == ["application/problem+json"]
+
+
+def test_one_request_has_an_end(promised: dict[str, Any]) -> None:
+    """Pages of 100 at most, and no list without a length."""
+    assert unbounded_requests(promised) == []
+
+
+def test_nothing_is_done_twice(promised: dict[str, Any]) -> None:
+    """Every POST requires the key that tells a repetition from a new request."""
+    assert unkeyed_posts(promised) == []

@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from fleetwright.testing._clock import FakeClock, JumpingLoop
+from fleetwright.testing._consumption import unbounded_requests, unkeyed_posts
 from fleetwright.testing._exposure import exposed_properties
 from fleetwright.testing._faults import Faults
 from fleetwright.testing._issuer import FakeIssuer
@@ -27,6 +28,8 @@ __all__ = [
     "exposed_properties",
     "service_of",
     "serving",
+    "unbounded_requests",
+    "unkeyed_posts",
 ]
 
 # Only services with clients, or with events, have installed what these need.
