@@ -8,6 +8,7 @@ from typing import TypeVar
 from sqlalchemy import select
 
 from fleetwright import Problem
+from fleetwright.auth import allow
 from fleetwright.database import AsyncDatabase
 from shop_stock.stock_pb2 import (
     Count,
@@ -48,6 +49,7 @@ class StockRpc(StockServicer):
         self._database = database
         self._terms = terms
 
+    @allow("orders", scope="stock:write")
     async def Hold(  # noqa: N802 - as in the .proto
         self, request: HoldRequest, context: object
     ) -> HoldReply:
@@ -70,6 +72,7 @@ class StockRpc(StockServicer):
             ],
         )
 
+    @allow("orders", scope="stock:write")
     async def Release(  # noqa: N802 - as in the .proto
         self, request: ReleaseRequest, context: object
     ) -> ReleaseReply:
@@ -91,6 +94,7 @@ class StockRpc(StockServicer):
             await shelf.move(transaction, [row], HoldState.RELEASED)
         return ReleaseReply(released=True)
 
+    @allow(scope="stock:write")
     async def Receive(  # noqa: N802 - as in the .proto
         self, request: ReceiveRequest, context: object
     ) -> ReceiveReply:
@@ -105,6 +109,7 @@ class StockRpc(StockServicer):
             )
         return ReceiveReply(received=received)
 
+    @allow("orders", "storefront", scope="stock:read")
     async def Counts(  # noqa: N802 - as in the .proto
         self, request: CountsRequest, context: object
     ) -> CountsReply:

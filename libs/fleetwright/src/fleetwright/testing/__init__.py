@@ -11,7 +11,7 @@ from fleetwright.testing._clock import FakeClock, JumpingLoop
 from fleetwright.testing._consumption import unbounded_requests, unkeyed_posts
 from fleetwright.testing._exposure import exposed_properties
 from fleetwright.testing._faults import Faults
-from fleetwright.testing._issuer import FakeIssuer
+from fleetwright.testing._issuer import FakeIssuer, FakeTokens
 from fleetwright.testing._serving import service_of, serving
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ __all__ = [
     "FakeBroker",
     "FakeClock",
     "FakeIssuer",
+    "FakeTokens",
     "Faults",
     "JumpingLoop",
     "exposed_properties",

@@ -105,7 +105,8 @@ def trust_tests(service: Service) -> None:
         service: The service, before it starts.
     """
     gate = service.gate
-    closed = any(one and not one.everyone for one in gate.routes.values())
+    routes = gate.routes.values()
+    closed = any(one and not one.everyone for one in routes)
     if not closed or gate.is_off or gate.identifies:
         return
     issuer = issuer_of_tests()
@@ -149,3 +150,39 @@ class Credentials:
             )
             self._until = now + _LIFE_SECONDS / 2
         return {"Authorization": f"Bearer {self._shown}"}
+
+
+class FakeTokens:
+    """What a client under test shows: `rest(...).__part__.tokens = FakeTokens()`."""
+
+    def __init__(
+        self, caller: str = TESTS, *, scopes: Iterable[str] | None = None
+    ) -> None:
+        """Show who calls.
+
+        Args:
+            caller: Who calls, as for `serving`.
+            scopes: What a user may do; None for a service, as the tests are.
+        """
+        self._caller = caller
+        self._scopes = scopes
+
+    async def token(self, audience: str) -> str:
+        """Return a fresh token for calls to one provider.
+
+        Args:
+            audience: The provider's name.
+        """
+        issuer = issuer_of_tests()
+        return issuer.token(audience, caller=self._caller, scopes=self._scopes)
+
+    def forget(self, audience: str, token: str) -> None:
+        """Keep nothing, so that there is nothing to forget.
+
+        Args:
+            audience: The provider's name.
+            token: The token.
+        """
+
+    async def close(self) -> None:
+        """Give back nothing."""

@@ -65,7 +65,10 @@ def faults() -> Iterator[Faults]:
 
 @pytest.fixture(autouse=True)
 def settings_kept_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give a world in which settings are what the test says, or their defaults."""
+    """Give a world in which settings are what the test says, or their defaults.
+
+    Only `ENVIRONMENT` is another: `test`.
+    """
     kinds: list[type[Settings]] = [Settings, *_subclasses(Settings)]
     fields = {field.upper() for kind in kinds for field in kind.model_fields}
     for variable in list(os.environ):
@@ -73,6 +76,8 @@ def settings_kept_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         is_address = name.endswith("_URL") and not name.startswith(_OWN_PREFIX)
         if name in fields or is_address:
             monkeypatch.delenv(variable)
+    # Processes that a test starts inherit it: what they serve may be a toy.
+    monkeypatch.setenv("ENVIRONMENT", "test")
     if not Path(".env").exists():
         return
     for kind in kinds:
