@@ -145,6 +145,7 @@ def variables(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
         "PYTHONPATH": str(BENCHMARKS),
         "PYTHONUNBUFFERED": "1",
         "ENVIRONMENT": "development",
+        "AUTH": "off",  # the experiments are not about who calls
         "LOG_FORMAT": "json",
         "PORT": "0",
         "MAX_IN_FLIGHT": "1000",  # what is not about admission is not to meet it

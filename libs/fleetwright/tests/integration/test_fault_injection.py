@@ -17,6 +17,7 @@ MODULE = """
 from typing import Protocol
 from fastapi import FastAPI
 from fleetwright import Service, Settings
+from fleetwright.auth import public
 from fleetwright.fastapi import mount
 from fleetwright.rest import get, rest
 
@@ -30,10 +31,12 @@ def create_app():
     other = service.add(rest(Self, provider="catalog"))
 
     @app.get("/leaf")
+    @public
     async def leaf() -> str:
         return "leaf"
 
     @app.get("/edge")
+    @public
     async def edge() -> str:
         return await other.leaf()
 
@@ -44,13 +47,14 @@ def create_app():
 async def spawn(folder: Path, **environment: str) -> Process:
     """Start the service of MODULE."""
     (folder / "made.py").write_text(MODULE)
+    bare = {name: it for name, it in os.environ.items() if name != "ENVIRONMENT"}
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "fleetwright.serve",
         "made:create_app",
         cwd=folder,
-        env=os.environ | {"PORT": "0", "LOG_FORMAT": "json"} | environment,
+        env=bare | {"PORT": "0", "LOG_FORMAT": "json"} | environment,
         stdout=PIPE,
         stderr=PIPE,
     )

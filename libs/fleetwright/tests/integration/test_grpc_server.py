@@ -178,7 +178,7 @@ async def test_the_proto_is_told_in_development_only(
     echo: Any, environment: str, asked: bool | None, told: bool
 ) -> None:
     """Unless the service says otherwise."""
-    await echo.start(environment=environment, reflection=asked)
+    await echo.start(environment=environment, reflection=asked, auth="off")
     async with aio.insecure_channel(f"127.0.0.1:{echo.server.port}") as channel:
         asking = reflection_pb2_grpc.ServerReflectionStub(channel)
         request = reflection_pb2.ServerReflectionRequest(list_services="")

@@ -119,8 +119,11 @@ async def test_closed_service_leaves_no_faults_behind(
     assert _faults.plan is None
 
 
-def test_production_refuses_faults_unless_they_are_allowed(tmp_path: Path) -> None:
+def test_production_refuses_faults_unless_they_are_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The refusal names the variable and the mend; production is the default."""
+    monkeypatch.delenv("ENVIRONMENT")
     with pytest.raises(SettingsError, match="in production") as refused:
         Service("orders", Settings(fleet_faults=tmp_path / "f.json"))
     allowed = Settings(fleet_faults=tmp_path / "f.json", faults_allowed=True)
