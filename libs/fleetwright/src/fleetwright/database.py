@@ -211,7 +211,7 @@ class Database:
 
         Args:
             url: `sqlite:///vouchers.db`, `sqlite://` (a file that is deleted when it is
-                closed) or `postgresql://...`.
+                closed) or `postgresql://...`; an async URL means the same database.
             migrations: The dotted package whose `versions` folder holds the Alembic
                 revisions; None for a database without migrations.
             synchronous: SQLite only: FULL survives a power cut, NORMAL only the death
@@ -358,17 +358,19 @@ def _no_turn(url: str) -> FleetwrightError:
 
 
 def _parsed(url: str, drivers: Mapping[str, str]) -> URL:
-    """Return the URL of a database, with the driver we use for it."""
+    """Return the URL of a database, with the driver we use for it.
+
+    A sync database is meant by either spelling: a fleet names databases in one way.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError:
         parsed = None
-    is_sync = drivers is _SYNC
-    known = drivers if is_sync else drivers.values()
+    known = {*_ASYNC.values()} if drivers is _ASYNC else {*_SYNC, *_ASYNC.values()}
     if parsed is None or parsed.drivername not in known:
-        name = "Database" if is_sync else "AsyncDatabase"
-        words = "sqlite:///name.db or postgresql://..."
-        if not is_sync:
+        name, words = "Database", "sqlite:///name.db or postgresql://..."
+        if drivers is _ASYNC:
+            name = "AsyncDatabase"
             words = "sqlite+aiosqlite:///name.db or postgresql+asyncpg://..."
         raise FleetwrightError(
             "not the URL of a database a service can keep",

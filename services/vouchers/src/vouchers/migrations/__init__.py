@@ -1,0 +1,1 @@
+"""The history of the vouchers database, one script a step."""

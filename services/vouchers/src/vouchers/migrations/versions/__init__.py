@@ -1,0 +1,1 @@
+"""Steps in the order they were written."""
