@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -288,6 +289,80 @@ def test_shop_stays_open_while_the_catalog_is_down(page: Page, shop: Shop) -> No
         expect(page.get_by_text("£12.75").first).to_be_visible()
     finally:
         shop.start("catalog")
+
+
+def test_voucher_is_spent_on_an_order(page: Page, shop: Shop, tmp_path: Path) -> None:
+    """A good code is credited, and the form is gone: an order takes one voucher."""
+    order = place_order(page)
+    code = new_voucher(shop, 500)
+
+    page.get_by_label("Voucher code").fill(code.lower())
+    page.get_by_role("button", name="Redeem").click()
+
+    expect(page.get_by_text("£5.00 credited")).to_be_visible()
+    expect(page.get_by_label("Voucher code")).to_have_count(0)
+    page.screenshot(path=tmp_path / "credited.png", full_page=True)
+    answer = httpx2.get(f"{shop.urls['vouchers']}/v1/vouchers/{code}").json()
+    assert (answer["status"], answer["redemption"]["order_id"]) == ("spent", order)
+
+
+def test_wrong_voucher_is_explained_beside_the_order(
+    browser: Browser, shop: Shop, tmp_path: Path
+) -> None:
+    """The order stays in sight, what was typed in the field; on a phone too."""
+    context = browser.new_context(
+        base_url=shop.urls["storefront"], viewport={"width": 320, "height": 800}
+    )
+    page = context.new_page()
+    place_order(page)
+
+    page.get_by_label("Voucher code").fill("WRONG")
+    page.get_by_role("button", name="Redeem").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("no voucher of this code")
+    expect(page.get_by_label("Voucher code")).to_have_value("WRONG")
+    expect(page.get_by_text("£12.75").first).to_be_visible()
+    page.screenshot(path=tmp_path / "refused.png", full_page=True)
+    beyond = "document.documentElement.scrollWidth - window.innerWidth"
+    assert page.evaluate(beyond) <= 0
+    context.close()
+
+
+def test_order_is_shown_while_vouchers_is_down(
+    page: Page, shop: Shop, tmp_path: Path
+) -> None:
+    """The page does without the voucher and says so; a reload finds it back."""
+    order = place_order(page)
+    shop.stop("vouchers")
+    try:
+        page.goto(f"/orders/{order}")
+        expect(page.get_by_role("status")).to_contain_text("voucher desk does not")
+        expect(page.get_by_text("£12.75").first).to_be_visible()
+        page.screenshot(path=tmp_path / "away.png", full_page=True)
+    finally:
+        shop.start("vouchers")
+    page.reload()
+    expect(page.get_by_label("Voucher code")).to_be_visible()
+
+
+def place_order(page: Page) -> str:
+    """Order a cakestand and return the order's id."""
+    put_into_basket(page, "cakestand", 1)
+    page.get_by_role("button", name="Order and pay").click()
+    paid = page.get_by_role("heading", name="Your order is paid")
+    expect(paid).to_be_visible(timeout=PAID_MILLISECONDS)
+    return page.url.rsplit("/", 1)[1]
+
+
+def new_voucher(shop: Shop, amount_pence: int) -> str:
+    """Issue a voucher and return its code."""
+    answer = httpx2.post(
+        f"{shop.urls['vouchers']}/v1/vouchers",
+        json={"amount_pence": amount_pence},
+        headers={"Idempotency-Key": str(uuid.uuid4())},
+    )
+    code: str = answer.raise_for_status().json()["code"]
+    return code
 
 
 def order_count(shop: Shop) -> int:

@@ -12,6 +12,7 @@ from storefront.app import create_app
 from storefront.clients import (
     Catalog,
     NewOrder,
+    NewRedemption,
     Order,
     OrderLine,
     Orders,
@@ -19,11 +20,16 @@ from storefront.clients import (
     Product,
     ProductPage,
     Quotes,
+    Redemption,
+    Redemptions,
+    VoucherRefused,
+    Vouchers,
     WantedQuotes,
 )
 from storefront.settings import StorefrontSettings
 
 LANTERN = Product(sku="71053", name="WHITE METAL LANTERN", price_pence=339)
+GOOD_CODE = "ABCD-EFGH-JKMN"
 HEART = Product(
     sku="85123A", name="WHITE HANGING HEART T-LIGHT HOLDER", price_pence=255
 )
@@ -114,6 +120,42 @@ class MadeUpOrders:
         return self._kept.get(order_id)
 
 
+class MadeUpVouchers:
+    """A voucher desk that knows one good voucher."""
+
+    def __init__(
+        self, spent: dict[UUID, Redemption], troubles: dict[str, Exception]
+    ) -> None:
+        """Note what was spent on which order."""
+        self._spent = spent
+        self._troubles = troubles
+
+    async def spent_on(self, order_id: UUID) -> Redemptions:
+        """Return what was spent on an order."""
+        if "vouchers" in self._troubles:
+            raise self._troubles["vouchers"]
+        found = self._spent.get(order_id)
+        return Redemptions(items=[] if found is None else [found])
+
+    async def redeem(
+        self, code: str, spent: NewRedemption, *, idempotency_key: str
+    ) -> Redemption:
+        """Spend the good voucher; refuse any other."""
+        if "redeeming" in self._troubles:
+            raise self._troubles["redeeming"]
+        if code != GOOD_CODE:
+            problem = {"kind": "unknown_voucher"}
+            raise VoucherRefused("no", status=404, problem=problem)
+        redemption = Redemption(code=code, worth_pence=500)
+        return self._spent.setdefault(spent.order_id, redemption)
+
+
+@pytest.fixture
+def spent() -> dict[UUID, Redemption]:
+    """Return the vouchers spent, by order; a test may add some."""
+    return {}
+
+
 @pytest.fixture
 def sold() -> dict[str, Product]:
     """Return what the catalog sells, by stock code: a lantern and a heart."""
@@ -122,7 +164,7 @@ def sold() -> dict[str, Product]:
 
 @pytest.fixture
 def troubles() -> dict[str, Exception]:
-    """Return what `catalog` and `orders` raise; nothing at first."""
+    """Return what the neighbours and `redeeming` raise, by name; nothing at first."""
     return {}
 
 
@@ -149,10 +191,13 @@ async def shop(
     catalog: Catalog,
     taken: dict[str, NewOrder],
     kept: dict[UUID, Order],
+    spent: dict[UUID, Redemption],
     troubles: dict[str, Exception],
 ) -> AsyncIterator[AsyncClient]:
     """Serve the shop in memory, with made-up neighbours."""
     orders = MadeUpOrders(taken, kept, troubles)
     app = create_app(StorefrontSettings(page_size=2))
-    async with serving(app, replace={Catalog: catalog, Orders: orders}) as http:
+    vouchers = MadeUpVouchers(spent, troubles)
+    replace = {Catalog: catalog, Orders: orders, Vouchers: vouchers}
+    async with serving(app, replace=replace) as http:
         yield http

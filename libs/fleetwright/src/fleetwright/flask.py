@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeForm
 
 from fleetwright._context import current_call
+from fleetwright._principal import Principal
 from fleetwright._problem import (
     MEDIA_TYPE,
     Answered,
@@ -19,6 +20,7 @@ from fleetwright._service import Service
 from fleetwright._wsgi import FleetWsgi
 from fleetwright._wsgi_bridge import TOLD
 from fleetwright.auth._access import Access, access_of
+from fleetwright.auth._gate import not_authenticated
 from fleetwright.errors import DeclarationError, FleetwrightError, Refused, Unavailable
 
 try:
@@ -32,7 +34,7 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from None
 
-__all__ = ["body", "mount", "uses"]
+__all__ = ["body", "caller", "mount", "uses"]
 
 T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
@@ -110,6 +112,18 @@ def uses(kind: TypeForm[T]) -> T:
             hint="end create_app with `return mount(app, service)`",
         )
     return service.find(kind)
+
+
+def caller() -> Principal:
+    """Return who calls, in a handler that wants to know.
+
+    Raises:
+        Problem: 401, nobody is authenticated.
+    """
+    call = current_call()
+    if call is None or call.principal is None:
+        raise not_authenticated()
+    return call.principal
 
 
 def body(kind: type[Model]) -> Model:

@@ -62,7 +62,7 @@ AGAIN: dict[str, Any] = REPLAYED | {
         504: refused("The catalog is too slow now: `timeout`. Ask again, same key."),
     },
 )
-@allow("storefront", "vouchers", scope="orders:write")
+@allow("storefront", scope="orders:write")
 async def place(
     new: NewOrder,
     key: Idempotent,
@@ -138,7 +138,7 @@ async def orders(
     response_description="The order as it stands now.",
     responses={404: refused("There is none: `unknown_order`.")},
 )
-@allow("storefront", scope="orders:read")
+@allow("storefront", "vouchers", scope="orders:read")
 async def order(order_id: UUID, database: Database, caller: Caller) -> Order:
     """Return one order with its lines and what was given back of it."""
     async with database.reading() as reading:

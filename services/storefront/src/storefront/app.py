@@ -9,8 +9,8 @@ from fleetwright.auth import public
 from fleetwright.fastapi import mount
 from fleetwright.resilience import Pipeline, Retry, Timeout
 from fleetwright.rest import rest
-from storefront import api, ordering
-from storefront.clients import Catalog, Orders
+from storefront import api, ordering, vouchers
+from storefront.clients import Catalog, Orders, Vouchers
 from storefront.pages import STATIC, BrowserRules, not_found
 from storefront.settings import StorefrontSettings
 from storefront.shelf import Shelf
@@ -41,11 +41,19 @@ def create_app(settings: StorefrontSettings | None = None) -> FastAPI:
         Timeout(settings.orders_seconds / 2),
     )
 
+    tills = Pipeline(
+        "vouchers",
+        Timeout(settings.vouchers_seconds),
+        Retry(attempts=2),
+        Timeout(settings.vouchers_seconds / 2),
+    )
+
     service = Service("storefront", settings)
     service.add(settings)
     service.add(Shelf(settings.remembered_products))
     service.add(rest(Catalog, provider="catalog", pipeline=products))
     service.add(rest(Orders, provider="orders", pipeline=desk))
+    service.add(rest(Vouchers, provider="vouchers", pipeline=tills))
 
     app = FastAPI(
         title="storefront",
@@ -59,6 +67,7 @@ def create_app(settings: StorefrontSettings | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, not_found)
     app.include_router(api.router)
     app.include_router(ordering.router)
+    app.include_router(vouchers.router)
     app.mount("/static", public(StaticFiles(directory=STATIC)), name="static")
     app.add_middleware(BrowserRules)
     return mount(app, service)

@@ -1,4 +1,4 @@
-"""What storefront needs from catalog and from orders, and nothing more."""
+"""What storefront needs from catalog, orders and vouchers, and nothing more."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -143,4 +143,56 @@ class Orders(Protocol):
     @get("/v1/orders/{order_id}", missing=404)
     async def find(self, order_id: UUID) -> Order | None:
         """Return the order, or None for an unknown id."""
+        ...
+
+
+class NewRedemption(BaseModel):
+    """What a voucher is spent on."""
+
+    order_id: UUID
+
+
+class Redemption(BaseModel):
+    """The fields of a spent voucher that the shop shows."""
+
+    code: str
+    worth_pence: int
+
+
+class Redemptions(BaseModel):
+    """What was spent on one order: one voucher, or none."""
+
+    items: list[Redemption]
+
+
+class VoucherRefused(Refused):
+    """The voucher cannot be spent; `problem["kind"]` says why."""
+
+
+class Vouchers(Protocol):
+    """The part of the vouchers API that storefront depends on."""
+
+    @get("/v1/redemptions")
+    async def spent_on(self, order_id: UUID) -> Redemptions:
+        """Return what was spent on an order."""
+        ...
+
+    @post(
+        "/v1/vouchers/{code}/redemptions",
+        refusals={404: VoucherRefused, 409: VoucherRefused, 422: VoucherRefused},
+    )
+    async def redeem(
+        self,
+        code: str,
+        spent: NewRedemption,
+        *,
+        idempotency_key: Annotated[str, Header("Idempotency-Key")],
+    ) -> Redemption:
+        """Spend a voucher on an order; the same key never spends two.
+
+        Raises:
+            VoucherRefused: There is no such voucher, it is spent, or the order cannot
+                take it.
+            Unavailable: Vouchers did not answer in time, or is down.
+        """
         ...

@@ -1,6 +1,8 @@
 """Placing an order, and watching what becomes of it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -13,10 +15,11 @@ from fleetwright.auth import public
 from fleetwright.fastapi import Uses
 from storefront.basket import Basket
 from storefront.checkout import Checkout, checkout_page
-from storefront.clients import NewLine, NewOrder, OrderRefused, Orders
+from storefront.clients import NewLine, NewOrder, Order, OrderRefused, Orders, Vouchers
 from storefront.pages import page
 from storefront.progress import progress
 from storefront.settings import StorefrontSettings
+from storefront.till import Till, till
 from storefront.visit import BuyersBasket, Products, keep, own_pages_only
 
 router = APIRouter(tags=["orders"])
@@ -109,9 +112,15 @@ async def place(
 
 @router.get("/orders/{order_id}", response_class=HTMLResponse, summary="Show an order")
 @public
-async def show(order_id: str, basket: BuyersBasket, orders: OrderDesk) -> HTMLResponse:
+async def show(
+    order_id: str,
+    basket: BuyersBasket,
+    orders: OrderDesk,
+    vouchers: Annotated[Vouchers, Uses(Vouchers)],
+) -> HTMLResponse:
     """Show an order and how far it has come; the page keeps itself up to date."""
-    return await _shown("order.html", order_id, basket, orders)
+    shown = partial(till, vouchers=vouchers)
+    return await order_page(order_id, basket, orders, shown)
 
 
 @router.get(
@@ -124,13 +133,46 @@ async def show_progress(
     order_id: str, basket: BuyersBasket, orders: OrderDesk
 ) -> HTMLResponse:
     """Show only the steps of an order, for the page that watches it."""
-    return await _shown("_progress.html", order_id, basket, orders)
+    found = await _found(order_id, basket, orders)
+    if isinstance(found, HTMLResponse):
+        return found
+    return page("_progress.html", basket, order=found, progress=progress(found))
 
 
-async def _shown(
-    template: str, order_id: str, basket: Basket, orders: Orders
+async def order_page(
+    order_id: str,
+    basket: Basket,
+    orders: Orders,
+    opened: Callable[[UUID], Awaitable[Till]],
+    *,
+    status: int = 200,
 ) -> HTMLResponse:
-    """Return the order in a template, or say that it is unknown or out of reach."""
+    """Return the page of an order, or say that it is unknown or out of reach.
+
+    Args:
+        order_id: Which order, as it was typed.
+        basket: The buyer's basket.
+        orders: Who knows orders.
+        opened: Says what to show about its voucher.
+        status: The HTTP status when the order is found.
+    """
+    found = await _found(order_id, basket, orders)
+    if isinstance(found, HTMLResponse):
+        return found
+    shown = await opened(found.id)
+    return page(
+        "order.html",
+        basket,
+        status=status,
+        degraded="vouchers" if shown.is_away else None,
+        order=found,
+        progress=progress(found),
+        till=shown,
+    )
+
+
+async def _found(order_id: str, basket: Basket, orders: Orders) -> Order | HTMLResponse:
+    """Return the order, or the page that says why it cannot be shown."""
     known_as = _uuid(order_id)
     if known_as is None:
         return page("unknown.html", basket, status=404, what="order")
@@ -143,7 +185,7 @@ async def _shown(
         )
     if order is None:
         return page("unknown.html", basket, status=404, what="order")
-    return page(template, basket, order=order, progress=progress(order))
+    return order
 
 
 def _explained(form: OrderForm, refusal: OrderRefused) -> Checkout:

@@ -12,6 +12,8 @@ class StorefrontSettings(Settings):
         catalog_seconds: Longest wait for products and prices, in seconds; a page is
             shown without them after that.
         orders_seconds: Longest wait for an order to be accepted or found, in seconds.
+        vouchers_seconds: Longest wait for a voucher to be spent, in seconds; the page
+            of an order waits half a second to show one.
         page_size: How many products one page shows, 1 to 100.
         remembered_products: How many products are remembered for the time the catalog
             is away.
@@ -21,6 +23,7 @@ class StorefrontSettings(Settings):
 
     catalog_seconds: PositiveFloat = 0.8
     orders_seconds: PositiveFloat = 4.0
+    vouchers_seconds: PositiveFloat = 4.0
     page_size: int = Field(default=24, ge=1, le=100)
     remembered_products: int = Field(default=5000, ge=0)
     secure_cookies: bool = False

@@ -6,8 +6,9 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel
 
 from fleetwright import Problem
+from fleetwright.auth import Principal, allow
 from fleetwright.database import Database
-from fleetwright.flask import body, uses
+from fleetwright.flask import body, caller, uses
 from fleetwright.idempotency.flask import idempotency_key
 from vouchers.clients import Orders
 from vouchers.codes import tidy
@@ -22,10 +23,13 @@ from vouchers.redeeming import (
 )
 from vouchers.tables import VoucherRow
 
+CLERK = "clerk"  # the role of people who work for all customers
+
 api = Blueprint("vouchers", __name__, url_prefix="/v1")
 
 
 @api.post("/vouchers")
+@allow(scope="vouchers:issue", role=CLERK)
 def issue() -> Response:
     """Issue a voucher, once for a key."""
     key, new = idempotency_key(), body(NewVoucher)
@@ -37,6 +41,7 @@ def issue() -> Response:
 
 
 @api.get("/vouchers/<code>")
+@allow("storefront", scope="vouchers:read", role=CLERK)
 def voucher(code: str) -> Response:
     """Return one voucher as it stands now."""
     with uses(Database).reading() as reading:
@@ -47,13 +52,14 @@ def voucher(code: str) -> Response:
 
 
 @api.post("/vouchers/<code>/redemptions")
+@allow("storefront", scope="vouchers:spend")
 def redeem(code: str) -> Response:
     """Spend a voucher on an order, or say why it cannot be spent."""
     key, new = idempotency_key(), body(NewRedemption)
     with uses(Database).reading() as reading:
         key.replay(reading)  # orders need not be asked again
     order = uses(Orders).find(new.order_id)
-    if order is None:
+    if order is None or not acts_for(caller(), order.customer_id):
         raise Problem(
             409, "No such order", detail=f"Asked for {new.order_id}.", kind="no_order"
         )
@@ -65,6 +71,7 @@ def redeem(code: str) -> Response:
 
 
 @api.get("/redemptions")
+@allow("storefront", scope="vouchers:read", role=CLERK)
 def redemptions() -> Response:
     """Return what was spent on one order."""
     asked = request.args.get("order_id", "")
@@ -81,6 +88,16 @@ def redemptions() -> Response:
         row = spent_on(reading, order_id)
         items = [] if row is None else [as_redemption(row)]
     return answered(RedemptionList(items=items))
+
+
+def acts_for(who: Principal, customer_id: str | None) -> bool:
+    """Return whether somebody may act for a customer: a buyer only for themselves.
+
+    Args:
+        who: Who calls.
+        customer_id: The customer; None for a guest, for whom no buyer acts.
+    """
+    return who.kind == "service" or CLERK in who.roles or who.subject == customer_id
 
 
 def answered(answer: BaseModel, status: int = 200) -> Response:
