@@ -132,7 +132,7 @@ class Shop:
             "grant_type": "client_credentials",
             "audience": service,
             "subject": "clerk",
-            "scope": "catalog:write orders:read",
+            "scope": "catalog:write orders:read vouchers:issue vouchers:read",
             "roles": "clerk",
         }
         url = f"{self.urls['issuer']}/token"
@@ -302,7 +302,8 @@ def test_voucher_is_spent_on_an_order(page: Page, shop: Shop, tmp_path: Path) ->
     expect(page.get_by_text("£5.00 credited")).to_be_visible()
     expect(page.get_by_label("Voucher code")).to_have_count(0)
     page.screenshot(path=tmp_path / "credited.png", full_page=True)
-    answer = httpx2.get(f"{shop.urls['vouchers']}/v1/vouchers/{code}").json()
+    url = f"{shop.urls['vouchers']}/v1/vouchers/{code}"
+    answer = httpx2.get(url, headers=shop.headers("vouchers")).json()
     assert (answer["status"], answer["redemption"]["order_id"]) == ("spent", order)
 
 
@@ -359,7 +360,7 @@ def new_voucher(shop: Shop, amount_pence: int) -> str:
     answer = httpx2.post(
         f"{shop.urls['vouchers']}/v1/vouchers",
         json={"amount_pence": amount_pence},
-        headers={"Idempotency-Key": str(uuid.uuid4())},
+        headers={"Idempotency-Key": str(uuid.uuid4())} | shop.headers("vouchers"),
     )
     code: str = answer.raise_for_status().json()["code"]
     return code

@@ -1,6 +1,7 @@
 """Fixtures shared by the tests of vouchers."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -57,11 +58,12 @@ def trouble() -> list[Exception]:
     return []
 
 
+Serving = Callable[..., AbstractAsyncContextManager[AsyncClient]]
+
+
 @pytest.fixture
-async def vouchers(
-    broker: FakeBroker, asked: list[UUID], trouble: list[Exception]
-) -> AsyncIterator[AsyncClient]:
-    """Serve vouchers without sockets, broker or files that stay."""
+def serve(broker: FakeBroker, asked: list[UUID], trouble: list[Exception]) -> Serving:
+    """Return how vouchers is served without sockets, broker or files that stay."""
     known = {
         PAID: order(PAID, OrderStatus.paid, 2000),
         REFUSED: order(REFUSED, OrderStatus.refused, 2000),
@@ -70,8 +72,19 @@ async def vouchers(
     settings = VouchersSettings(
         database_url="sqlite://", broker_url="memory://vouchers"
     )
-    replace = {Orders: MadeUpOrders(known, asked, trouble)}
-    async with serving(create_app(settings), replace=replace, broker=broker) as http:
+
+    def serving_as(**who: Any) -> AbstractAsyncContextManager[AsyncClient]:
+        replace = {Orders: MadeUpOrders(known, asked, trouble)}
+        app = create_app(settings)
+        return serving(app, replace=replace, broker=broker, **who)
+
+    return serving_as
+
+
+@pytest.fixture
+async def vouchers(serve: Serving) -> AsyncIterator[AsyncClient]:
+    """Serve vouchers to somebody who may do everything."""
+    async with serve() as http:
         yield http
 
 

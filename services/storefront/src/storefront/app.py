@@ -27,26 +27,9 @@ def create_app(settings: StorefrontSettings | None = None) -> FastAPI:
     """
     settings = settings or StorefrontSettings.load()
 
-    # Half of the time for one attempt: one that hangs leaves time for another.
-    products = Pipeline(
-        "catalog",
-        Timeout(settings.catalog_seconds),
-        Retry(attempts=2),
-        Timeout(settings.catalog_seconds / 2),
-    )
-    desk = Pipeline(
-        "orders",
-        Timeout(settings.orders_seconds),
-        Retry(attempts=3),
-        Timeout(settings.orders_seconds / 2),
-    )
-
-    tills = Pipeline(
-        "vouchers",
-        Timeout(settings.vouchers_seconds),
-        Retry(attempts=2),
-        Timeout(settings.vouchers_seconds / 2),
-    )
+    products = _guarded("catalog", settings.catalog_seconds, attempts=2)
+    desk = _guarded("orders", settings.orders_seconds, attempts=3)
+    tills = _guarded("vouchers", settings.vouchers_seconds, attempts=2)
 
     service = Service("storefront", settings)
     service.add(settings)
@@ -71,3 +54,13 @@ def create_app(settings: StorefrontSettings | None = None) -> FastAPI:
     app.mount("/static", public(StaticFiles(directory=STATIC)), name="static")
     app.add_middleware(BrowserRules)
     return mount(app, service)
+
+
+def _guarded(name: str, seconds: float, *, attempts: int) -> Pipeline:
+    """Return how calls to a neighbour are guarded.
+
+    Half of the time for one attempt: one that hangs leaves time for another.
+    """
+    return Pipeline(
+        name, Timeout(seconds), Retry(attempts=attempts), Timeout(seconds / 2)
+    )

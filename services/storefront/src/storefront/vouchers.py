@@ -25,6 +25,19 @@ _CODE = re.compile(r"[0-9A-Za-z \-]+", re.ASCII)
 _KEY = re.compile(r"[0-9a-f\-]{36}", re.ASCII)
 
 
+class VoucherForm:
+    """The form of a voucher as it was sent: what was typed, and the form's own key."""
+
+    def __init__(
+        self,
+        code: Annotated[str, Form()] = "",
+        key: Annotated[str, Form()] = "",
+    ) -> None:
+        """Read the fields of the form."""
+        self.code = code.strip()[:LONGEST_CODE]
+        self.key = key if _KEY.fullmatch(key) else ""
+
+
 @router.post(
     "/orders/{order_id}/voucher",
     response_class=RedirectResponse,
@@ -38,13 +51,12 @@ async def spend(
     basket: BuyersBasket,
     orders: Annotated[Orders, Uses(Orders)],
     vouchers: Annotated[Vouchers, Uses(Vouchers)],
-    code: Annotated[str, Form()] = "",
-    key: Annotated[str, Form()] = "",
+    form: Annotated[VoucherForm, Depends(VoucherForm)],
 ) -> Response:
     """Spend the voucher of the form, once, however often the form is sent."""
     where = f"/orders/{order_id}#till"
-    typed = code.strip()[:LONGEST_CODE]
-    if not typed or not _KEY.fullmatch(key):
+    typed, key = form.code, form.key
+    if not typed or not key:
         return RedirectResponse(where, status_code=303)
     try:
         if not _CODE.fullmatch(typed):
