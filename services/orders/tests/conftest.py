@@ -1,5 +1,6 @@
 """Fixtures shared by the tests of orders."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import uuid4
@@ -7,10 +8,13 @@ from uuid import uuid4
 import pytest
 from httpx2 import AsyncClient, Response
 
+from fleetwright import Refused
 from fleetwright.testing import FakeBroker, serving
 from orders.app import create_app
 from orders.clients import Catalog, Quote, Quotes, WantedQuotes
 from orders.settings import OrdersSettings
+from shop_stock.stock_pb2 import HoldReply, HoldRequest, Shortage
+from shop_stock.stock_pb2_grpc import StockStub
 
 Place = Callable[..., Awaitable[Response]]
 
@@ -38,6 +42,58 @@ class FakeCatalog:
                 if sku in self._prices
             ]
         )
+
+
+class FakeStock:
+    """Stock with `units` of some products and enough of all others."""
+
+    def __init__(self, units: dict[str, int], trouble: list[Exception]) -> None:
+        """Hold by the lists of a test, while there is no `trouble`."""
+        self._units = units
+        self._trouble = trouble
+        self.holds: dict[str, Counter[str]] = {}
+
+    async def Hold(self, request: HoldRequest) -> HoldReply:  # noqa: N802
+        """Answer as the stock service would."""
+        if self._trouble:
+            raise self._trouble[0]
+        wanted: Counter[str] = Counter()
+        for line in request.lines:
+            wanted[line.sku] += line.quantity
+        if self.holds.get(request.hold_id, wanted) != wanted:
+            raise Refused("other lines", status=409, provider="stock")
+        missing = [
+            Shortage(sku=sku, wanted=units, on_hand=self._units[sku])
+            for sku, units in wanted.items()
+            if self._units.get(sku, units) < units
+        ]
+        if not missing:
+            self.holds[request.hold_id] = wanted
+        return HoldReply(held=not missing, missing=missing)
+
+
+@pytest.fixture
+def units() -> dict[str, int]:
+    """Return what stock has too little of: nothing yet."""
+    return {}
+
+
+@pytest.fixture
+def stock_trouble() -> list[Exception]:
+    """Return what stock raises instead of answering: nothing yet."""
+    return []
+
+
+@pytest.fixture
+def stock(units: dict[str, int], stock_trouble: list[Exception]) -> FakeStock:
+    """Return a stock with enough of everything, unless told otherwise."""
+    return FakeStock(units, stock_trouble)
+
+
+@pytest.fixture
+def holds(stock: FakeStock) -> dict[str, Counter[str]]:
+    """Return what stock holds: units by stock code, by the ids of the holds."""
+    return stock.holds
 
 
 @pytest.fixture
@@ -68,14 +124,15 @@ def catalog(
 
 @pytest.fixture
 async def orders(
-    catalog: FakeCatalog, broker: FakeBroker
+    catalog: FakeCatalog, stock: FakeStock, broker: FakeBroker
 ) -> AsyncIterator[AsyncClient]:
     """Serve orders in memory: no sockets, no broker, no files."""
     settings = OrdersSettings(
         database_url="sqlite+aiosqlite://", broker_url="memory://orders"
     )
     app = create_app(settings)
-    async with serving(app, replace={Catalog: catalog}, broker=broker) as http:
+    replace = {Catalog: catalog, StockStub: stock}
+    async with serving(app, replace=replace, broker=broker) as http:
         yield http
 
 

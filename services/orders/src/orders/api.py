@@ -13,23 +13,27 @@ from fleetwright.fastapi import INVALID_REQUEST, Caller, Uses, refused
 from fleetwright.idempotency.fastapi import KEY_PARAMETER, REPLAYED, Idempotent
 from orders.cancelling import cancelled_now
 from orders.clients import Catalog
+from orders.holding import held, order_id_of
 from orders.lifecycle import OrderState
 from orders.messages import (
     Cancellation,
     NewCancellation,
     NewOrder,
     Order,
+    OrderConflict,
     OrderPage,
     OrderRefused,
 )
 from orders.owners import acts_for, only, require_own
 from orders.placing import found, placed_now, priced, summary
 from orders.tables import OrderRow
+from shop_stock.stock_pb2_grpc import StockStub
 
 router = APIRouter(prefix="/v1", responses={422: INVALID_REQUEST})
 
 Database = Annotated[AsyncDatabase, Uses(AsyncDatabase)]
 Prices = Annotated[Catalog, Uses(Catalog)]
+Stock = Annotated[StockStub, Uses(StockStub)]
 NO_KEY = refused("No usable key: `missing_idempotency_key`, `odd_idempotency_key`.")
 IN_PROGRESS = refused(
     "It was sent before and is being answered: `idempotency_key_in_progress`."
@@ -50,27 +54,35 @@ AGAIN: dict[str, Any] = REPLAYED | {
     responses={
         200: AGAIN | {"model": Order},
         400: NO_KEY,
-        409: IN_PROGRESS,
+        409: refused(
+            "Refused: `out_of_stock`, with every product there is too little of; or it "
+            "was sent before and is being answered: `idempotency_key_in_progress`.",
+            OrderConflict,
+        ),
         422: refused(
             "Refused: `bad_lines`, with every bad line, or `idempotency_key_reused`; "
             "or it cannot be read: `invalid_request`.",
             OrderRefused,
         ),
         503: refused(
-            "The catalog is not there now: `unavailable`. Ask again, same key."
+            "Catalog or stock is not there now: `unavailable`. Ask again, same key."
         ),
-        504: refused("The catalog is too slow now: `timeout`. Ask again, same key."),
+        504: refused(
+            "Catalog or stock is too slow now: `timeout`. Ask again, same key."
+        ),
     },
 )
 @allow("storefront", scope="orders:write")
 async def place(
     new: NewOrder,
     key: Idempotent,
+    *,
     catalog: Prices,
+    stock: Stock,
     database: Database,
     caller: Caller,
 ) -> Order:
-    """Price the order by the catalog, keep it and tell the fleet.
+    """Price the order by the catalog, hold its units, keep it and tell the fleet.
 
     A request repeated with its key is answered as it was the first time, whether or
     not the catalog still knows the products.
@@ -79,10 +91,12 @@ async def place(
     async with database.reading() as reading:
         await key.replay(reading)
     lines = await priced(new.lines, catalog)
+    order_id = order_id_of(key.name)
+    await held(order_id, lines, stock)
     async with database.transaction() as transaction:
         # Asked again: its twin may have been kept while this one was priced.
         await key.claim(transaction)
-        order = await placed_now(transaction, new, lines)
+        order = await placed_now(transaction, order_id, new, lines)
         await key.keep(transaction, order, status=200)
     return order
 

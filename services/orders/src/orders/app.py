@@ -6,6 +6,7 @@ from fleetwright import Service
 from fleetwright.database import AsyncDatabase
 from fleetwright.events import Consumer, Outbox, connect
 from fleetwright.fastapi import mount
+from fleetwright.grpc import stub
 from fleetwright.idempotency import KeptAnswers
 from fleetwright.resilience import Pipeline, Retry, Timeout
 from fleetwright.rest import rest
@@ -13,6 +14,7 @@ from orders.api import router
 from orders.clients import Catalog
 from orders.events import subscriptions
 from orders.settings import OrdersSettings
+from shop_stock.stock_pb2_grpc import StockStub
 
 
 def create_app(settings: OrdersSettings | None = None) -> FastAPI:
@@ -28,12 +30,14 @@ def create_app(settings: OrdersSettings | None = None) -> FastAPI:
     database = AsyncDatabase(settings.database_url, migrations="orders.migrations")
     broker = connect(settings.broker_url)
     quotes = Pipeline("quotes", Timeout(settings.quote_seconds), Retry(attempts=2))
+    holds = Pipeline("stock", Timeout(settings.stock_seconds), Retry(attempts=3))
 
     service = Service("orders", settings)
     service.add(database)
     service.add(KeptAnswers(database))
     service.add(broker)
     service.add(rest(Catalog, provider="catalog", pipeline=quotes))
+    service.add(stub(StockStub, provider="stock", pipeline=holds))
     service.add(Outbox(database, broker))
     service.add(Consumer(database, broker, subscriptions))
 

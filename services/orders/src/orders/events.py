@@ -6,9 +6,9 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from fleetwright.events import Event, Redelivery, Subscriptions
+from fleetwright.events import Event, Redelivery, Subscriptions, publish
 from orders.lifecycle import OrderState, RefundState, moved_order, moved_refund
-from orders.tables import OrderRow, RefundRow
+from orders.tables import OrderLineRow, OrderRow, RefundRow
 
 log = structlog.get_logger()
 subscriptions = Subscriptions()
@@ -21,6 +21,27 @@ class OrderPlaced(Event, topic="orders.placed", version=1):
     reference: str
     customer_id: str | None
     total_pence: int
+
+
+class OrderPaid(Event, topic="orders.paid", version=1):
+    """The money of an order was taken: its units are the buyer's."""
+
+    order_id: UUID
+
+
+class OrderRefused(Event, topic="orders.refused", version=1):
+    """The money of an order could not be taken: its units are free again."""
+
+    order_id: UUID
+
+
+class UnitsReturned(Event, topic="orders.returned", version=1):
+    """Units of a paid order came back, and their money went back."""
+
+    order_id: UUID
+    refund_id: UUID
+    sku: str
+    quantity: int
 
 
 class RefundRequested(Event, topic="orders.refund_requested", version=1):
@@ -61,18 +82,19 @@ class RefundDeclined(Event, topic="payments.refund_declined", version=1):
 
 @subscriptions.on(PaymentCaptured, redelivery=Redelivery(attempts=8))
 async def mark_paid(payment: PaymentCaptured, transaction: AsyncSession) -> None:
-    """Mark the order paid, once, in the transaction that records the delivery.
+    """Mark the order paid and tell the fleet, once, as the delivery is recorded.
 
     Raises:
         TransitionError: The order was refused before.
     """
     if (order := await _order(transaction, payment.order_id)) is not None:
         order.state = moved_order(OrderState(order.state), OrderState.PAID)
+        publish(transaction, OrderPaid(order_id=order.id))
 
 
 @subscriptions.on(PaymentDeclined, redelivery=Redelivery(attempts=8))
 async def mark_refused(payment: PaymentDeclined, transaction: AsyncSession) -> None:
-    """Mark the order refused and keep the reason.
+    """Mark the order refused, keep the reason and tell the fleet.
 
     Raises:
         TransitionError: The order was paid before.
@@ -80,17 +102,28 @@ async def mark_refused(payment: PaymentDeclined, transaction: AsyncSession) -> N
     if (order := await _order(transaction, payment.order_id)) is not None:
         order.state = moved_order(OrderState(order.state), OrderState.REFUSED)
         order.refused_because = payment.reason[:200]
+        publish(transaction, OrderRefused(order_id=order.id))
 
 
 @subscriptions.on(PaymentRefunded, redelivery=Redelivery(attempts=8))
 async def mark_refunded(payment: PaymentRefunded, transaction: AsyncSession) -> None:
-    """Mark the refund paid out.
+    """Mark the refund paid out and tell the fleet which units came back.
 
     Raises:
         TransitionError: The refund was refused before.
     """
     if (refund := await _refund(transaction, payment.refund_id)) is not None:
         refund.state = moved_refund(RefundState(refund.state), RefundState.REFUNDED)
+        line = await transaction.get_one(
+            OrderLineRow, (refund.order_number, refund.position)
+        )
+        returned = UnitsReturned(
+            order_id=payment.order_id,
+            refund_id=refund.id,
+            sku=line.sku,
+            quantity=refund.quantity,
+        )
+        publish(transaction, returned)
 
 
 @subscriptions.on(RefundDeclined, redelivery=Redelivery(attempts=8))

@@ -182,3 +182,19 @@ class OrderRefused(ProblemDocument):
     lines: list[RefusedLine] | None = Field(
         default=None, description="With `bad_lines`: every line that cannot be bought."
     )
+
+
+class Shortage(BaseModel):
+    """A product there is too little of."""
+
+    sku: str = Field(description="The stock code.")
+    wanted: int = Field(description="Units asked for, in all lines together.")
+    on_hand: int = Field(description="Units there are; below zero when some are owed.")
+
+
+class OrderConflict(ProblemDocument):
+    """Why an order cannot be taken now."""
+
+    missing: list[Shortage] | None = Field(
+        default=None, description="With `out_of_stock`: what there is too little of."
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -53,6 +53,7 @@ async def priced(lines: Sequence[NewLine], catalog: Catalog) -> list[PricedLine]
 
 async def placed_now(
     transaction: AsyncSession,
+    order_id: UUID,
     new: NewOrder,
     lines: Sequence[PricedLine],
 ) -> Order:
@@ -60,14 +61,18 @@ async def placed_now(
 
     Args:
         transaction: The transaction that also claimed the request's key.
+        order_id: What its units are held under.
         new: What the buyer asked for.
         lines: Its lines with their prices.
 
     Returns:
-        The accepted order.
+        The accepted order; the one that was accepted before where its key is so old
+        that the answer is forgotten.
     """
+    if (before := await found(transaction, order_id)) is not None:
+        return before
     row = OrderRow(
-        id=uuid4(),
+        id=order_id,
         reference=new.reference,
         customer_id=new.customer_id,
         country=new.country,
