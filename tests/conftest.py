@@ -39,6 +39,15 @@ TABLES = {
         "create table mails(order_id text, kind text, refund_id text)",
         PARKED,
     ),
+    "stock": (
+        "create table counts(sku text primary key, received integer, on_hand integer, "
+        "held integer, sold integer, returned integer)",
+        "create table receipts(delivery_id text, sku text, quantity integer)",
+        "create table holds(id text primary key, state text)",
+        "create table hold_lines(hold_id text, sku text, quantity integer)",
+        "create table returns(id text, hold_id text, sku text, quantity integer)",
+        PARKED,
+    ),
     "broker": ("create table delivery(seq integer primary key)",),
 }
 

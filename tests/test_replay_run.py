@@ -120,9 +120,11 @@ class SmallShop:
             total += units * self.prices[sku]
             row = (number, place, sku, units, self.prices[sku])
             self._write("orders", "insert into order_lines values (?,?,?,?,?)", *row)
+            self._sell(order_id, sku, units)
             if body["customer_id"]:
                 kept = (number, place, order_id, charge)
                 self.paid.setdefault((body["customer_id"], sku), kept)
+        self._write("stock", "insert into holds values (?, 'sold')", order_id)
         values = (number, order_id, key, body["customer_id"], "paid", total, None)
         self._write("orders", "insert into orders values (?,?,?,?,?,?,?)", *values)
         taken = (charge, order_id, total, 0, "captured")
@@ -131,6 +133,17 @@ class SmallShop:
         self._write("notifications", "insert into mails values (?,?,?)", *mail)
         self.answers[key] = {"id": order_id}
         return web.json_response(self.answers[key], status=201)
+
+    def _sell(self, order_id: str, sku: str, units: int) -> None:
+        opened = "insert or ignore into counts values (?, 1000, 1000, 0, 0, 0)"
+        self._write("stock", opened, sku)
+        counted = "insert into receipts select 'opening', ?1, 1000 where not exists"
+        once = f"{counted} (select 1 from receipts where sku = ?1)"
+        self._write("stock", once, sku)
+        line = "insert into hold_lines values (?, ?, ?)"
+        self._write("stock", line, order_id, sku, units)
+        sold = "update counts set on_hand = on_hand - ?1, sold = sold + ?1"
+        self._write("stock", f"{sold} where sku = ?2", units, sku)
 
     async def cancel(self, request: web.Request) -> web.Response:
         """Take back what was bought; the test's day asks for no more than that."""
@@ -163,6 +176,10 @@ class SmallShop:
         self._write("payments", "insert into refunds values (?,?,?,?)", *back)
         paid_out = "update charges set refunded_pence = ? where id = ?"
         self._write("payments", paid_out, pence, charge)
+        came = (refund, order_id, line["sku"], units)
+        self._write("stock", "insert into returns values (?,?,?,?)", *came)
+        free = "update counts set on_hand = on_hand + ?1, returned = returned + ?1"
+        self._write("stock", f"{free} where sku = ?2", units, line["sku"])
         mail = (order_id, "refunded", refund)
         self._write("notifications", "insert into mails values (?,?,?)", *mail)
 
@@ -560,7 +577,7 @@ async def test_the_made_up_day_passes_in_chaos(
     monkeypatch.setattr(fleet, "processes", processes)
     try:
         figures = await replay(
-            fleet, read_invoices([path]), Wishes(chaos=1, kills=5, settle_seconds=5)
+            fleet, read_invoices([path]), Wishes(chaos=1, kills=6, settle_seconds=5)
         )
     finally:
         await sleepers.close()

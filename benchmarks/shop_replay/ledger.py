@@ -10,6 +10,7 @@ KNOWN_REFUSALS = frozenset(
         "price_not_positive",
         "unknown_product",
         "quantity_not_positive",
+        "out_of_stock",
     }
 )
 KNOWN_REASONS = frozenset(

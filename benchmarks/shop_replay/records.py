@@ -10,9 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from fleetwright.errors import FleetwrightError
+from shop_replay.stock_records import StockBooks, read_stock
 
 PUBLISHERS = ("orders", "payments")
-CONSUMERS = ("notifications", "orders", "payments")
+CONSUMERS = ("notifications", "orders", "payments", "stock")
 READ_SECONDS = 30.0
 
 
@@ -126,6 +127,7 @@ class Records:
     money_back: tuple[MoneyBack, ...]
     mails: Mapping[tuple[str, str, str], int]
     leftovers: Leftovers
+    stock: StockBooks
 
 
 def read_records(databases: Mapping[str, Path], broker: Path) -> Records:
@@ -175,8 +177,18 @@ def read_records(databases: Mapping[str, Path], broker: Path) -> Records:
                 "select order_id, kind, refund_id from mails"
             )
         )
-    left = read_leftovers(databases, broker)
-    return Records(kept, cancellations, refunds, charges, money_back, mails, left)
+    with _reading(databases, "stock") as stock:
+        books = read_stock(stock)
+    return Records(
+        orders=kept,
+        cancellations=cancellations,
+        refunds=refunds,
+        charges=charges,
+        money_back=money_back,
+        mails=mails,
+        leftovers=read_leftovers(databases, broker),
+        stock=books,
+    )
 
 
 def read_leftovers(databases: Mapping[str, Path], broker: Path) -> Leftovers:

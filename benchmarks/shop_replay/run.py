@@ -20,6 +20,7 @@ from shop_replay.reading import Invoice
 from shop_replay.records import count_orders, read_leftovers, read_records
 from shop_replay.running import SHOP, FleetError, RunningFleet
 from shop_replay.settling import settled
+from shop_replay.stocktaking import stocktaking
 from shop_replay.tokens import Tokens
 
 
@@ -105,7 +106,7 @@ async def replay(
     )
     rested = time.monotonic()
     records = await asyncio.to_thread(read_records, databases, broker)
-    checks = [_at_rest(left, wishes), *audit(ledger, records)]
+    checks = [_at_rest(left, wishes), *audit(ledger, records), *stocktaking(records)]
     if chaos is not None:
         checks.append(_killed(chaos.kills, wishes))
     if faults is not None:
