@@ -7,8 +7,7 @@ import pytest
 
 from fleetwright import Service
 from fleetwright.database import AsyncDatabase
-from fleetwright.grpc import RpcServer, stub
-from fleetwright.testing import FakeBroker, FakeTokens, serving
+from fleetwright.testing import FakeBroker, calling, serving
 from shop_stock.stock_pb2 import CountsRequest, HoldReply, HoldRequest, Units
 from shop_stock.stock_pb2_grpc import StockStub
 from stock.app import create_app
@@ -37,11 +36,8 @@ async def service(broker: FakeBroker) -> AsyncIterator[Service]:
 @pytest.fixture
 async def stock(service: Service) -> AsyncIterator[StockStub]:
     """Return a client of the running service, over a real connection."""
-    port = service.find(RpcServer).port
-    client = stub(StockStub, provider="stock", url=f"http://127.0.0.1:{port}")
-    client.__part__.tokens = FakeTokens()  # type: ignore[attr-defined]
-    yield client
-    await client.__part__.close()  # type: ignore[attr-defined]
+    async with calling(service, StockStub) as client:
+        yield client
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What a service's tests need.
 
-`serving(app)` gives a client on a started service, `FakeClock` gives time that jumps.
+`serving(app)` gives a client on a started service, `calling(app, StockStub)` one that
+speaks gRPC, `FakeClock` gives time that jumps.
 The pytest plugin brings the fixtures `clock`, `broker` and `faults`.
 """
 
@@ -17,6 +18,7 @@ from fleetwright.testing._serving import service_of, serving
 if TYPE_CHECKING:
     from fleetwright.testing._asgi import AsgiTransport
     from fleetwright.testing._broker import FakeBroker
+    from fleetwright.testing._grpc import calling
 
 __all__ = [
     "AsgiTransport",
@@ -26,6 +28,7 @@ __all__ = [
     "FakeTokens",
     "Faults",
     "JumpingLoop",
+    "calling",
     "exposed_properties",
     "service_of",
     "serving",
@@ -33,8 +36,8 @@ __all__ = [
     "unkeyed_posts",
 ]
 
-# Only services with clients, or with events, have installed what these need.
-_OF_EXTRAS = {"AsgiTransport": "_asgi", "FakeBroker": "_broker"}
+# Only services with clients, events or gRPC have installed what these need.
+_OF_EXTRAS = {"AsgiTransport": "_asgi", "FakeBroker": "_broker", "calling": "_grpc"}
 
 
 def __getattr__(name: str) -> Any:
