@@ -65,7 +65,7 @@ def keeps_cut_bodies() -> None:
             pass
         return bytes(pieces)
 
-    _replace(AiohttpTransport, "_read", read)
+    _replace(AiohttpTransport, "_body", read)
 
 
 def never_retries() -> None:
