@@ -8,7 +8,13 @@ from fleetwright.events import Consumer, Outbox, connect
 from fleetwright.fastapi import mount
 from fleetwright.grpc import stub
 from fleetwright.idempotency import KeptAnswers
-from fleetwright.resilience import Pipeline, Retry, Timeout
+from fleetwright.resilience import (
+    Bulkhead,
+    CircuitBreaker,
+    Pipeline,
+    Retry,
+    Timeout,
+)
 from fleetwright.rest import rest
 from orders.api import router
 from orders.clients import Catalog
@@ -29,8 +35,8 @@ def create_app(settings: OrdersSettings | None = None) -> FastAPI:
     settings = settings or OrdersSettings.load()
     database = AsyncDatabase(settings.database_url, migrations="orders.migrations")
     broker = connect(settings.broker_url)
-    quotes = Pipeline("quotes", Timeout(settings.quote_seconds), Retry(attempts=2))
-    holds = Pipeline("stock", Timeout(settings.stock_seconds), Retry(attempts=3))
+    quotes = _guarded("quotes", settings.quote_seconds, attempts=2)
+    holds = _guarded("stock", settings.stock_seconds, attempts=3)
 
     service = Service("orders", settings)
     service.add(database)
@@ -55,3 +61,18 @@ def create_app(settings: OrdersSettings | None = None) -> FastAPI:
     )
     app.include_router(router)
     return mount(app, service)
+
+
+def _guarded(name: str, seconds: float, *, attempts: int) -> Pipeline:
+    """Return how calls to a neighbour are guarded.
+
+    A circuit that is open is probed again within 4 s: so soon a neighbour's return is
+    noticed.
+    """
+    return Pipeline(
+        name,
+        Timeout(seconds),
+        Retry(attempts=attempts),
+        CircuitBreaker(open_seconds=1.0, longest_open_seconds=4.0),
+        Bulkhead(32),
+    )
