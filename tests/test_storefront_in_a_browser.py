@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SERVICES = (
     "issuer",
     "catalog",
+    "stock",
     "orders",
     "payments",
     "notifications",
@@ -47,10 +48,11 @@ class Shop:
         """Prepare the environment of every service below `home`."""
         self._home = home
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in SERVICES]
+        listening = (*SERVICES, "stock.grpc")
+        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in listening]
         self._ports = {
             name: opened.getsockname()[1]
-            for name, opened in zip(SERVICES, sockets, strict=True)
+            for name, opened in zip(listening, sockets, strict=True)
         }
         for opened in sockets:
             opened.close()
@@ -98,6 +100,7 @@ class Shop:
             "PYTHONPATH": str(folder / "src"),
             "HOST": "127.0.0.1",
             "PORT": str(self._ports[name]),
+            "GRPC_PORT": str(self._ports.get(f"{name}.grpc", 0)),
             "LOG_FORMAT": "json",
             "DATABASE_URL": f"sqlite+aiosqlite:///{self._home / name}.db",
             "BROKER_URL": f"embedded:///{self._home / 'broker.db'}",
