@@ -1,4 +1,4 @@
-"""A provider's name to its URL: CATALOG_URL, else the fleet's own map."""
+"""A provider's name to its URL: its variable, the fleet's map, or DNS by a pattern."""
 
 import json
 import os
@@ -10,6 +10,8 @@ from dotenv import dotenv_values
 
 from fleetwright._settings import Settings
 from fleetwright.errors import SettingsError
+
+_HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 
 def address(provider: str, *, kind: str = "") -> str:
@@ -24,10 +26,12 @@ def address(provider: str, *, kind: str = "") -> str:
     Returns:
         Its URL without a slash at the end: from the variable `CATALOG_URL` (or
         `STOCK_GRPC_URL`), else from the JSON file that `FLEET_MAP` names, under
-        "catalog" (or "stock.grpc"). Both may stand in `.env`.
+        "catalog" (or "stock.grpc"), else by the pattern `FLEET_DNS` (or
+        `FLEET_DNS_GRPC`), for example `http://{name}:8000`, where the names of services
+        are host names. All of them may stand in `.env`.
 
     Raises:
-        SettingsError: Neither knows the provider, or what they say is no URL.
+        SettingsError: None knows the provider, or what they say is no URL.
     """
     name = f"{provider}.{kind}" if kind else provider
     variable = re.sub("[-.]", "_", name).upper() + "_URL"
@@ -40,12 +44,27 @@ def address(provider: str, *, kind: str = "") -> str:
         found = _map(file).get(name)
         if found is not None:
             return _checked(found, f"{name!r} in FLEET_MAP={file}")
+    pattern_variable = f"FLEET_DNS_{kind.upper()}" if kind else "FLEET_DNS"
+    pattern = environment.get(pattern_variable)
+    if pattern:
+        return _by_pattern(pattern, provider, f"{pattern_variable}={pattern}")
     raise SettingsError(
         f"nobody says where {name!r} answers",
         where=f"{variable} is not set and "
         + (f"FLEET_MAP={file} does not name it" if file else "neither is FLEET_MAP"),
         hint=f"set {variable}=http://127.0.0.1:8000, or start the fleet: ./fleet up",
     )
+
+
+def _by_pattern(pattern: str, provider: str, where: str) -> str:
+    if pattern.count("{name}") != 1 or not _HOST.fullmatch(provider):
+        raise SettingsError(
+            f"{provider!r} has no host name by this pattern",
+            where=where,
+            hint="write {name} where the name of a service stands, as in"
+            " http://{name}:8000; names are lower-case letters, digits and dashes",
+        )
+    return _checked(pattern.replace("{name}", provider), where)
 
 
 def _from_file() -> dict[str, str | None]:

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
             load balancers notice before connections are refused.
         broker_url: Where events go, for example `embedded:///broker.db`.
         fleet_map: JSON file of provider names to URLs, for calls out.
+        fleet_dns: Pattern of the URLs of providers where the names of services are host
+            names, for example `http://{name}:8000`; for what no variable and no map
+            names.
         fleet_faults: JSON file of the faults to inject, written by `fleet faults`;
             refused in production.
         faults_allowed: Whether faults may be injected in production all the same.
@@ -76,6 +79,7 @@ class Settings(BaseSettings):
     lame_duck_seconds: Annotated[float, Field(ge=0)] = 0.0
     broker_url: str = "embedded:///broker.db"
     fleet_map: Path | None = None
+    fleet_dns: str = ""
     fleet_faults: Path | None = None
     faults_allowed: bool = False
     auth: Literal["required", "off"] = "required"

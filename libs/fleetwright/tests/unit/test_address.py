@@ -84,3 +84,38 @@ def test_map_that_cannot_help_says_why(
 
     with pytest.raises(SettingsError, match=why):
         address("catalog")
+
+
+def test_names_are_host_names_where_a_pattern_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In a cluster; variable and map still go before it."""
+    map_file = tmp_path / "map.json"
+    map_file.write_text('{"catalog": "http://127.0.0.1:1"}')
+    monkeypatch.setenv("FLEET_MAP", str(map_file))
+    monkeypatch.setenv("FLEET_DNS", "http://{name}.shop.svc:8000/")
+    monkeypatch.setenv("FLEET_DNS_GRPC", "http://{name}:9000")
+
+    assert address("catalog") == "http://127.0.0.1:1"
+    assert address("stock-room") == "http://stock-room.shop.svc:8000"
+    assert address("stock", kind="grpc") == "http://stock:9000"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "provider"),
+    [
+        ("http://name:8000", "stock"),
+        ("http://{name}:{name}", "stock"),
+        ("http://{name}:8000", "stock.evil.example"),
+        ("http://{name}:8000", "evil.example/"),
+        ("http://{name}:8000", "-stock"),
+    ],
+)
+def test_pattern_or_name_that_makes_no_host_is_refused(
+    monkeypatch: pytest.MonkeyPatch, pattern: str, provider: str
+) -> None:
+    """A name cannot lead out of the pattern."""
+    monkeypatch.setenv("FLEET_DNS", pattern)
+
+    with pytest.raises(SettingsError, match="has no host name by this pattern"):
+        address(provider)
