@@ -1,14 +1,14 @@
 """Whether a call may come in: few at a time, and what matters most comes first."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import structlog
 from opentelemetry import metrics
 
-from fleetwright._clock import clock
 from fleetwright._context import CRITICALITIES, Criticality
+from fleetwright._tally import Tally
 
 # How much of the limit each may fill: what matters less is turned away first.
 SHARES: Final[dict[Criticality, float]] = {
@@ -17,7 +17,6 @@ SHARES: Final[dict[Criticality, float]] = {
     "sheddable": 0.7,
     "batch": 0.5,
 }
-_TOLD_SECONDS = 1.0
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 _shed = metrics.get_meter("fleetwright").create_counter(
     "fleetwright.calls.shed",
@@ -37,7 +36,6 @@ class Admission:
     Attributes:
         limit: How many calls may be in flight.
         in_flight: How many hold a place.
-        shed: How many were turned away so far, by criticality.
     """
 
     def __init__(self, limit: int) -> None:
@@ -50,7 +48,6 @@ class Admission:
         """
         self.limit = limit
         self.in_flight = 0
-        self.shed = dict.fromkeys(CRITICALITIES, 0)
         # To the nearest place, so that ordinary callers keep all of a tiny limit; from
         # 5 places on the last one is kept for what is critical.
         self._places = {
@@ -58,9 +55,12 @@ class Admission:
         }
         self._everybody = min(self._places.values())
         self._lock = threading.Lock()
-        self._untold = False
-        self._told = dict(self.shed)
-        self._told_at = -_TOLD_SECONDS
+        self._tally = Tally(self._tell)
+
+    @property
+    def shed(self) -> dict[str, int]:
+        """How many calls were turned away so far, by criticality."""
+        return dict.fromkeys(CRITICALITIES, 0) | self._tally.total
 
     def admit(self, criticality: Criticality = "default") -> bool:
         """Take a place, if there is one for a call of this kind.
@@ -75,9 +75,7 @@ class Admission:
             if self.in_flight < self._places[criticality]:
                 self.in_flight += 1
                 return True
-            self.shed[criticality] += 1
-            self._untold = True
-        self._tell()
+        self._tally.count(criticality)
         return False
 
     def admit_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
@@ -97,33 +95,26 @@ class Admission:
         """Give a place back."""
         with self._lock:
             self.in_flight -= 1
-        if self._untold:
-            self._tell()
+        if self._tally.untold:
+            self._tally.tell_if_due()
+
+    def close(self) -> None:
+        """Tell what was not told yet."""
+        self._tally.tell()
 
     def facts(self) -> dict[str, object]:
         """Return limit, calls in flight and calls turned away, for `/info`."""
         return {
             "limit": self.limit,
             "in_flight": self.in_flight,
-            "shed": dict(self.shed),
+            "shed": self.shed,
         }
 
-    def _tell(self) -> None:
-        """Count and log what was turned away, at most once a second."""
-        now = clock().monotonic()
-        # A clock that went back is another clock: tests install their own.
-        if 0 <= now - self._told_at < _TOLD_SECONDS:
-            return
-        with self._lock:
-            self._untold = False
-            self._told_at = now
-            since = {name: self.shed[name] - self._told[name] for name in self.shed}
-            self._told = dict(self.shed)
-        fields = {name: count for name, count in since.items() if count}
-        for name, count in fields.items():
+    def _tell(self, since: Mapping[str, int]) -> None:
+        """Count and log what was turned away."""
+        for name, count in since.items():
             _shed.add(count, {"criticality": name})
-        if fields:
-            _log.warning("calls.shed", limit=self.limit, **fields)
+        _log.warning("calls.shed", limit=self.limit, **since)
 
 
 def criticality_in(headers: Iterable[tuple[bytes, bytes]]) -> Criticality:

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from fleetwright._context import Call, degraded
+from fleetwright._body import Incoming, check_json, too_long
+from fleetwright._context import Call, current_call, degraded
 from fleetwright._deadline import lift_deadline
 from fleetwright._inbound import OVERLOADED, Inbound
 from fleetwright._json import to_json
@@ -19,6 +20,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _SWEEP_SECONDS = 0.05  # most answers are out by then and need no watching
+_MAX_BODY_SIZE = "starlette.max_body_size"  # where FastAPI keeps a route's own
 _PROBLEM_HEADERS = [(b"content-type", MEDIA_TYPE.encode())]
 
 
@@ -92,9 +94,11 @@ class _AsgiExchange:
 
     __slots__ = (
         "_app",
+        "_body",
         "_early",
         "_forget",
         "_has_place",
+        "_no",
         "_receive",
         "_receiving",
         "_scope",
@@ -121,6 +125,8 @@ class _AsgiExchange:
         self.complete = False
         self._receiving = False
         self._early: list[Message] = []
+        self._body: Incoming | None = None
+        self._no: Problem | None = None
         self._forget: Callable[[], None] | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._swept = False
@@ -146,10 +152,15 @@ class _AsgiExchange:
         """Pass a message on, noting what the application answers."""
         kind = message["type"]
         if kind == "http.response.start":
+            if message["status"] >= 400 and await self._said_no(message["status"]):
+                return
             self.status = message["status"]
             for name, value in message.get("headers", ()):
-                if name == b"content-type" and value.startswith(b"text/event-stream"):
-                    self._becomes_stream()
+                if name == b"content-type":
+                    if value.startswith(b"text/event-stream"):
+                        self._becomes_stream()
+                    elif value.startswith(b"text/html"):
+                        message = guarded(message)
             lacks = degraded()
             if lacks:
                 field = (b"fleet-degraded", lacks.encode())
@@ -158,6 +169,17 @@ class _AsgiExchange:
             self.complete = True
             lift_deadline()  # background tasks: nobody waits for them
         await self._send(message)
+
+    async def _said_no(self, status: int) -> bool:
+        """Answer with our own refusal: it says more than what was made of it."""
+        if status == 413 and _MAX_BODY_SIZE in self._scope:  # FastAPI's own, in plain
+            self._no = self._no or too_long(self._scope[_MAX_BODY_SIZE])
+        call = current_call()
+        if self._no is None or call is None:
+            return False
+        await self.refuse(self._no, call)
+        self._send = _nowhere
+        return True
 
     def _becomes_stream(self) -> None:
         """Go on without a deadline, until the client or the service ends the stream.
@@ -203,7 +225,46 @@ class _AsgiExchange:
     # -- what comes in, and whether the client is still there
 
     async def receive(self) -> Message:
-        """Return the next message of the client."""
+        """Return the next message of the client, if it may be read.
+
+        JSON comes in one piece, because it is checked as a whole.
+
+        Raises:
+            Problem: The body is too long, or no JSON that is safe to parse.
+        """
+        if self._body is None:
+            self._body = Incoming(self._scope["headers"])
+            if self._body.length == 0:
+                return await self._next()
+        try:
+            message = await self._take()
+            if self._body.is_json and message["type"] == "http.request":
+                pieces = [message["body"]]
+                while message.get("more_body", False):
+                    message = await self._take()
+                    if message["type"] != "http.request":
+                        return message
+                    pieces.append(message["body"])
+                message = {"type": "http.request", "body": b"".join(pieces)}
+                check_json(message["body"])
+        except Problem as problem:
+            self._no = problem
+            raise
+        return message
+
+    async def _take(self) -> Message:
+        """Return the next message, unless the body gets too long."""
+        most = self._scope.get(_MAX_BODY_SIZE, self._service.settings.max_body_bytes)
+        body = self._body
+        if body is not None:
+            body.take(b"", most)  # before the client is told to go on
+        message = await self._next()
+        if body is not None and message["type"] == "http.request":
+            message.setdefault("body", b"")
+            body.take(message["body"], most)
+        return message
+
+    async def _next(self) -> Message:
         if self._watcher is not None and not self._watcher.done():
             self._watcher.cancel()
             await asyncio.wait((self._watcher,))
@@ -270,6 +331,30 @@ _TURNED_AWAY: Message = {
 _TURNED_AWAY_BODY: Message = {"type": "http.response.body", "body": OVERLOADED.body()}
 
 
+# What an application does not say itself; a page that is framed says so in its own
+# policy, because CSP goes before X-Frame-Options.
+_PAGE_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"strict-origin-when-cross-origin"),
+    (
+        b"content-security-policy",
+        b"frame-ancestors 'none'; base-uri 'self'; object-src 'none'",
+    ),
+)
+
+
+def guarded(start: Message) -> Message:
+    """Return the start of a page with the headers that guard browsers."""
+    headers = list(start["headers"])
+    named = {name.lower() for name, _ in headers}
+    headers += [pair for pair in _PAGE_HEADERS if pair[0] not in named]
+    return {**start, "headers": headers}
+
+
+async def _nowhere(message: Message) -> None:
+    """Send nothing: the answer is out."""
+
+
 async def _turn_away(send: Send, method: str) -> None:
     """Say that there is no place; made once, because it is said when time is scarce."""
     await send(_TURNED_AWAY)
@@ -292,54 +377,3 @@ async def _answer(
     start = {"type": "http.response.start", "status": status}
     await send(start | {"headers": [*fields, length]})
     await send({"type": "http.response.body", "body": b"" if head == "HEAD" else body})
-
-
-class WorkerApp:
-    """An ASGI application with a life for what has none: probes, opening, closing."""
-
-    def __init__(self, service: Service, app: App | None = None) -> None:
-        """Serve a service that only hears events, or one behind a bridge.
-
-        Args:
-            service: The service.
-            app: What answers its requests; nothing does when left out.
-        """
-        self._service = service
-        self._middleware = FleetMiddleware(app or self._nothing, service)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Open and close the service with the server; answer probes.
-
-        Args:
-            scope: What the connection is.
-            receive: Its incoming messages.
-            send: Its outgoing messages.
-        """
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-        else:
-            await self._middleware(scope, receive, send)
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        await receive()
-        try:
-            await self._service.open()
-        except BaseException as error:
-            self._service.lifecycle.failure = error
-            await send({"type": "lifespan.startup.failed", "message": ""})
-            return
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self._service.close()
-        await send({"type": "lifespan.shutdown.complete"})
-
-    async def _nothing(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1000})
-            return
-        raise Problem(
-            404,
-            "Not found",
-            detail=f"{self._service.name} has no HTTP API, only {', '.join(PROBES)}.",
-            kind="not_found",
-        )

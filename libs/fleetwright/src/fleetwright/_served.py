@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from fleetwright._asgi import WorkerApp
 from fleetwright._service import Service
 from fleetwright._threads import Threads
+from fleetwright._worker import WorkerApp
 from fleetwright._wsgi_bridge import WsgiBridge
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import functools
 import os
 import signal
 import socket
@@ -14,8 +15,10 @@ from typing import Any
 import structlog
 
 from fleetwright import _logs
+from fleetwright._connections import Connections
 from fleetwright._served import asgi_of
 from fleetwright._service import Service
+from fleetwright._settings import Settings
 from fleetwright._target import StartError, failure
 from fleetwright._watchdog import Watchdog
 
@@ -31,7 +34,6 @@ except ModuleNotFoundError as error:
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_IDLE_SECONDS = 15  # an idle connection is kept that long
 _CLOSING_SECONDS = 8.0  # what parts may take beyond the drain, before we are killed
 
 
@@ -166,6 +168,18 @@ def loop_factory() -> Any:
     return uvloop.new_event_loop
 
 
+def _http(settings: Settings, connections: Connections) -> Any:
+    """Return the protocol that reads requests."""
+    if sys.platform == "win32":
+        return "auto"
+    from fleetwright._protocol import Edge, FleetProtocol
+
+    edge = Edge(
+        connections, frozenset(settings.allowed_hosts), settings.trusted_proxies
+    )
+    return functools.partial(FleetProtocol, edge=edge)
+
+
 async def serve(app: Any, service: Service, bound: socket.socket) -> None:
     """Serve until told to stop.
 
@@ -177,18 +191,22 @@ async def serve(app: Any, service: Service, bound: socket.socket) -> None:
     Raises:
         StartError: A part could not be opened.
     """
+    settings = service.settings
+    most = settings.max_connections or max(256, 4 * settings.max_in_flight)
+    connections = Connections(most)
     config = uvicorn.Config(
         asgi_of(app, service),
-        http="auto" if sys.platform == "win32" else "httptools",
+        http=_http(settings, connections),
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=_IDLE_SECONDS,
-        timeout_graceful_shutdown=service.settings.drain_seconds,  # type: ignore[arg-type]
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[str(one) for one in settings.trusted_proxies],
+        timeout_graceful_shutdown=settings.drain_seconds,  # type: ignore[arg-type]
     )
     server = Server(config, service)
     with Watchdog():
         await server.serve(sockets=[bound])
+    connections.refused.tell()
     _log.info("service.stopped")

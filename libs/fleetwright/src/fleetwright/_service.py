@@ -169,6 +169,7 @@ class Service:
         """Drain within `drain_seconds`, then close the parts in reverse."""
         await self.lifecycle.drain(self.settings.drain_seconds)
         await self.lifecycle.close()
+        self.admission.close()
         await self.gate.close()
         if self.tokens is not None:
             await self.tokens.close()

@@ -1,6 +1,7 @@
 """Settings: environment to typed values; errors that name the variable and the mend."""
 
 import os
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -11,8 +12,9 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     ValidationError,
+    field_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fleetwright._secrets import MASK, is_secret_name, mask, remember_secret
 from fleetwright._settings_report import Source, near_misses, report, unknown_keys
@@ -37,6 +39,16 @@ class Settings(BaseSettings):
         max_in_flight: How many calls are answered at a time; more are refused with 503
             at once. As a rule what fits into 30 ms of CPU (`fleet bench limit`): raise
             it for handlers that mostly wait for others.
+        max_connections: How many connections are open at a time, streams included; when
+            left out, 256 or four for each call in flight, whichever is more.
+        max_body_bytes: Longest body of a request, in bytes; a route may say otherwise
+            (`@app.post(..., max_body_size=...)`).
+        allowed_hosts: Host names requests may ask for, with commas between them;
+            `*.example.org` is every name below. Any name when left out; probes always.
+        trusted_proxies: Addresses or networks of proxies whose `X-Forwarded-*` headers
+            are believed, with commas between them; nobody's when left out.
+        open_docs: Whether `/docs`, `/redoc` and `/openapi.json` are served in
+            production as well.
         drain_seconds: Time for requests in flight to finish once told to stop.
         lame_duck_seconds: How long to go on accepting while already not ready, so that
             load balancers notice before connections are refused.
@@ -75,6 +87,11 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = "auto"
     request_seconds: PositiveFloat = 10.0
     max_in_flight: PositiveInt = 8
+    max_connections: PositiveInt | None = None
+    max_body_bytes: PositiveInt = 1024 * 1024
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    open_docs: bool = False
     drain_seconds: Annotated[float, Field(ge=0)] = 10.0
     lame_duck_seconds: Annotated[float, Field(ge=0)] = 0.0
     broker_url: str = "embedded:///broker.db"
@@ -94,6 +111,14 @@ class Settings(BaseSettings):
     foreign_suffixes: ClassVar[tuple[str, ...]] = ("_URL",)
 
     _suspects: tuple[tuple[str, str], ...] = PrivateAttr(default=())
+
+    @field_validator("allowed_hosts", "trusted_proxies", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        """Return the words of a list with commas."""
+        if not isinstance(value, str):
+            return value
+        return [word.strip().lower() for word in value.split(",") if word.strip()]
 
     @classmethod
     def load(cls, **given: Any) -> Self:

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from fleetwright import _logs
+from fleetwright._body import too_long
 from fleetwright._context import Call, degraded
 from fleetwright._inbound import OVERLOADED, Inbound
 from fleetwright._json import to_json
@@ -17,7 +18,7 @@ from fleetwright._portal import background, on_background_end, run_in_loop
 from fleetwright._probes import PROBES, Probes
 from fleetwright._problem import MEDIA_TYPE, Problem, phrase
 from fleetwright._service import Service
-from fleetwright._wsgi_bridge import TOLD, Told, WsgiApp, too_long
+from fleetwright._wsgi_bridge import TOLD, Told, WsgiApp
 from fleetwright.errors import FleetwrightError
 
 StartResponse = Callable[..., Callable[[bytes], object]]

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import structlog
 
+from fleetwright._body import too_long
 from fleetwright._deadline import end_deadline
-from fleetwright._problem import Problem
 from fleetwright._threads import Threads
 from fleetwright.errors import Unavailable
 
@@ -94,6 +94,8 @@ class WsgiBridge:
 
     async def _body(self, scope: MutableMapping[str, Any], receive: Receive) -> bytes:
         """Return the whole body; refuse it as soon as it is known to be too long."""
+        # The middleware around us reads by the same limit.
+        scope["starlette.max_body_size"] = self._max_body_bytes
         for name, value in scope["headers"]:
             if name == b"content-length" and int(value) > self._max_body_bytes:
                 raise too_long(self._max_body_bytes)
@@ -113,20 +115,6 @@ class WsgiBridge:
             if not message.get("more_body", False):
                 return bytes(pieces)
             message = await receive()
-
-
-def too_long(most_bytes: int) -> Problem:
-    """Return the answer to a request whose body is too long.
-
-    Args:
-        most_bytes: What it may have.
-    """
-    return Problem(
-        413,
-        "The request is too long",
-        detail=f"Its body may have {most_bytes} bytes.",
-        kind="body_too_long",
-    )
 
 
 async def _send_all(send: Send, messages: Iterable[Message]) -> None:

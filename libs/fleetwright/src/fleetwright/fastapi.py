@@ -8,25 +8,15 @@ from typing import Annotated, Any, cast
 from fleetwright._asgi import FleetMiddleware
 from fleetwright._context import current_call
 from fleetwright._principal import Principal
-from fleetwright._problem import (
-    MEDIA_TYPE,
-    Answered,
-    Problem,
-    invalid_request,
-    phrase,
-    problem_of,
-)
 from fleetwright._problem_schema import INVALID_REQUEST, ProblemDocument, refused
 from fleetwright._service import Service
 from fleetwright.auth._gate import not_authenticated
-from fleetwright.errors import DeclarationError, Refused, Unavailable
+from fleetwright.errors import DeclarationError
 
 try:
     from fastapi import Depends, FastAPI
-    from fastapi.exceptions import RequestValidationError
-    from starlette.exceptions import HTTPException
-    from starlette.requests import HTTPConnection, Request
-    from starlette.responses import Response
+    from fastapi.routing import APIRoute
+    from starlette.requests import HTTPConnection
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         f"fleetwright.fastapi needs {error.name}\n"
@@ -35,6 +25,7 @@ except ModuleNotFoundError as error:
     ) from None
 
 from fleetwright._fastapi_access import guard, routes_of
+from fleetwright._fastapi_answers import answer_with_problems
 
 __all__ = ["INVALID_REQUEST", "Caller", "ProblemDocument", "Uses", "mount", "refused"]
 
@@ -45,7 +36,8 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
     The service's parts open and close with the application. Every request gets a call
     id, a deadline, one log line and problems for errors; `/livez`, `/readyz` and
     `/info` are answered. A route asks who calls before it reads anything, unless it is
-    `@public`. FastAPI's own telemetry is switched off.
+    `@public`. FastAPI's own telemetry is switched off, and in production its pages
+    `/docs`, `/redoc` and `/openapi.json` are not served unless `OPEN_DOCS` says so.
 
     Args:
         app: The application, with or without its routes.
@@ -67,7 +59,9 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
     service.gate.routes_from(lambda: routes_of(app))
     app._telemetry.update({"tracing": False, "metrics": False, "logs": False})
     _live_with(app, service)
-    _answer_with_problems(app)
+    answer_with_problems(app)
+    if service.settings.environment == "production" and not service.settings.open_docs:
+        _close_docs(app)
     build = app.build_middleware_stack
 
     def outermost() -> FleetMiddleware:
@@ -119,6 +113,21 @@ Caller = Annotated[Principal, Depends(_caller)]
 """Who calls, for a handler that wants to know: `caller: Caller`."""
 
 
+def _close_docs(app: FastAPI) -> None:
+    """Serve no description of the API; `app.openapi()` still returns it."""
+    pages = {
+        app.openapi_url,
+        app.docs_url,
+        app.redoc_url,
+        app.swagger_ui_oauth2_redirect_url,
+    }
+    app.router.routes[:] = [
+        route
+        for route in app.router.routes
+        if getattr(route, "path", "") not in pages or isinstance(route, APIRoute)
+    ]
+
+
 def _live_with(app: FastAPI, service: Service) -> None:
     """Open the parts before the application's own start, close them after its end."""
     inner = app.router.lifespan_context
@@ -137,53 +146,3 @@ def _live_with(app: FastAPI, service: Service) -> None:
             await service.close()
 
     app.router.lifespan_context = cast(Any, lifespan)
-
-
-def _answer_with_problems(app: FastAPI) -> None:
-    """Answer errors with problems; handlers of the application's own are kept."""
-    ours: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
-        Problem: _on_error,
-        Answered: _on_answered,
-        Unavailable: _on_error,
-        Refused: _on_error,
-        HTTPException: _on_http_exception,
-        RequestValidationError: _on_invalid_request,
-        Exception: _on_error,
-    }
-    defaults = FastAPI(openapi_url=None).exception_handlers
-    for kind, answer in ours.items():
-        if app.exception_handlers.get(kind) is defaults.get(kind):
-            app.exception_handlers[kind] = answer
-
-
-def _response(problem: Problem) -> Response:
-    call = current_call()
-    body = problem.body(call.trace_id if call is not None else None)
-    return Response(body, problem.status, problem.headers, MEDIA_TYPE)
-
-
-async def _on_answered(request: Request, error: Answered) -> Response:
-    return Response(error.body, error.status, error.headers, error.media_type)
-
-
-async def _on_error(request: Request, error: Exception) -> Response:
-    return _response(problem_of(error))
-
-
-async def _on_http_exception(request: Request, error: HTTPException) -> Response:
-    if error.status_code < 200 or error.status_code in (204, 304):
-        return Response(status_code=error.status_code, headers=error.headers)
-    title = phrase(error.status_code)
-    problem = Problem(error.status_code, title, headers=error.headers)
-    told: Any = error.detail  # Starlette says text, FastAPI lets any JSON in
-    if not isinstance(told, str):
-        problem.extensions["errors"] = told
-    elif told != title:
-        problem.detail = told
-    return _response(problem)
-
-
-async def _on_invalid_request(
-    request: Request, error: RequestValidationError
-) -> Response:
-    return _response(invalid_request(error.errors()))

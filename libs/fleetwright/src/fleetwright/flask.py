@@ -38,7 +38,6 @@ __all__ = ["body", "caller", "mount", "uses"]
 
 T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
-_MAX_BODY_BYTES = 1024 * 1024
 _FILES: Final = "static"  # Flask's own route to the files beside the application
 
 
@@ -70,7 +69,7 @@ def mount(app: Flask, service: Service) -> Flask:
         )
     app.extensions["fleetwright"] = service
     service.gate.routes_from(lambda: _routes_of(app))
-    longest = app.config["MAX_CONTENT_LENGTH"] or _MAX_BODY_BYTES
+    longest = app.config["MAX_CONTENT_LENGTH"] or service.settings.max_body_bytes
     app.config["MAX_CONTENT_LENGTH"] = longest
     _answer_with_problems(app)
     # First: a later function may answer, and nobody is let in unasked.

@@ -18,12 +18,13 @@ from urllib.parse import parse_qsl, unquote
 import structlog
 from pydantic import Field, SecretStr
 
-from fleetwright._asgi import Receive, Scope, Send, WorkerApp
+from fleetwright._asgi import Receive, Scope, Send
 from fleetwright._issuer_key import SigningKey
 from fleetwright._json import to_json
 from fleetwright._problem import Problem
 from fleetwright._service import Service
 from fleetwright._settings import Settings
+from fleetwright._worker import WorkerApp
 from fleetwright.auth._access import EVERYONE
 from fleetwright.errors import SettingsError
 

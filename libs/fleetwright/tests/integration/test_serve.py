@@ -1,18 +1,13 @@
 """A real process: ready, told to stop, kept from starting."""
 
 import asyncio
-import json
-import os
 import signal
 import socket
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from httpx2 import AsyncClient
+from served import running, spawn
 
 MODULE = """
 import asyncio
@@ -75,77 +70,12 @@ def broken_api():
 """
 
 
-class Running:
-    """A service in a process of its own."""
-
-    def __init__(self, process: Process) -> None:
-        """Watch a process."""
-        self.process = process
-        self.events: list[dict[str, object]] = []
-        self.url = ""
-
-    async def until(self, event: str) -> dict[str, object]:
-        """Read its lines up to an event."""
-        assert self.process.stdout is not None
-        async with asyncio.timeout(20):
-            async for line in self.process.stdout:
-                self.events.append(json.loads(line))
-                if self.events[-1]["event"] == event:
-                    return self.events[-1]
-        raise AssertionError(f"no {event} in {self.events}")
-
-    async def ended(self) -> int:
-        """Read the rest of its lines and return its exit code."""
-        assert self.process.stdout is not None
-        async with asyncio.timeout(20):
-            async for line in self.process.stdout:
-                self.events.append(json.loads(line))
-            return await self.process.wait()
-
-    @property
-    def names(self) -> list[object]:
-        """The events so far."""
-        return [line["event"] for line in self.events]
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Give a folder with a service in it."""
     (tmp_path / "made.py").write_text(MODULE)
     (tmp_path / "wrong.py").write_text("from nowhere_to_be_found import x\n")
     return tmp_path
-
-
-async def spawn(folder: Path, *arguments: str, **environment: str) -> Process:
-    """Start `python -m fleetwright.serve` in the folder."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "fleetwright.serve",
-        *arguments,
-        cwd=folder,
-        env=os.environ | {"PORT": "0", "LOG_FORMAT": "json"} | environment,
-        stdout=PIPE,
-        stderr=PIPE,
-    )
-
-
-@asynccontextmanager
-async def running(
-    folder: Path, *arguments: str, **environment: str
-) -> AsyncIterator[Running]:
-    """Start a service, wait until it is ready, and leave no process behind."""
-    process = await spawn(folder, *arguments, **environment)
-    service = Running(process)
-    try:
-        ready = await service.until("service.ready")
-        service.url = f"http://127.0.0.1:{ready['port']}"
-        yield service
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        await process.communicate()
 
 
 async def test_request_in_flight_is_finished_when_told_to_stop(folder: Path) -> None:

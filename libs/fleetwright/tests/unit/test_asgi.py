@@ -8,7 +8,8 @@ import pytest
 import structlog
 
 from fleetwright import Service, Settings
-from fleetwright._asgi import App, FleetMiddleware, Receive, Scope, Send, WorkerApp
+from fleetwright._asgi import App, FleetMiddleware, Receive, Scope, Send
+from fleetwright._worker import WorkerApp
 
 Message = MutableMapping[str, Any]
 

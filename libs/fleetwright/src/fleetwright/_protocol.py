@@ -1,0 +1,358 @@
+"""HTTP/1.1 as the server reads it: limits of time and size, and no second meaning.
+
+Stands between the socket and the application, where alone a client that sends slowly,
+too much or two requests in one can be told from one that is only busy.
+"""
+
+import time
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Any, Final
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from fleetwright._connections import NEVER, Connections
+from fleetwright._probes import PROBES
+from fleetwright._refusal import (
+    AMBIGUOUS,
+    HEAD_BYTES,
+    HEAD_TOO_LARGE,
+    HEADER_BYTES,
+    HEADERS,
+    MALFORMED,
+    NO_HOST,
+    NO_METHOD,
+    OTHER_HOST,
+    TOO_MANY,
+    TOO_SLOW,
+    URL_BYTES,
+    URL_TOO_LONG,
+    NotRead,
+    Refusal,
+)
+
+FIRST_BYTE_SECONDS: Final = 5.0
+HEAD_SECONDS: Final = 5.0
+BODY_SECONDS: Final = 10.0
+BODY_BYTES_PER_SECOND: Final = 64 * 1024  # slower than that on the whole is too slow
+IDLE_SECONDS: Final = 15.0
+LINGER_SECONDS: Final = 2.0
+PIPELINED: Final = 16
+UNREAD_BYTES: Final = 64 * 1024  # of a body nobody wants that are read all the same
+
+_FORWARDED = frozenset(
+    (
+        b"forwarded",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-port",
+        b"x-forwarded-proto",
+        b"x-forwarded-prefix",
+        b"x-real-ip",
+    )
+)
+_WATCHED = frozenset((b"host", b"content-length", b"transfer-encoding")) | _FORWARDED
+_PROBE_URLS = frozenset(path.encode() for path in PROBES)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Whom the server listens to.
+
+    Attributes:
+        connections: The open connections.
+        hosts: Names a request may ask for, `*.example.org` included; empty for any.
+        proxies: Whose `X-Forwarded-*` headers are passed on.
+    """
+
+    connections: Connections
+    hosts: frozenset[str] = frozenset()
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+
+    def serves(self, host: bytes) -> bool:
+        """Return whether a request may ask for this host.
+
+        Args:
+            host: The value of the Host header, with or without a port.
+
+        Returns:
+            True when it is listed, or when nothing is.
+        """
+        if not self.hosts:
+            return True
+        name = host.decode("latin-1").lower()
+        name = name if name.endswith("]") else name.rpartition(":")[0] or name
+        parent = "*." + name.partition(".")[2]
+        return name in self.hosts or parent in self.hosts
+
+    def trusts(self, address: str) -> bool:
+        """Return whether a peer is one of our own proxies.
+
+        Args:
+            address: Its IP address.
+
+        Returns:
+            False where no proxy was named.
+        """
+        if not self.proxies:
+            return False
+        try:
+            peer = ip_address(address)
+        except ValueError:
+            return False
+        return any(peer in network for network in self.proxies)
+
+
+class Phase(Enum):
+    """Whose turn it is on a connection, and for what."""
+
+    IDLE = "the client may send a request"
+    HEAD = "the client sends a request line and headers"
+    BODY = "the client sends a body"
+    ANSWER = "the application answers"
+    LINGER = "all is said; what still comes is thrown away"
+
+
+class FleetProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with a limit for everything a client can make us wait for."""
+
+    def __init__(self, *, edge: Edge, **given: Any) -> None:
+        """Wait for a connection.
+
+        Args:
+            edge: Whom the server listens to.
+            **given: What uvicorn's protocol takes.
+        """
+        super().__init__(**given)
+        self._edge = edge
+        self._phase = Phase.IDLE
+        self._trusted = False
+        self._head_bytes = 0
+        self._unread = 0  # of the body, as far as Content-Length tells
+        self._host: bytes | None = None
+        self._hosts = 0
+        self.due = NEVER
+
+    @property
+    def waits(self) -> bool:
+        """Whether no request of this connection is being answered."""
+        return not self._answers
+
+    @property
+    def _answers(self) -> bool:
+        cycle: Any = self.cycle  # uvicorn's types do not say that it may be None
+        return cycle is not None and not cycle.response_complete
+
+    def _turn(self, phase: Phase, seconds: float = NEVER) -> None:
+        self._phase = phase
+        self.due = time.monotonic() + seconds
+
+    # -- the connection
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for the first byte, if there is a place.
+
+        Args:
+            transport: What to send by.
+        """
+        self.transport = transport
+        self._turn(Phase.IDLE, FIRST_BYTE_SECONDS)
+        if not self._edge.connections.accept(self):
+            self._phase = Phase.LINGER
+            transport.abort()
+            return
+        super().connection_made(transport)
+        self._trusted = self.client is not None and self._edge.trusts(self.client[0])
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection.
+
+        Args:
+            exc: Why it was lost, if not in order.
+        """
+        self._edge.connections.gone(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on.
+
+        Args:
+            data: What came.
+        """
+        if self._phase is Phase.IDLE:
+            self._head_bytes = 0
+            self._turn(Phase.HEAD, HEAD_SECONDS)
+        elif self._phase is Phase.LINGER:
+            return
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._upgrade()
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            self._refuse(cause.refusal if isinstance(cause, NotRead) else MALFORMED)
+        except httptools.HttpParserInvalidMethodError:
+            self._refuse(NO_METHOD if data[:1].isalpha() else MALFORMED)
+        except httptools.HttpParserError:
+            self._refuse(MALFORMED)
+        else:
+            if self._phase is Phase.HEAD:
+                self._head_bytes += len(data)
+                if self._head_bytes > HEAD_BYTES:
+                    self._refuse(HEAD_TOO_LARGE if self.headers else URL_TOO_LONG)
+
+    def _upgrade(self) -> None:
+        if self._should_upgrade():
+            self._turn(Phase.ANSWER)
+            self._edge.connections.gone(self)
+            self.handle_websocket_upgrade()
+        elif self.cycle is not None:  # the parser reads no further request
+            self.cycle.keep_alive = False
+
+    # -- one request, as the parser finds it
+
+    def on_message_begin(self) -> None:
+        """Begin to count what the head of a request brings."""
+        super().on_message_begin()
+        self._host, self._hosts, self._unread = None, 0, 0
+        if self._phase is not Phase.HEAD:  # it came in one piece with the one before
+            self._head_bytes = 0
+            self._turn(Phase.HEAD, HEAD_SECONDS)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header, and refuse what can be read in two ways.
+
+        Args:
+            name: As it was sent.
+            value: As it was sent.
+        """
+        size = len(name) + len(value)
+        self._head_bytes += size + 4
+        headers = self.headers
+        if (
+            size > HEADER_BYTES
+            or self._head_bytes > HEAD_BYTES
+            or len(headers) >= HEADERS
+        ):
+            raise NotRead(HEAD_TOO_LARGE)
+        name = name.lower()
+        if name in _WATCHED:
+            if name in _FORWARDED:
+                if not self._trusted:
+                    return  # anybody can write one; who was not named is not believed
+            elif name == b"host":
+                self._host, self._hosts = value, self._hosts + 1
+            elif name == b"content-length":
+                self._unread = int(value)
+            elif value.lower() != b"chunked":
+                raise NotRead(AMBIGUOUS)
+            else:
+                self._unread = UNREAD_BYTES + 1
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Pass the request on, unless it must not be."""
+        if len(self.url) > URL_BYTES:
+            raise NotRead(URL_TOO_LONG)
+        version = self.parser.get_http_version()
+        if version != "1.1" and (version != "1.0" or self._unread > UNREAD_BYTES):
+            raise NotRead(AMBIGUOUS if version == "1.0" else MALFORMED)
+        if self._hosts != 1 and (self._hosts or version == "1.1"):
+            raise NotRead(NO_HOST)
+        if self.parser.get_method() in (b"TRACE", b"CONNECT"):
+            raise NotRead(NO_METHOD)
+        if self.url not in _PROBE_URLS and not self._edge.serves(self._host or b""):
+            raise NotRead(OTHER_HOST)
+        if len(self.pipeline) >= PIPELINED:
+            raise NotRead(TOO_MANY)
+        self._turn(Phase.BODY, BODY_SECONDS)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Give the client time for what it has sent.
+
+        Args:
+            body: The next piece.
+        """
+        self.due += len(body) / BODY_BYTES_PER_SECOND
+        self._unread -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """From here on it is our turn."""
+        super().on_message_complete()
+        if self._answers:
+            self._turn(Phase.ANSWER)
+        else:  # answered before it was read to its end
+            self._turn(Phase.IDLE, IDLE_SECONDS)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, or begin the one that waits.
+
+        uvicorn's own would set a timer for each answer; `due` and one sweep do.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._phase is Phase.ANSWER:
+            self._turn(Phase.IDLE, IDLE_SECONDS)
+        elif self._phase is Phase.BODY and self.cycle.more_body:
+            self._leave_unread()
+
+    def _leave_unread(self) -> None:
+        """Read a body nobody wants to its end where that is near, else hang up."""
+        if self.cycle.waiting_for_100_continue:
+            self.transport.close()  # whether it comes at all is the client's choice
+        elif self._unread > UNREAD_BYTES:
+            self._linger()
+
+    # -- ends
+
+    def _linger(self) -> None:
+        """Hang up, but read on for a moment: a reset could eat the answer."""
+        self._turn(Phase.LINGER, LINGER_SECONDS)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Say no and hang up; after the answers that are on their way."""
+        self._edge.connections.refused.count(refusal.reason)
+        if self._answers and not self._half_sent:
+            self._turn(Phase.LINGER)
+            self.cycle.keep_alive = False
+            return
+        if self._answers:
+            if self.cycle.response_started:
+                self.transport.abort()
+                return
+            self.cycle.disconnected = True  # nothing more of it is sent
+            self.cycle.message_event.set()
+        self.transport.write(refusal.answer)
+        self._linger()
+
+    @property
+    def _half_sent(self) -> bool:
+        """Whether the request that is being answered is the one still being sent."""
+        return self._phase is Phase.BODY and self.cycle.more_body
+
+    def time_is_up(self) -> None:
+        """End the connection: the client kept us waiting."""
+        if self._phase is Phase.IDLE:
+            self.transport.close()
+        elif self._phase is Phase.LINGER:
+            self.transport.abort()
+        elif self._phase is Phase.BODY and self.flow.read_paused:
+            self._turn(Phase.BODY, BODY_SECONDS)  # we do not read: not its fault
+        elif self._phase is Phase.BODY and not self._answers:
+            self._linger()
+        else:
+            self._refuse(TOO_SLOW)
