@@ -74,7 +74,9 @@ async def spawn(folder: Path, *arguments: str, **environment: str) -> Process:
         "fleetwright.serve",
         *arguments,
         cwd=folder,
-        env=os.environ | {"PORT": "0", "LOG_FORMAT": "json"} | environment,
+        env=os.environ
+        | {"PORT": "0", "LOG_FORMAT": "json", "ENVIRONMENT": "test"}
+        | environment,
         stdout=PIPE,
         stderr=PIPE,
     )

@@ -139,7 +139,7 @@ def api() -> FastAPI:
     async def request_json(request: Request) -> Any:
         return await request.json()
 
-    return mount(app, Service("json", Settings()))
+    return mount(app, Service("json", Settings(auth="off")))
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

@@ -82,7 +82,7 @@ def pages() -> FastAPI:
     async def api() -> str:
         return "hello"
 
-    return mount(app, Service("pages", Settings()))
+    return mount(app, Service("pages", Settings(auth="off")))
 
 
 async def test_html_carries_the_headers_that_guard_browsers() -> None:
