@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleetwright.testing._clock import FakeClock, JumpingLoop
 from fleetwright.testing._consumption import unbounded_requests, unkeyed_posts
+from fleetwright.testing._doors import open_doors
 from fleetwright.testing._exposure import exposed_properties
 from fleetwright.testing._faults import Faults
 from fleetwright.testing._issuer import FakeIssuer, FakeTokens
@@ -30,6 +31,7 @@ __all__ = [
     "JumpingLoop",
     "calling",
     "exposed_properties",
+    "open_doors",
     "service_of",
     "serving",
     "unbounded_requests",
