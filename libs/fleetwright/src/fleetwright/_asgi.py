@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from fleetwright._body import Incoming, check_json, too_long
-from fleetwright._context import Call, current_call, degraded
+from fleetwright._context import Call, _lacking, current_call, degraded
 from fleetwright._deadline import lift_deadline
 from fleetwright._inbound import OVERLOADED, Inbound
 from fleetwright._json import to_json
@@ -161,8 +161,7 @@ class _AsgiExchange:
                         self._becomes_stream()
                     elif value.startswith(b"text/html"):
                         message = guarded(message)
-            lacks = degraded()
-            if lacks:
+            if _lacking and (lacks := degraded()):
                 field = (b"fleet-degraded", lacks.encode())
                 message["headers"] = [*message.get("headers", ()), field]
         elif kind == "http.response.body" and not message.get("more_body", False):

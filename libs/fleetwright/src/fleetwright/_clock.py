@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from asyncio import _get_running_loop
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -37,7 +38,7 @@ class SystemClock:
 
     def monotonic(self) -> float:
         """Return the running loop's time, else the machine's monotonic time."""
-        loop = asyncio._get_running_loop()  # the public one raises where none runs
+        loop = _get_running_loop()  # the public one raises where none runs
         return time.monotonic() if loop is None else loop.time()
 
     def now(self) -> float:
@@ -59,6 +60,18 @@ _clock: Clock = SystemClock()
 def clock() -> Clock:
     """Return the clock of this process."""
     return _clock
+
+
+def here() -> tuple[asyncio.AbstractEventLoop | None, Callable[[], float]]:
+    """Return the running loop, if any, and what tells the clock's time on it.
+
+    For hot paths that tell the time more than once: asking which loop runs asks the
+    system which process this is.
+    """
+    loop = _get_running_loop()
+    if type(_clock) is SystemClock:
+        return loop, time.monotonic if loop is None else loop.time
+    return loop, _clock.monotonic
 
 
 @contextmanager

@@ -136,22 +136,21 @@ def note_degraded(name: str) -> None:
 
 def degraded() -> str:
     """Return the value of `Fleet-Degraded` for the current call; empty for none."""
-    if not _lacking:
-        return ""
     call = current_call()
     return "" if call is None else ", ".join(_lacking.get(call.span_id, ()))
 
 
-def forget_degraded(call: Call) -> str:
+def forget_degraded(call: Call) -> str | None:
     """Return what the answer of a call lacked, and forget it.
 
     Args:
         call: The call, which is over.
 
     Returns:
-        Names, separated by commas; empty for none.
+        Names, separated by commas; None for none.
     """
-    return ", ".join(_lacking.pop(call.span_id, ())) if _lacking else ""
+    names = _lacking.pop(call.span_id, None)
+    return None if names is None else ", ".join(names)
 
 
 def new_call(

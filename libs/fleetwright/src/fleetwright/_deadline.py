@@ -1,76 +1,152 @@
-"""Deadline: how long is left, bound to the current call."""
+"""Deadline: how long is left, bound to the current call, and the alarm that cuts it."""
 
 import asyncio
+from asyncio import current_task
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
 
-from fleetwright._clock import clock
+from fleetwright._clock import clock, here
 from fleetwright.errors import DeadlineExceeded
+
+# An alarm that rings in this time is worth a slot: below it rings too often, above it
+# would hold too many slots.
+_NEAREST_SECONDS = 0.05
+_FARTHEST_SECONDS = 30.0
+_SLOT_SECONDS = 0.025
+_SLOTS_PER_SECOND = 1 / _SLOT_SECONDS
+_KEPT_ON_LOOP = "_fleetwright_alarms"
 
 
 class DeadlineScope:
-    """One `with` block of a deadline: what is bound in it, and the timer that cuts it.
+    """One `with` block of a deadline: what is bound in it, and the alarm that cuts it.
 
     Follows the cancellation protocol of `asyncio.timeout`: a cancellation of our own
-    leaves the block as `DeadlineExceeded`, one from outside stays a cancellation.
+    leaves the block as `DeadlineExceeded`, one from outside stays a cancellation. The
+    earlier of two nested blocks counts.
+
+    Attributes:
+        at: When the time is over, in seconds of `Clock.monotonic()`; None for never.
+        outer: The block around this one.
+        rings_at: When the alarm rings, in seconds of the loop's time.
+        was_cut: Whether the block was cut because its own time was over.
     """
 
-    __slots__ = ("_cancelling", "_fired", "_task", "_timer", "deadline", "outer")
+    _task: asyncio.Task[object]
+    _cancelling: int
+    __slots__ = (
+        "_cancelling",
+        "_deadline",
+        "_slot",
+        "_task",
+        "_timer",
+        "at",
+        "outer",
+        "rings_at",
+        "was_cut",
+    )
 
-    def __init__(self, deadline: "Deadline", outer: "DeadlineScope | None") -> None:
-        """Bind the earlier of `deadline` and what is bound outside."""
-        self.outer = outer
+    def __init__(
+        self,
+        at: float,
+        now: float,
+        loop: asyncio.AbstractEventLoop | None,
+        deadline: "Deadline | None" = None,
+    ) -> None:
+        """Bind the earlier of this time and what is bound outside; set the alarm.
+
+        Args:
+            at: When the time is over, in seconds of `Clock.monotonic()`.
+            now: This moment, in the same seconds.
+            loop: The running loop; without one nothing is cut.
+            deadline: `at` as a value, where there is one.
+        """
+        self.at: float | None = at
+        self._deadline = deadline
+        self._slot: set[DeadlineScope] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[object] | None = None
-        self._fired = False
-        self._cancelling = 0
-        bound = outer.deadline if outer is not None else None
-        if bound is not None and bound.at <= deadline.at:
-            self.deadline: Deadline | None = bound  # its own scope cuts in time
-            return
-        self.deadline = deadline
-        self._arm(deadline)
+        self.was_cut = False
+        outer = self.outer = _scope.get(None)
+        _scope.set(self)
+        if outer is not None and outer.at is not None and outer.at <= at:
+            self.at, self._deadline = outer.at, outer.deadline
+        elif loop is not None:  # else the outer block cuts in time
+            self._arm(at - now, loop)
 
-    def _arm(self, deadline: "Deadline") -> None:
-        loop = asyncio._get_running_loop()
-        if loop is None:
+    def __enter__(self) -> "DeadlineScope":
+        """Go on; it is bound since it was made."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Bind what was bound before.
+
+        Raises:
+            DeadlineExceeded: The block was cut because the time was over.
+        """
+        # set() and not reset(): a block may be left in a copy of the context it was
+        # entered in (generators, fixtures), where a token is refused.
+        _scope.set(self.outer)
+        if self._slot is not None:
+            self._slot.discard(self)
+        if self._timer is not None:
+            self._disarm()
+        if not self.was_cut or self._task.uncancel() > self._cancelling:
             return
-        self._task = asyncio.current_task(loop)
-        if self._task is None:
+        if kind is not None and issubclass(kind, asyncio.CancelledError):
+            raise DeadlineExceeded from error
+
+    @property
+    def deadline(self) -> "Deadline | None":
+        """What is bound in the block, as a value."""
+        if self._deadline is None and self.at is not None:
+            self._deadline = Deadline(self.at)
+        return self._deadline
+
+    def lift(self) -> None:
+        """Let the block run on without a deadline: nothing is bound or cut any more."""
+        self.at = self._deadline = None
+        self._disarm()
+
+    def end(self) -> None:
+        """Let the time be over, for what asks; nothing is cut."""
+        self.at, self._deadline = clock().monotonic(), None
+
+    def _arm(self, left: float, loop: asyncio.AbstractEventLoop) -> None:
+        task = current_task(loop)
+        if task is None:
             return
-        self._cancelling = self._task.cancelling()
-        self._timer = loop.call_later(max(0.0, deadline.left()), self._fire)
+        self._task = task
+        self._cancelling = task.cancelling()
+        if _NEAREST_SECONDS <= left <= _FARTHEST_SECONDS:
+            self.rings_at = loop.time() + left
+            self._slot = alarms_of(loop).add(self)
+        else:
+            self._timer = loop.call_later(max(0.0, left), self.ring)
 
     def _disarm(self) -> None:
+        if self._slot is not None:
+            self._slot.discard(self)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None  # the handle holds us: no cycle for the collector
 
-    def _fire(self) -> None:
-        self._fired = True
-        if self._task is not None:
-            self._task.cancel()
-
-    def lift(self) -> None:
-        """Let the block run on without a deadline: nothing is bound or cut any more."""
-        self.deadline = None
-        self._disarm()
-
-    def leave(self, kind: type[BaseException] | None) -> bool:
-        """Stop the timer and tell whether the block was cut by this scope.
+    def set_exactly(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let a timer of the loop ring: the time has nearly come.
 
         Args:
-            kind: The type of the exception that leaves the block.
-
-        Returns:
-            True if the cancellation that leaves the block is the deadline's own.
+            loop: The loop of the task.
         """
-        self._disarm()
-        if not self._fired or self._task is None:
-            return False
-        ours = self._task.uncancel() <= self._cancelling
-        return ours and kind is not None and issubclass(kind, asyncio.CancelledError)
+        self._timer = loop.call_at(self.rings_at, self.ring)
+
+    def ring(self) -> None:
+        """Cut the block: the time is over."""
+        self.was_cut = True
+        self._task.cancel()
 
 
 _scope: ContextVar[DeadlineScope | None] = ContextVar("fleetwright_deadline")
@@ -113,7 +189,8 @@ class Deadline:
 
     def __enter__(self) -> "Deadline":
         """Bind the deadline to what runs in the block."""
-        _scope.set(DeadlineScope(self, _scope.get(None)))
+        loop, time = here()
+        DeadlineScope(self.at, time(), loop, self)
         return self
 
     def __exit__(
@@ -128,13 +205,8 @@ class Deadline:
             DeadlineExceeded: The block was cut because the time was over.
         """
         scope = _scope.get(None)
-        if scope is None:
-            return
-        # set() and not reset(): a block may be left in a copy of the context it was
-        # entered in (generators, fixtures), where a token is refused.
-        _scope.set(scope.outer)
-        if scope.leave(kind):
-            raise DeadlineExceeded from error
+        if scope is not None:
+            scope.__exit__(kind, error, traceback)
 
 
 def current_deadline() -> Deadline | None:
@@ -158,7 +230,7 @@ def end_deadline() -> None:
     """
     scope = _scope.get(None)
     if scope is not None:
-        scope.deadline = Deadline(clock().monotonic())
+        scope.end()
 
 
 def require_time(what: str) -> None:
@@ -173,3 +245,84 @@ def require_time(what: str) -> None:
     deadline = current_deadline()
     if deadline is not None and deadline.expired:
         raise DeadlineExceeded(f"the time was over before the {what}")
+
+
+class Alarms:
+    """The alarms of one event loop, in slots of 25 ms.
+
+    Setting and stopping one costs a tenth of a timer of the loop, because it is only
+    put into a set and taken out of it. The loop wakes when the earliest slot begins;
+    alarms that are still set by then, few, get exact timers. So an alarm never rings
+    late because of the slots. Bounded by the alarms that are set and 1,200 slots. Not
+    safe to share between threads: it belongs to its loop.
+    """
+
+    __slots__ = ("_loop", "_next", "_slots", "_wake")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start with nothing set.
+
+        Args:
+            loop: Whose alarms these are.
+        """
+        self._loop = loop
+        self._slots: dict[int, set[DeadlineScope]] = {}
+        self._next = 0
+        self._wake: asyncio.TimerHandle | None = None
+
+    def add(self, alarm: DeadlineScope) -> set[DeadlineScope]:
+        """Let an alarm ring at its time, 0.05 to 30 s from now.
+
+        Args:
+            alarm: The alarm.
+
+        Returns:
+            Where to take it out to stop it.
+        """
+        number = int(alarm.rings_at * _SLOTS_PER_SECOND)
+        slot = self._slots.get(number)
+        if slot is None:
+            slot = self._new_slot(number)
+        slot.add(alarm)
+        return slot
+
+    def _new_slot(self, number: int) -> set[DeadlineScope]:
+        slot: set[DeadlineScope] = set()
+        self._slots[number] = slot
+        if self._wake is None:
+            self._wake_at(number)
+        elif number < self._next:
+            self._wake.cancel()
+            self._wake_at(number)
+        return slot
+
+    def _wake_at(self, number: int) -> None:
+        self._next = number
+        self._wake = self._loop.call_at(number * _SLOT_SECONDS, self._begin_slot)
+
+    def _begin_slot(self) -> None:
+        """Set exactly what is due, and sleep until the next slot with alarms."""
+        due = max(self._next, int(self._loop.time() * _SLOTS_PER_SECOND))
+        for number in [n for n, slot in self._slots.items() if n <= due or not slot]:
+            for alarm in self._slots.pop(number):
+                alarm.set_exactly(self._loop)
+        self._wake = None
+        if self._slots:
+            self._wake_at(min(self._slots))
+
+
+def alarms_of(loop: asyncio.AbstractEventLoop) -> Alarms:
+    """Return the alarms of an event loop.
+
+    Args:
+        loop: The loop.
+
+    Returns:
+        The alarms; the same for the life of the loop.
+    """
+    # Kept on the loop itself: they live as long as it does, and no longer.
+    kept: Alarms | None = getattr(loop, _KEPT_ON_LOOP, None)
+    if kept is None:
+        kept = Alarms(loop)
+        setattr(loop, _KEPT_ON_LOOP, kept)
+    return kept

@@ -244,8 +244,7 @@ class Inbound:
         fields["caller"] = call.caller
         if call.principal is not None:
             fields["principal"] = str(call.principal)
-        lacked = _context.forget_degraded(call)
-        if lacked:
+        if _context._lacking and (lacked := _context.forget_degraded(call)):
             fields["degraded"] = lacked
         _logs.canonical("call.answered", call, fields)
 

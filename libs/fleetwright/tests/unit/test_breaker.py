@@ -65,6 +65,11 @@ def token_of(guarded: CircuitBreaker, at: float) -> Token:
     return token
 
 
+def totals(guarded: CircuitBreaker) -> list[int]:
+    """Return the attempts in the window, the failed and the slow among them."""
+    return [guarded._window.total(column) for column in range(3)]
+
+
 def opened(guarded: CircuitBreaker, at: float = 0.0) -> CircuitBreaker:
     """Return the breaker after an outage."""
     for _ in range(4):
@@ -114,6 +119,31 @@ def test_failures_in_a_row_open_it_before_the_minimum() -> None:
     assert guarded.state == "closed"
 
     attempt(guarded, "failed", at=0.0)
+
+    assert guarded.state == "open"
+
+
+def test_good_answer_ends_a_row_of_failures_however_old() -> None:
+    """The failures have left the window, but the row is not over before an answer."""
+    guarded = breaker(minimum_calls=NEVER, consecutive_failures=3)
+    for at, outcome in ((0.0, "failed"), (0.0, "failed"), (30.1, "ok"), (30.2, "ok")):
+        attempt(guarded, "failed" if outcome == "failed" else "ok", at=at)
+
+    attempt(guarded, "failed", at=30.3)
+
+    assert guarded.state == "closed"
+
+
+def test_good_answers_of_quiet_times_count_later() -> None:
+    """What was counted while nothing failed is in the share all the same."""
+    guarded = breaker(minimum_calls=20)
+    for _ in range(20):
+        attempt(guarded, "ok", at=0.0)
+    for _ in range(19):
+        attempt(guarded, "failed", at=1.0)
+    assert guarded.state == "closed"
+
+    attempt(guarded, "failed", at=1.0)
 
     assert guarded.state == "open"
 
@@ -235,7 +265,7 @@ def test_neutral_results_are_not_counted() -> None:
     for _ in range(1_000):
         attempt(guarded, "neutral", at=0.0)
 
-    assert (guarded.state, guarded._window.totals) == ("closed", [1, 1, 0])
+    assert (guarded.state, totals(guarded)) == ("closed", [1, 1, 0])
 
 
 def test_isolated_refuses_until_it_is_released() -> None:
@@ -257,7 +287,7 @@ def test_metrics_only_counts_and_never_refuses() -> None:
 
     assert all(attempt(guarded, "failed", at=0.0) for _ in range(100))
     assert guarded.state == "closed"
-    assert guarded._window.totals == [100, 100, 0]
+    assert totals(guarded) == [100, 100, 0]
 
 
 def test_change_is_told_after_it_is_stored_and_outside_the_lock() -> None:
@@ -356,12 +386,12 @@ class Model(RuleBasedStateMachine):
     def end(self, outcome: Outcome, which: int) -> None:
         """End one of the attempts under way."""
         token, began = self.out.pop(which % len(self.out))
-        before, calls = self.guarded.state, list(self.guarded._window.totals)
+        before, calls = self.guarded.state, totals(self.guarded)
         epoch = self.guarded._epoch
         self.guarded.done(token, outcome, self.now - began, self.now)
         if token.epoch != epoch or outcome == "neutral":
             assert self.guarded.state == before
-            assert self.guarded._window.totals == calls
+            assert totals(self.guarded) == calls
             return
         if before == "half_open":
             self.good_since_half_open += outcome == "ok"

@@ -53,7 +53,7 @@ def test_share_follows_the_formula(
     now = 0.0
     for seconds, step in steps:
         now += seconds
-        bucket = int(now // 6)
+        bucket = int(now / 6)
         started = [at for at in started if at > bucket - 10]
         accepted = [at for at in accepted if at > bucket - 10]
         if step == "start":

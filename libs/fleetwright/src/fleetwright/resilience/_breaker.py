@@ -13,7 +13,7 @@ from fleetwright.errors import DeclarationError
 from fleetwright.resilience._events import BreakerChanged, report
 from fleetwright.resilience._policy import Outcome, Policy, Rejection
 from fleetwright.resilience._retry import RandomSource
-from fleetwright.resilience._window import Window
+from fleetwright.resilience._window import BUCKETS, Window
 
 log = structlog.get_logger()
 
@@ -57,6 +57,7 @@ class CircuitBreaker(Policy):
     """
 
     __slots__ = (
+        "_bad_until",
         "_consecutive",
         "_epoch",
         "_failure_ratio",
@@ -162,7 +163,7 @@ class CircuitBreaker(Policy):
         self._state: State = "closed"
         self._epoch, self._token = 0, Token(0)
         self._trips = self._failures_in_a_row = self._good_probes = 0
-        self._open_until = 0.0
+        self._open_until, self._bad_until = 0.0, 0  # a moment; a bucket
         self._under_way: dict[Token, float] = {}
 
     # -- before and after an attempt
@@ -217,16 +218,33 @@ class CircuitBreaker(Policy):
             seconds: How long the attempt took.
             now: This moment, in seconds of `Clock.monotonic()`.
         """
+        if outcome == "ok" and self._counted_as_good(token, seconds, now):
+            return
         with self._lock:
             if token.epoch != self._epoch:
                 return  # a late result of an earlier epoch
-            if self._state == "closed":
-                if outcome == "neutral":
-                    return
+            if self._state != "closed":
+                change = self._probed(token, outcome, seconds, now)
+            elif outcome != "neutral":
                 change = self._counted(outcome, seconds, now)
             else:
-                change = self._probed(token, outcome, seconds, now)
+                return
         self._tell(change)
+
+    def _counted_as_good(self, token: Token, seconds: float, now: float) -> bool:
+        """Count a good answer while there are no others: the usual case, and fast."""
+        window = self._window
+        row = window.newest
+        if (
+            self._bad_until <= row[0] == int(now / window.width_seconds)
+            and token.epoch == self._epoch
+            and self._state == "closed"
+            and not self._failures_in_a_row
+            and seconds < self._slow_seconds
+        ):
+            row[1 + _CALLS] += 1  # one that is lost to a race changes no share
+            return True
+        return False
 
     # -- by hand
 
@@ -251,13 +269,12 @@ class CircuitBreaker(Policy):
         """Return what /info shows: the state, and what was counted in the window."""
         with self._lock:
             self._window.row(clock().monotonic())
-            calls, failed, slow = self._window.totals
             return {
                 "state": self._state,
                 "epoch": self._epoch,
-                "calls": calls,
-                "failed": failed,
-                "slow": slow,
+                "calls": self._window.total(_CALLS),
+                "failed": self._window.total(_FAILED),
+                "slow": self._window.total(_SLOW),
             }
 
     def fit(self, attempt_seconds: float | None) -> None:
@@ -297,32 +314,31 @@ class CircuitBreaker(Policy):
     def _counted(
         self, outcome: Outcome, seconds: float, now: float
     ) -> BreakerChanged | None:
-        row, totals = self._window.row(now), self._window.totals
+        row = self._window.row(now)
         row[1 + _CALLS] += 1
-        totals[_CALLS] += 1
+        is_slow = seconds >= self._slow_seconds
         if outcome == "failed":
             row[1 + _FAILED] += 1
-            totals[_FAILED] += 1
             self._failures_in_a_row += 1
         else:
             self._failures_in_a_row = 0
-        if seconds >= self._slow_seconds:
-            row[1 + _SLOW] += 1
-            totals[_SLOW] += 1
-        if self._metrics_only or not self._is_bad(totals):
+        row[1 + _SLOW] += is_slow
+        if outcome == "failed" or is_slow:
+            self._bad_until = row[0] + BUCKETS
+        if self._metrics_only or not self._is_bad():
             return None
         return self._to("open", now)
 
-    def _is_bad(self, totals: list[int]) -> bool:
+    def _is_bad(self) -> bool:
         if self._failures_in_a_row >= self._consecutive:
             return True
-        calls, failed, slow = totals
+        window = self._window
+        calls = window.total(_CALLS)
         if calls < self._minimum_calls:
             return False
-        if failed >= self._failure_ratio * calls:
+        if window.total(_FAILED) >= self._failure_ratio * calls:
             return True
-        # Without a limit nothing is slow, and a share of 0 calls must not open it.
-        return slow > 0 and slow >= self._slow_ratio * calls
+        return window.total(_SLOW) >= self._slow_ratio * calls
 
     def _probed(
         self, token: Token, outcome: Outcome, seconds: float, now: float
@@ -350,7 +366,7 @@ class CircuitBreaker(Policy):
             self._trips += 1
         elif state == "closed":
             self._window.clear()
-            self._trips = 0
+            self._bad_until = self._trips = 0
         return BreakerChanged(self._owner or "breaker", before, state, self._epoch)
 
     def _tell(self, change: BreakerChanged | None) -> None:

@@ -2,12 +2,12 @@
 
 import math
 import threading
-from collections import deque
 
 from fleetwright._clock import clock
 from fleetwright.errors import DeclarationError
+from fleetwright.resilience._window import BUCKETS, Window
 
-_BUCKETS = 10
+_CALLS, _EXTRA = range(2)
 
 
 class RetryBudget:
@@ -19,7 +19,7 @@ class RetryBudget:
     pipelines, tasks and threads; never waits.
     """
 
-    __slots__ = ("_buckets", "_floor", "_lock", "_ratio", "_width_seconds")
+    __slots__ = ("_floor", "_lock", "_ratio", "_window")
 
     def __init__(
         self, ratio: float = 0.1, floor: float = 10, *, window_seconds: float = 10.0
@@ -44,15 +44,27 @@ class RetryBudget:
             )
         self._ratio = ratio
         self._floor = floor
-        self._width_seconds = window_seconds / _BUCKETS
-        # Rows [number of the bucket, calls, extra sends], oldest first.
-        self._buckets: deque[list[int]] = deque()
+        # Extra sends are counted over one bucket more than the window and calls over no
+        # more than the window, so that rounding never grants too much.
+        self._window = Window(window_seconds, 2, kept=BUCKETS + 1)
         self._lock = threading.Lock()
 
-    def count_call(self) -> None:
-        """Count one call that was asked for."""
+    def count_call(self, now: float | None = None) -> None:
+        """Count one call that was asked for.
+
+        Args:
+            now: This moment, in seconds of `Clock.monotonic()`; asked of it when left
+                out.
+        """
+        if now is None:
+            now = clock().monotonic()
+        window = self._window
+        row = window.newest
+        if row[0] == int(now / window.width_seconds):
+            row[1 + _CALLS] += 1  # one that is lost to a race makes us stricter
+            return
         with self._lock:
-            self._now()[1] += 1
+            window.row(now)[1 + _CALLS] += 1
 
     def take(self) -> bool:
         """Ask for one extra send.
@@ -61,26 +73,10 @@ class RetryBudget:
             True if it is granted; it is counted then.
         """
         with self._lock:
-            now = self._now()
-            # Extra sends are counted over one bucket more than the window and calls
-            # over no more than the window, so that rounding never grants too much.
-            oldest = now[0] - _BUCKETS
-            calls = sum(row[1] for row in self._buckets if row[0] > oldest)
-            extra = sum(row[2] for row in self._buckets)
+            row = self._window.row(clock().monotonic())
+            calls = self._window.total(_CALLS)
+            extra = self._window.total(_EXTRA, BUCKETS + 1)
             if extra + 1 > self._ratio * calls + self._floor:
                 return False
-            now[2] += 1
+            row[1 + _EXTRA] += 1
             return True
-
-    def _now(self) -> list[int]:
-        """Return the row of this moment; rows that no longer count are dropped."""
-        number = int(clock().monotonic() // self._width_seconds)
-        rows = self._buckets
-        if rows and rows[-1][0] == number:
-            return rows[-1]
-        if rows and rows[-1][0] > number:
-            rows.clear()  # another clock was installed: what it counted is void
-        while rows and rows[0][0] < number - _BUCKETS:
-            rows.popleft()
-        rows.append([number, 0, 0])
-        return rows[-1]

@@ -94,7 +94,7 @@ class Bulkhead(Policy):
         wait_seconds: How long each may wait, in seconds.
     """
 
-    __slots__ = ("_line", "_lock", "_used", "places", "wait_seconds", "waiting")
+    __slots__ = ("_free", "_line", "_lock", "places", "wait_seconds", "waiting")
 
     def __init__(
         self, places: int = 32, *, waiting: int = 16, wait_seconds: float = 0.1
@@ -118,8 +118,9 @@ class Bulkhead(Policy):
                 " Bulkhead(32, waiting=16)",
             )
         self.places, self.waiting, self.wait_seconds = places, waiting, wait_seconds
-        # While somebody waits, every place is used: a place given back is handed over.
-        self._used = 0
+        # One entry for each free place. Taking one and putting one back are atomic, so
+        # that the common case needs no lock; whoever finds none uses the lock.
+        self._free: deque[None] = deque([None] * places)
         self._line: deque[Waiter] = deque()
         self._lock = threading.Lock()
 
@@ -129,11 +130,11 @@ class Bulkhead(Policy):
         Returns:
             True if it is taken; it must be given back by `leave`.
         """
-        with self._lock:
-            if self._used >= self.places:
-                return False
-            self._used += 1
-            return True
+        try:
+            self._free.pop()
+        except IndexError:
+            return False
+        return True
 
     def stand_in_line(self, waiter: Waiter) -> bool:
         """Wait for a place.
@@ -145,15 +146,11 @@ class Bulkhead(Policy):
             False if the line is full; then there is nothing to wait for.
         """
         with self._lock:
-            if self._used < self.places:
-                self._used += 1
-                waiter.has_place = True
-            elif len(self._line) >= self.waiting:
+            if len(self._line) >= self.waiting:
                 return False
-            else:
-                self._line.append(waiter)
-                return True
-        waiter.wake()
+            self._line.append(waiter)
+        # A place that was given back before we stood in line woke nobody.
+        self._hand_over()
         return True
 
     def give_up(self, waiter: Waiter) -> None:
@@ -170,21 +167,26 @@ class Bulkhead(Policy):
 
     def leave(self) -> None:
         """Give a place back."""
+        self._free.append(None)
+        if self._line:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give free places to the first in line, in this tick."""
         while True:
             with self._lock:
-                if not self._line:
-                    self._used -= 1
+                if not self._line or not self.enter():
                     return
                 waiter = self._line.popleft()
                 waiter.has_place = True
-            if waiter.wake():
-                return
+            if not waiter.wake():
+                self._free.append(None)
 
     def facts(self) -> dict[str, object]:
         """Return what /info shows: places, and how many are used and waited for."""
         with self._lock:
             return {
                 "places": self.places,
-                "used": self._used,
+                "used": self.places - len(self._free),
                 "waiting": len(self._line),
             }

@@ -1,6 +1,7 @@
 """What one attempt has to pass before it is sent, and what is learnt from its end."""
 
 import asyncio
+from collections.abc import Callable
 
 from fleetwright._clock import clock
 from fleetwright.errors import DeadlineExceeded, Unavailable
@@ -8,14 +9,16 @@ from fleetwright.resilience._breaker import Token
 from fleetwright.resilience._bulkhead import FULL, Bulkhead, TaskWaiter, ThreadWaiter
 from fleetwright.resilience._events import CallRejected, Listener, report
 from fleetwright.resilience._order import Places
-from fleetwright.resilience._policy import Attempt, Outcome, Rejection
+from fleetwright.resilience._policy import NOTHING_LEARNT, Attempt, Rejection, Verdict
+
+WAIT = Token(-1)  # no place free; an epoch that never was
 
 
 class Gate:
     """Throttle, breaker and bulkhead around each attempt of one pipeline.
 
-    `look`, then a place, then `acquire`; in the end `leave`, exactly once for each
-    place. Safe to use from several tasks and threads.
+    `enter`, or after a wait `acquire`; in the end `leave`, exactly once for each of
+    them that returned. Safe to use from several tasks and threads.
     """
 
     __slots__ = ("_breaker", "_bulkhead", "_listener", "_name", "_throttle")
@@ -33,15 +36,16 @@ class Gate:
         self._throttle = places.throttle
         self._listener = listener
 
-    def look(self, attempt: Attempt, now: float) -> bool:
-        """Refuse what would be refused after the wait for a place, or take a place.
+    def enter(self, attempt: Attempt, now: float) -> Token | None:
+        """Return leave to send at once, if there is a place free.
 
         Args:
             attempt: The attempt.
             now: This moment.
 
         Returns:
-            Whether there is a place for it; else it has to wait for one.
+            What `leave` gives back; None where no breaker stands; `WAIT` when there is
+            no place: then `wait` and `acquire`.
 
         Raises:
             Unavailable: The throttle or the breaker refuses it.
@@ -50,12 +54,15 @@ class Gate:
             kept_back = self._throttle.start(now)
             if kept_back is not None:
                 raise self._rejected(kept_back, attempt)
+        if self._bulkhead is None or self._bulkhead.enter():
+            return None if self._breaker is None else self.acquire(attempt, now)
         if self._breaker is not None:
+            # Refuse before the wait what would be refused after it.
             refused = self._breaker.peek(now)
             if refused is not None:
                 self._take_back()
                 raise self._rejected(refused, attempt)
-        return self._bulkhead is None or self._bulkhead.enter()
+        return WAIT
 
     async def wait(self, attempt: Attempt, end: float | None) -> None:
         """Wait for a place; cancelled at any moment, none is lost.
@@ -117,43 +124,48 @@ class Gate:
             raise self._unplaced(bulkhead, seconds, attempt)
 
     def acquire(self, attempt: Attempt, now: float) -> Token | None:
-        """Return leave to send; None where no breaker stands.
+        """Return leave to send, once there is a place.
 
         Args:
             attempt: The attempt.
             now: This moment.
 
         Returns:
-            What `leave` gives back to the breaker.
+            What `leave` gives back; None where no breaker stands.
 
         Raises:
-            Unavailable: The breaker refuses it.
+            Unavailable: The breaker refuses it; the place is given back.
         """
         if self._breaker is None:
             return None
         token = self._breaker.acquire(now)
         if isinstance(token, Rejection):
+            self.leave(None, NOTHING_LEARNT, now, clock().monotonic)
             raise self._rejected(token, attempt)
         return token
 
     def leave(
-        self, token: Token | None, outcome: Outcome, accepted: bool | None, began: float
+        self,
+        token: Token | None,
+        verdict: Verdict,
+        began: float,
+        time: Callable[[], float],
     ) -> None:
         """Give the place back and let the policies learn how the attempt ended.
 
         Args:
-            token: What `acquire` returned; None if it was not reached.
-            outcome: What the end says about the provider.
-            accepted: Whether the provider took the attempt on; None for nobody knows.
+            token: What `enter` or `acquire` returned.
+            verdict: What the end says about the provider.
             began: When the attempt was sent.
+            time: Tells this moment.
         """
         if token is not None and self._breaker is not None:
-            now = clock().monotonic()
-            self._breaker.done(token, outcome, now - began, now)
+            now = time()
+            self._breaker.done(token, verdict.outcome, now - began, now)
         if self._bulkhead is not None:
             self._bulkhead.leave()
         if self._throttle is not None:
-            self._throttle.done(accepted, clock().monotonic())
+            self._throttle.done(verdict.accepted, time())
 
     def _take_back(self) -> None:
         """Let the throttle forget an attempt that was not sent after all."""

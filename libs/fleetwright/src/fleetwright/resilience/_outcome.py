@@ -3,13 +3,16 @@
 from typing import Final
 
 from fleetwright.errors import DeadlineExceeded, Refused, Unavailable
-from fleetwright.resilience._policy import Outcome
+from fleetwright.resilience._policy import ANSWERED, NOTHING_LEARNT, Verdict
 
-_TURNED_AWAY: Final = (429, 503)
+_FAILED: Final = Verdict("failed", False)
+_FAILED_AT_IT: Final = Verdict("failed", True)
+_TURNED_AWAY: Final = Verdict("failed", False)
+_TOO_MANY: Final = Verdict("neutral", False)
 
 
-def outcome_of(error: BaseException, *, cut_in_full: bool = False) -> Outcome:
-    """Return what a circuit breaker learns from the error of an attempt.
+def verdict_of(error: BaseException, *, cut_in_full: bool = False) -> Verdict:
+    """Return what breaker and throttle learn from the error of an attempt.
 
     Args:
         error: What left the attempt.
@@ -17,39 +20,25 @@ def outcome_of(error: BaseException, *, cut_in_full: bool = False) -> Outcome:
             meant to have; else it was the caller who could not wait.
 
     Returns:
-        `failed` when the provider is in trouble; `ok` when it answered, if only no;
-        `neutral` when the error says nothing about it.
+        The verdict: `failed` when the provider is in trouble; `ok` when it answered, if
+        only no; `neutral` when the error says nothing about it.
     """
     if isinstance(error, Refused):
-        return "ok"
+        return ANSWERED
     if not isinstance(error, Unavailable):
-        return "neutral"  # a cancellation, or a mistake of the caller's own
+        return NOTHING_LEARNT  # a cancellation, or a mistake of the caller's own
     if isinstance(error, DeadlineExceeded):
-        return "failed" if cut_in_full else "neutral"
+        return _FAILED if cut_in_full else NOTHING_LEARNT
     match error.reason:
         case "connect" | "timeout" | "reset":
-            return "failed"
+            return _FAILED
+        case "status" if error.status == 429:
+            return _TOO_MANY
+        case "status" if error.status == 503:
+            return _TURNED_AWAY
         case "status":
-            return "neutral" if error.status == 429 else "failed"
+            return _FAILED_AT_IT
         case "invalid_answer":
-            return "ok"  # it answered; that we cannot read it is no outage
+            return ANSWERED  # it answered; that we cannot read it is no outage
         case _:
-            return "neutral"  # refused by a policy, here or in a pipeline below
-
-
-def accepted_by_provider(error: BaseException, outcome: Outcome) -> bool | None:
-    """Return what a throttle learns from the error of an attempt.
-
-    Args:
-        error: What left the attempt.
-        outcome: What it says about the provider.
-
-    Returns:
-        Whether the provider took the attempt on, if only to fail at it; None when the
-        error does not say.
-    """
-    if isinstance(error, Unavailable) and error.reason == "status":
-        return error.status not in _TURNED_AWAY
-    if outcome == "neutral":
-        return None
-    return outcome == "ok"
+            return NOTHING_LEARNT  # refused by a policy, here or in a pipeline below

@@ -1,14 +1,13 @@
 """Pipeline: policies from the outside in, and the driver that waits for them."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from time import sleep
+from typing import Any, ParamSpec, TypeVar
 
-from fleetwright._clock import clock
-from fleetwright._deadline import Deadline, current_deadline
+from fleetwright._clock import clock, here
+from fleetwright._deadline import DeadlineScope, current_deadline
 from fleetwright.errors import DeadlineExceeded, DeclarationError, Unavailable
-from fleetwright.resilience._breaker import Token
 from fleetwright.resilience._events import (
     Hedged,
     Listener,
@@ -17,21 +16,24 @@ from fleetwright.resilience._events import (
     TimedOut,
     report,
 )
-from fleetwright.resilience._gate import Gate
+from fleetwright.resilience._gate import WAIT, Gate
 from fleetwright.resilience._hedge import Hedge, Race
 from fleetwright.resilience._order import arranged
-from fleetwright.resilience._outcome import accepted_by_provider, outcome_of
+from fleetwright.resilience._outcome import verdict_of
 from fleetwright.resilience._policy import (
+    ANSWERED,
+    NOTHING_LEARNT,
     Attempt,
     Failure,
-    Outcome,
     Policy,
     Stop,
+    Verdict,
 )
 from fleetwright.resilience._retry import LEAST_SECONDS
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_TICK_SECONDS = 0.001  # a loop may count whole milliseconds and ring half of one early
 
 
 class Pipeline:
@@ -89,9 +91,9 @@ class Pipeline:
             self._breaker.fit(self._attempt_seconds)
         self._gate = Gate(name, places, listener)
 
-    async def run(
+    def run(
         self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """Call an async function that may safely be called again.
 
         Args:
@@ -100,25 +102,25 @@ class Pipeline:
             **kwargs: For the function.
 
         Returns:
-            What the function returned.
+            What the function returned, to be awaited.
 
         Raises:
             DeadlineExceeded: The time for the whole call is over.
             Unavailable: No answer that counts; the last failure.
         """
 
-        async def send(attempt: Attempt) -> T:
-            return await function(*args, **kwargs)
+        def send(attempt: Attempt) -> Awaitable[T]:
+            return function(*args, **kwargs)
 
-        return await self.send(send)
+        return self.send(send)
 
-    async def send(
+    def send(
         self,
         send: Callable[[Attempt], Awaitable[T]],
         *,
         repeatable: bool = True,
         reads: bool = True,
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """Make one call by attempts that can say more than their error does.
 
         Args:
@@ -127,26 +129,15 @@ class Pipeline:
             reads: Whether it only reads; nothing else is hedged.
 
         Returns:
-            What the attempt returned.
+            What the attempt returned, to be awaited.
 
         Raises:
             DeadlineExceeded: The time for the whole call is over.
             Unavailable: No answer that counts; the last failure.
         """
-        now = clock().monotonic()
-        end = self._start(now)
         if self._hedge is not None and repeatable and reads:
-            return await self._hedged(self._hedge, send, end)
-        attempt = Attempt(1)
-        while True:
-            try:
-                return await self._once(send, attempt, end, now)
-            except Unavailable as error:
-                failure = error
-            delay = self._delay(failure, attempt, end, repeatable)
-            await clock().sleep(delay)
-            now = clock().monotonic()
-            attempt = Attempt(attempt.number + 1, failed_before=failure)
+            return self._hedged(self._hedge, send)
+        return self._attempts(send, repeatable)
 
     def run_sync(
         self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
@@ -178,18 +169,7 @@ class Pipeline:
         def send(attempt: Attempt) -> T:
             return function(*args, **kwargs)
 
-        now = clock().monotonic()
-        end = self._start(now)
-        attempt = Attempt(1)
-        while True:
-            try:
-                return self._once_sync(send, attempt, end, now)
-            except Unavailable as error:
-                failure = error
-            delay = self._delay(failure, attempt, end, True)
-            time.sleep(delay)
-            now = clock().monotonic()
-            attempt = Attempt(attempt.number + 1, failed_before=failure)
+        return self._attempts_in_thread(send)
 
     def facts(self) -> dict[str, object]:
         """Return what /info shows: the breaker's state and the bulkhead's use."""
@@ -202,18 +182,89 @@ class Pipeline:
             facts["throttle"] = self._throttle.facts()
         return facts
 
-    async def _hedged(
+    # -- the attempts of one call: enter, send, learn, perhaps wait and begin again
+
+    async def _attempts(
         self,
-        hedge: Hedge,
         send: Callable[[Attempt], Awaitable[T]],
-        end: float | None,
+        repeatable: bool,
+        attempt: Attempt | None = None,
+        end: float | None = None,
     ) -> T:
+        loop, time = here()
+        now = time()
+        if attempt is None:
+            attempt, end = Attempt(1), self._start(now)
+        gate = self._gate
+        while True:
+            try:
+                token = gate.enter(attempt, now)
+                if token is WAIT:
+                    await gate.wait(attempt, end)
+                    now = time()
+                    token = gate.acquire(attempt, now)
+                verdict, at = NOTHING_LEARNT, None
+                try:
+                    at = self._allotted(end, now)
+                    if at is None:
+                        answer = await send(attempt)
+                    else:
+                        with DeadlineScope(at, now, loop):
+                            answer = await send(attempt)
+                    verdict = ANSWERED
+                    return answer
+                except Exception as error:
+                    verdict = self._judge(error, attempt, (now, at, end))
+                    raise
+                finally:
+                    gate.leave(token, verdict, now, time)
+            except Unavailable as error:
+                failure = self._seen_from_outside(error, attempt)
+            await clock().sleep(self._delay(failure, attempt, end, repeatable))
+            now = time()
+            attempt = Attempt(attempt.number + 1, failed_before=failure)
+
+    def _attempts_in_thread(self, send: Callable[[Attempt], T]) -> T:
+        time = clock().monotonic
+        now = time()
+        attempt, end = Attempt(1), self._start(now)
+        gate = self._gate
+        while True:
+            try:
+                token = gate.enter(attempt, now)
+                if token is WAIT:
+                    gate.wait_in_thread(attempt, end)
+                    now = time()
+                    token = gate.acquire(attempt, now)
+                verdict, at = NOTHING_LEARNT, None
+                try:
+                    at = self._allotted(end, now)
+                    if at is None:
+                        answer = send(attempt)
+                    else:
+                        with DeadlineScope(at, now, None):
+                            answer = send(attempt)
+                    verdict = ANSWERED
+                    return answer
+                except Exception as error:
+                    verdict = self._judge(error, attempt, (now, at, end))
+                    raise
+                finally:
+                    gate.leave(token, verdict, now, time)
+            except Unavailable as error:
+                failure = self._seen_from_outside(error, attempt)
+            sleep(self._delay(failure, attempt, end, True))
+            now = time()
+            attempt = Attempt(attempt.number + 1, failed_before=failure)
+
+    async def _hedged(self, hedge: Hedge, send: Callable[[Attempt], Awaitable[T]]) -> T:
         """Make a call by at most two attempts at a time."""
+        end = self._start(clock().monotonic())
 
         async def run(attempt: Attempt) -> T:
-            now = clock().monotonic()
-            answer = await self._once(send, attempt, end, now)
-            hedge.learn(clock().monotonic() - now)
+            began = clock().monotonic()
+            answer = await self._attempts(send, False, attempt, end)
+            hedge.learn(clock().monotonic() - began)
             return answer
 
         race = Race(hedge, run)
@@ -223,80 +274,10 @@ class Pipeline:
         answer: T = race.result(won)
         return answer
 
-    # -- one attempt: look, stand in line, acquire, send, learn
-
-    async def _once(
-        self,
-        send: Callable[[Attempt], Awaitable[T]],
-        attempt: Attempt,
-        end: float | None,
-        now: float,
-    ) -> T:
-        gate = self._gate
-        if not gate.look(attempt, now):
-            await self._gate.wait(attempt, end)
-            now = clock().monotonic()
-        token: Token | None = None
-        outcome: Outcome = "neutral"
-        accepted: bool | None = None
-        at: float | None = None
-        try:
-            token = gate.acquire(attempt, now)
-            at = self._allotted(end, now)
-            if at is None:
-                answer = await send(attempt)
-            else:
-                with Deadline(at):
-                    answer = await send(attempt)
-            outcome, accepted = "ok", True
-        except Exception as error:
-            failure, outcome = self._judged(error, attempt, (now, at, end))
-            accepted = accepted_by_provider(error, outcome)
-            if failure is error:
-                raise
-            raise failure from error
-        finally:
-            gate.leave(token, outcome, accepted, now)
-        return answer
-
-    def _once_sync(
-        self,
-        send: Callable[[Attempt], T],
-        attempt: Attempt,
-        end: float | None,
-        now: float,
-    ) -> T:
-        gate = self._gate
-        if not gate.look(attempt, now):
-            self._gate.wait_in_thread(attempt, end)
-            now = clock().monotonic()
-        token: Token | None = None
-        outcome: Outcome = "neutral"
-        accepted: bool | None = None
-        at: float | None = None
-        try:
-            token = gate.acquire(attempt, now)
-            at = self._allotted(end, now)
-            if at is None:
-                answer = send(attempt)
-            else:
-                with Deadline(at):
-                    answer = send(attempt)
-            outcome, accepted = "ok", True
-        except Exception as error:
-            failure, outcome = self._judged(error, attempt, (now, at, end))
-            accepted = accepted_by_provider(error, outcome)
-            if failure is error:
-                raise
-            raise failure from error
-        finally:
-            gate.leave(token, outcome, accepted, now)
-        return answer
-
     def _start(self, now: float) -> float | None:
         """Count the call and return when it has to be over, if ever."""
         if self._budget is not None:
-            self._budget.count_call()
+            self._budget.count_call(now)
         inherited = current_deadline()
         # A little before the caller stops waiting: time to tell it that we failed.
         outer = inherited.at - LEAST_SECONDS if inherited is not None else None
@@ -314,29 +295,33 @@ class Pipeline:
         each = now + self._each.seconds
         return each if end is None else min(each, end)
 
-    def _judged(
+    def _judge(
         self,
         error: Exception,
         attempt: Attempt,
         times: tuple[float, float | None, float | None],
-    ) -> tuple[Exception, Outcome]:
-        """Return the failure as the caller should see it, and what it says."""
+    ) -> Verdict:
+        """Return what an error says; note on the attempt whether a limit cut it."""
         began, at, end = times
         if not isinstance(error, DeadlineExceeded):
-            return error, outcome_of(error)
-        if at is None or clock().monotonic() < at:
-            return error, "neutral"  # raised by what was called, or nothing was sent
+            return verdict_of(error)
+        if at is None or clock().monotonic() < at - _TICK_SECONDS:
+            return NOTHING_LEARNT  # raised by what was called, or nothing was sent
+        attempt.cut = "total" if at == end or self._each is None else "attempt"
+        report(TimedOut(self.name, attempt.cut, attempt.number), self._listener)
         meant = self._attempt_seconds
-        outcome = outcome_of(
-            error, cut_in_full=meant is not None and at - began >= meant
-        )
-        scope = "total" if at == end or self._each is None else "attempt"
-        report(TimedOut(self.name, scope, attempt.number), self._listener)
-        if scope == "total" or self._each is None:
-            return error, outcome
+        return verdict_of(error, cut_in_full=meant is not None and at - began >= meant)
+
+    def _seen_from_outside(self, error: Unavailable, attempt: Attempt) -> Unavailable:
+        """Return the failure as the caller should see it."""
+        if attempt.cut != "attempt" or self._each is None:
+            return error
         seconds = self._each.seconds
-        message = f"{self.name} did not answer within {seconds:g} s"
-        return Unavailable(message, reason="timeout"), outcome
+        late = Unavailable(
+            f"{self.name} did not answer within {seconds:g} s", reason="timeout"
+        )
+        late.__cause__ = error
+        return late
 
     def _delay(
         self,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from fleetwright.errors import DeclarationError, Unavailable
 
@@ -16,6 +16,23 @@ StoppedBy = Literal[
     "rejected",
 ]
 Outcome = Literal["ok", "failed", "neutral"]
+
+
+class Verdict(NamedTuple):
+    """What the end of an attempt says about the provider.
+
+    Attributes:
+        outcome: For a breaker: `neutral` is not counted.
+        accepted: For a throttle: whether the provider took the attempt on; None where
+            nobody knows.
+    """
+
+    outcome: Outcome
+    accepted: bool | None
+
+
+ANSWERED: Final = Verdict("ok", True)
+NOTHING_LEARNT: Final = Verdict("neutral", None)
 
 
 class Policy:
@@ -66,6 +83,7 @@ class Attempt:
         pushback: The provider asked not to be called again.
         failed_before: Why the attempt before it brought no answer that counts.
         rejected: One of our own policies refused it, so that nothing was sent.
+        cut: The limit that cut it; None for none.
     """
 
     number: int
@@ -73,6 +91,7 @@ class Attempt:
     pushback: bool = False
     failed_before: Unavailable | None = None
     rejected: bool = False
+    cut: Literal["attempt", "total"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,6 @@ class Throttle(Policy):
             row = self._window.row(now)
             ratio = self._ratio()
             row[1 + _REQUESTS] += 1
-            self._window.totals[_REQUESTS] += 1
         if ratio > 0 and self._random.uniform(0.0, 1.0) < ratio:
             return _THROTTLED
         return None
@@ -92,19 +91,18 @@ class Throttle(Policy):
             now: This moment, in seconds of `Clock.monotonic()`.
         """
         with self._lock:
-            row, totals = self._window.row(now), self._window.totals
+            row = self._window.row(now)
             if accepted:
                 row[1 + _ACCEPTED] += 1
-                totals[_ACCEPTED] += 1
-            elif accepted is None and totals[_REQUESTS] > 0:
+            elif accepted is None:
                 # Which row it was counted in is not known; the oldest is gone soonest.
                 oldest = self._window.oldest_with(_REQUESTS)
-                oldest[1 + _REQUESTS] -= 1
-                totals[_REQUESTS] -= 1
+                if oldest is not None:
+                    oldest[1 + _REQUESTS] -= 1
 
     def _ratio(self) -> float:
-        requests, accepted = self._window.totals
-        over = requests - self._multiplier * accepted
+        requests = self._window.total(_REQUESTS)
+        over = requests - self._multiplier * self._window.total(_ACCEPTED)
         return min(self._highest_ratio, max(0.0, over / (requests + 1)))
 
     def facts(self) -> dict[str, object]:
