@@ -19,6 +19,7 @@ from fleetwright._connections import Connections
 from fleetwright._served import asgi_of
 from fleetwright._service import Service
 from fleetwright._settings import Settings
+from fleetwright._standin import StandIn
 from fleetwright._target import StartError, failure
 from fleetwright._watchdog import Watchdog
 
@@ -206,7 +207,10 @@ async def serve(app: Any, service: Service, bound: socket.socket) -> None:
         timeout_graceful_shutdown=settings.drain_seconds,  # type: ignore[arg-type]
     )
     server = Server(config, service)
-    with Watchdog():
+    stand_in = StandIn(
+        bound, service=service.name, alive_seconds=settings.alive_blocked_seconds
+    )
+    with Watchdog(stand_in):
         await server.serve(sockets=[bound])
     connections.refused.tell()
     _log.info("service.stopped")

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
             are believed, with commas between them; nobody's when left out.
         open_docs: Whether `/docs`, `/redoc` and `/openapi.json` are served in
             production as well.
+        alive_blocked_seconds: How long the event loop may be blocked before `/livez`
+            says that the process is to be started anew, in seconds.
         drain_seconds: Time for requests in flight to finish once told to stop.
         lame_duck_seconds: How long to go on accepting while already not ready, so that
             load balancers notice before connections are refused.
@@ -92,6 +94,7 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     open_docs: bool = False
+    alive_blocked_seconds: PositiveFloat = 30.0
     drain_seconds: Annotated[float, Field(ge=0)] = 10.0
     lame_duck_seconds: Annotated[float, Field(ge=0)] = 0.0
     broker_url: str = "embedded:///broker.db"

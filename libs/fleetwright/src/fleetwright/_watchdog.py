@@ -9,6 +9,8 @@ from types import FrameType, TracebackType
 
 import structlog
 
+from fleetwright._standin import StandIn
+
 _FOREIGN = (
     "site-packages",
     "dist-packages",
@@ -26,12 +28,16 @@ class Watchdog:
     (`loop.blocked`, with the line) and once when it is over (`loop.freed`).
     """
 
-    def __init__(self, *, blocked_seconds: float = 0.5) -> None:
+    def __init__(
+        self, stand_in: StandIn | None = None, *, blocked_seconds: float = 0.5
+    ) -> None:
         """Watch for blocks of some length.
 
         Args:
+            stand_in: Who answers while the loop is blocked; nobody when left out.
             blocked_seconds: How long the loop must not turn to count as blocked.
         """
+        self._stand_in = stand_in
         self._blocked_seconds = blocked_seconds
         # Not the Clock: this is about the machine, also where tests bend time.
         self._beat = time.monotonic()
@@ -69,9 +75,19 @@ class Watchdog:
         self._beat = time.monotonic()
         self._timer = loop.call_later(self._blocked_seconds / 2, self._tick, loop)
 
+    def _pause(self, blocked_since: float | None) -> None:
+        """Wait a little; while the loop is blocked, answer for it."""
+        seconds = self._blocked_seconds / 2
+        if blocked_since is None or self._stand_in is None:
+            self._over.wait(seconds)
+        else:
+            # In short turns: once the loop is free it shall answer for itself.
+            self._stand_in.answer(seconds / 5, blocked_since)
+
     def _watch(self, loop_thread: int) -> None:
         blocked_since: float | None = None
-        while not self._over.wait(self._blocked_seconds / 2):
+        while not self._over.is_set():
+            self._pause(blocked_since)
             beat = self._beat
             silent = time.monotonic() - beat
             if blocked_since is None and silent > 1.5 * self._blocked_seconds:

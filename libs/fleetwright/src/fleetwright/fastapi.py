@@ -26,6 +26,7 @@ except ModuleNotFoundError as error:
 
 from fleetwright._fastapi_access import guard, routes_of
 from fleetwright._fastapi_answers import answer_with_problems
+from fleetwright._sync_handlers import SyncHandlers
 
 __all__ = ["INVALID_REQUEST", "Caller", "ProblemDocument", "Uses", "mount", "refused"]
 
@@ -58,6 +59,7 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
     app.state.fleetwright = service
     service.gate.routes_from(lambda: routes_of(app))
     app._telemetry.update({"tracing": False, "metrics": False, "logs": False})
+    service.add(SyncHandlers())
     _live_with(app, service)
     answer_with_problems(app)
     if service.settings.environment == "production" and not service.settings.open_docs:

@@ -360,7 +360,7 @@ async def test_probes_answer_without_the_application() -> None:
         503,
     )
     assert head.content == b""
-    assert info.json()["parts"] == {"Shelf": {}}
+    assert info.json()["parts"]["Shelf"] == {}
 
 
 async def test_sync_handler_is_answered_as_well() -> None:
