@@ -128,7 +128,9 @@ async def orders(
 ) -> AsyncIterator[AsyncClient]:
     """Serve orders in memory: no sockets, no broker, no files."""
     settings = OrdersSettings(
-        database_url="sqlite+aiosqlite://", broker_url="memory://orders"
+        database_url="sqlite+aiosqlite://",
+        broker_url="memory://orders",
+        max_in_flight=16,
     )
     app = create_app(settings)
     replace = {Catalog: catalog, StockStub: stock}
