@@ -8,11 +8,15 @@ from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 from weakref import WeakSet
 
+import structlog
+
 from fleetwright._clock import clock
 from fleetwright.errors import FleetwrightError
 
 T = TypeVar("T")
 FULL_SECONDS: Final = 1.0  # a call that waits so long for a thread waits in vain
+_ABANDONED_SECONDS: Final = 1.0
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 _pools: "WeakSet[Threads]" = WeakSet()
 
 
@@ -78,10 +82,15 @@ class Threads:
             self._idle.set()
 
     async def drain(self) -> None:
-        """Wait for work nobody waits for any more."""
-        if self._jobs:
-            self._idle = asyncio.Event()
-            await self._idle.wait()
+        """Give a second to work that nobody waits for any more; it may never end."""
+        if not self._jobs:
+            return
+        self._idle = asyncio.Event()
+        try:
+            async with asyncio.timeout(_ABANDONED_SECONDS):
+                await self._idle.wait()
+        except TimeoutError:
+            _log.warning("threads.abandoned", count=len(self._jobs))
 
     async def close(self) -> None:
         """Let the threads end, each with what it is at."""

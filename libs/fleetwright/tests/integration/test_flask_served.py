@@ -1,0 +1,505 @@
+"""A Flask application in a process: served by us, by gunicorn, by werkzeug."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sqlite3
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from httpx2 import AsyncClient
+
+MODULE = '''
+import json
+import sys
+import threading
+import time
+
+from flask import Flask, Response, request
+from sqlalchemy import text
+
+from fleetwright import Service, Settings
+from fleetwright._context import current_call
+from fleetwright.database import Database
+from fleetwright.flask import mount, uses
+
+PIECE = b"x" * 65536
+made = {"pieces": 0}
+
+
+def say(event, **fields):
+    """Write a line the test waits for."""
+    print(json.dumps({"event": event, **fields}), flush=True)
+
+
+class Part:
+    async def open(self):
+        say("part.opened")
+
+    async def close(self):
+        say("part.closed")
+
+
+def create_app():
+    service = Service("shelf", Settings.load())
+    service.add(Part())
+    service.add(Database("sqlite:///shelf.db"))
+    app = Flask("shelf")
+
+    @app.get("/things/<name>")
+    def thing(name):
+        return {"name": name, "call": current_call().id}
+
+    @app.get("/slow")
+    def slow():
+        say("slow.begun")
+        time.sleep(float(request.args["seconds"]))
+        say("slow.ended")
+        return "finished"
+
+    @app.post("/late")
+    def late():
+        """Take longer than the caller waits, then commit."""
+        with uses(Database).transaction() as transaction:
+            transaction.execute(text("create table if not exists done(n)"))
+        say("late.begun")
+        time.sleep(float(request.args["seconds"]))
+        try:
+            with uses(Database).transaction() as transaction:
+                transaction.execute(text("insert into done values (1)"))
+        except BaseException as error:
+            say("late.refused", by=type(error).__name__)
+            raise
+        say("late.committed")
+        return "done"
+
+    @app.post("/bytes")
+    def bytes_():
+        return {"bytes": len(request.get_data())}
+
+    @app.get("/endless")
+    def endless():
+        def pieces():
+            try:
+                while True:
+                    made["pieces"] += 1
+                    yield PIECE
+            finally:
+                say("endless.closed")
+        return Response(pieces(), mimetype="application/octet-stream")
+
+    @app.get("/made")
+    def made_():
+        return dict(made)
+
+    @app.get("/events")
+    def events():
+        def lines():
+            yield "data: 1\\n\\n"
+            threading.Event().wait()
+        return Response(lines(), mimetype="text/event-stream")
+
+    @app.get("/broken-lines")
+    def broken_lines():
+        def lines():
+            yield "1\\n"
+            raise KeyError("half way")
+        return Response(lines(), mimetype="text/plain")
+
+    return mount(app, service)
+
+
+if __name__ == "__main__":
+    from werkzeug.serving import make_server
+    server = make_server("127.0.0.1", int(sys.argv[1]), create_app(), threaded=True)
+    say("listening")
+    server.serve_forever()
+'''
+BY_US = "served by us"
+PRELOADED = "by gunicorn, preloaded"
+OTHERS = ("by gunicorn", PRELOADED, "by werkzeug")
+
+
+class Running:
+    """A service in a process of its own.
+
+    Attributes:
+        events: The lines it wrote so far.
+        url: Where it answers.
+    """
+
+    def __init__(self, process: Process, url: str) -> None:
+        """Watch a process."""
+        self.process = process
+        self.events: list[dict[str, Any]] = []
+        self.url = url
+
+    async def until(self, event: str, count: int = 1) -> dict[str, Any]:
+        """Read its lines up to the so-manieth of an event, from now on."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(30):
+            async for line in self.process.stdout:
+                self._note(line)
+                count -= self.events[-1]["event"] == event
+                if count == 0:
+                    return self.events[-1]
+        raise AssertionError(f"no {event} in {self.events}")
+
+    async def ended(self) -> int:
+        """Read the rest of its lines and return its exit code."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(30):
+            async for line in self.process.stdout:
+                self._note(line)
+            return await self.process.wait()
+
+    def _note(self, line: bytes) -> None:
+        told = json.loads(line) if line.startswith(b"{") else {"event": line.decode()}
+        self.events.append(told)
+
+    def named(self, event: str) -> list[dict[str, Any]]:
+        """Return the lines of an event so far."""
+        return [line for line in self.events if line["event"] == event]
+
+
+def free_port() -> int:
+    """Return a port nobody listens on."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def command(how: str, port: int) -> list[str]:
+    """Return how the application is served."""
+    gunicorn = str(Path(sys.executable).parent / "gunicorn")
+    words = ["-w", "2", "--threads", "4", "--no-control-socket"]
+    words += ["-b", f"127.0.0.1:{port}", "made:create_app()"]
+    if how == BY_US:
+        return [sys.executable, "-m", "fleetwright.serve", "made:create_app"]
+    if how == "by werkzeug":
+        return [sys.executable, "made.py", str(port)]
+    return [gunicorn, *(["--preload"] if how == PRELOADED else []), *words]
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, how: str = BY_US, **environment: str
+) -> AsyncIterator[Running]:
+    """Serve the application, wait until it answers, and leave no process behind."""
+    (folder / "made.py").write_text(MODULE)
+    port = free_port()
+    given = {"PORT": str(port), "LOG_FORMAT": "json"} | environment
+    process = await asyncio.create_subprocess_exec(
+        *command(how, port), cwd=folder, env=os.environ | given, stdout=PIPE
+    )
+    service = Running(process, f"http://127.0.0.1:{port}")
+    try:
+        await answering(port)
+        yield service
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        await process.communicate()
+
+
+async def answering(port: int) -> None:
+    """Wait until somebody listens on a port."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                return
+
+
+async def readiness(http: AsyncClient, service: Running, status: int) -> Any:
+    """Ask until readiness has a status, and return what it says then."""
+    async with asyncio.timeout(30):
+        while True:
+            answer = await http.get(f"{service.url}/readyz")
+            if answer.status_code == status:
+                return answer.json()
+            await asyncio.sleep(0.1)
+
+
+def committed(folder: Path) -> int:
+    """Return how many late calls were committed."""
+    with closing(sqlite3.connect(folder / "shelf.db")) as connection:
+        found: int = connection.execute("select count(*) from done").fetchone()[0]
+        return found
+
+
+# -- served by us
+
+
+async def test_request_in_flight_is_finished_when_told_to_stop(tmp_path: Path) -> None:
+    """SIGTERM under sync handlers: they are answered, parts closed, the code is 0."""
+    async with running(tmp_path) as service, AsyncClient(timeout=30) as http:
+        slow = [
+            asyncio.create_task(http.get(f"{service.url}/slow?seconds=0.5"))
+            for _ in range(4)
+        ]
+        await service.until("slow.begun", 4)
+        service.process.terminate()
+        answers = await asyncio.gather(*slow)
+
+        assert [answer.text for answer in answers] == ["finished"] * 4
+        assert await service.ended() == 0
+        assert len(service.named("part.closed")) == 1
+        assert service.events[-1]["event"] == "service.stopped"
+
+
+async def test_handler_that_never_ends_does_not_hold_the_stop(tmp_path: Path) -> None:
+    """Nobody can cut it: its caller is told, and the process ends without it."""
+    async with (
+        running(tmp_path, DRAIN_SECONDS="0.2") as service,
+        AsyncClient(timeout=30) as http,
+    ):
+        slow = asyncio.create_task(http.get(f"{service.url}/slow?seconds=60"))
+        await service.until("slow.begun")
+        service.process.terminate()
+        answer = await slow
+
+        assert (answer.status_code, answer.json()["kind"]) == (503, "not_serving")
+        assert await service.ended() == 0
+        assert service.named("part.closed")
+        assert not service.named("service.stop_forced")
+
+
+async def test_open_stream_does_not_hold_the_stop(tmp_path: Path) -> None:
+    """A stream of events is ended, although its thread waits for ever."""
+    async with running(tmp_path) as service, AsyncClient(timeout=30) as http:
+        async with http.stream("GET", f"{service.url}/events") as stream:
+            lines = stream.aiter_lines()
+            assert await anext(lines) == "data: 1"
+            service.process.terminate()
+            told = time.monotonic()
+            rest = [line async for line in lines]
+
+        assert rest == [""]
+        assert await service.ended() == 0
+        assert time.monotonic() - told < 8  # and not DRAIN_SECONDS
+        assert service.named("threads.abandoned")[0]["count"] == 1
+
+
+async def test_caller_is_answered_in_time_and_nothing_is_committed_after(
+    tmp_path: Path,
+) -> None:
+    """504 at the deadline; the handler finds out at its next transaction."""
+    async with running(tmp_path) as service, AsyncClient(timeout=30) as http:
+        answer = await http.post(
+            f"{service.url}/late?seconds=1", headers={"Fleet-Deadline-Ms": "300"}
+        )
+        told = await service.until("call.answered")
+        info = (await http.get(f"{service.url}/info")).json()
+        refused = await service.until("late.refused")
+        service.process.terminate()
+        code = await service.ended()
+
+    assert (answer.status_code, answer.json()["kind"]) == (504, "timeout")
+    assert (told["status"], told["outcome"], told["route"]) == (504, "timeout", "/late")
+    assert 280 <= told["duration_ms"] < 900
+    assert info["parts"]["Threads"]["abandoned"] == 1
+    assert refused["by"] == "DeadlineExceeded"
+    assert (committed(tmp_path), code) == (0, 0)
+    assert not service.named("call.failed")
+
+
+async def test_call_of_a_client_that_is_gone_commits_nothing(tmp_path: Path) -> None:
+    """Who hangs up is noticed while the handler is at work, and has nothing done."""
+    async with running(tmp_path) as service:
+        _, writer = await asyncio.open_connection("127.0.0.1", port_of(service))
+        writer.write(b"POST /late?seconds=1 HTTP/1.1\r\nhost: shelf\r\n")
+        writer.write(b"content-length: 0\r\n\r\n")
+        await service.until("late.begun")
+        writer.close()
+        told = await service.until("call.answered")
+        refused = await service.until("late.refused")
+
+    assert (told["status"], told["outcome"]) == (499, "gone")
+    assert refused["by"] == "DeadlineExceeded"
+    assert committed(tmp_path) == 0
+
+
+async def test_probes_are_answered_while_all_threads_are_busy(tmp_path: Path) -> None:
+    """They are answered on the loop; a call too many is turned away at once."""
+    async with (
+        running(tmp_path, MAX_IN_FLIGHT="2") as service,
+        AsyncClient(timeout=30) as http,
+    ):
+        slow = [
+            asyncio.create_task(http.get(f"{service.url}/slow?seconds=2"))
+            for _ in range(2)
+        ]
+        await service.until("slow.begun", 2)
+        alive = await http.get(f"{service.url}/livez")
+        info = (await http.get(f"{service.url}/info")).json()
+        more = await http.get(f"{service.url}/things/tea")
+        still_busy = not any(one.done() for one in slow)
+        await asyncio.gather(*slow)
+
+    assert alive.status_code == 200
+    assert info["parts"]["Threads"]["busy"] == 2
+    assert (more.status_code, more.json()["kind"]) == (503, "overloaded")
+    assert still_busy
+
+
+async def test_full_pool_is_not_ready_until_a_thread_is_free(tmp_path: Path) -> None:
+    """Threads left behind by their callers keep others waiting: readiness says so."""
+    async with (
+        running(tmp_path, MAX_IN_FLIGHT="2") as service,
+        AsyncClient(timeout=30) as http,
+    ):
+        hurried = {"Fleet-Deadline-Ms": "100"}
+        late = [
+            http.get(f"{service.url}/slow?seconds=4", headers=hurried) for _ in range(2)
+        ]
+        assert [one.status_code for one in await asyncio.gather(*late)] == [504, 504]
+        waiting = asyncio.create_task(http.get(f"{service.url}/things/tea", timeout=20))
+        full = await readiness(http, service, 503)
+        answer = await waiting
+        again = await readiness(http, service, 200)
+
+    assert "all 2 threads are busy" in full["parts"]["Threads"]
+    assert answer.status_code == 200
+    assert again["parts"]["Threads"] == "ok"
+
+
+async def test_answer_is_made_no_faster_than_it_is_taken(tmp_path: Path) -> None:
+    """A client that reads nothing has its thread wait; one that leaves frees it."""
+    async with running(tmp_path) as service, AsyncClient(timeout=30) as http:
+        _, writer = await asyncio.open_connection(
+            "127.0.0.1", port_of(service), limit=65536
+        )
+        writer.write(b"GET /endless HTTP/1.1\r\nhost: shelf\r\n\r\n")
+        now, before = 0, -1
+        while now != before:
+            await asyncio.sleep(0.3)  # in which many pieces more could be made
+            now, before = (await http.get(f"{service.url}/made")).json()["pieces"], now
+        writer.transport.abort()
+        await service.until("endless.closed")
+        info = (await http.get(f"{service.url}/info")).json()
+
+    assert 0 < now < 1_000
+    assert info["parts"]["Threads"]["abandoned"] == 0
+
+
+async def test_answer_that_breaks_off_is_not_taken_for_whole(tmp_path: Path) -> None:
+    """The connection is closed without the end of the body."""
+    async with running(tmp_path) as service:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(service))
+        writer.write(b"GET /broken-lines HTTP/1.1\r\nhost: shelf\r\n\r\n")
+        async with asyncio.timeout(20):
+            raw = await reader.read()
+        writer.close()
+        failed = await service.until("call.failed")
+
+    assert raw.startswith(b"HTTP/1.1 200")
+    assert not raw.endswith(b"0\r\n\r\n")
+    assert "KeyError" in failed["exception"]
+
+
+# -- however it is served
+
+
+def port_of(service: Running) -> int:
+    """Return where a service listens."""
+    return int(service.url.rpartition(":")[2])
+
+
+@pytest.mark.parametrize("how", [BY_US, *OTHERS])
+async def test_body_of_unknown_length_is_bounded(tmp_path: Path, how: str) -> None:
+    """Chunked or not, 1 MiB goes through whole and one byte more is refused."""
+
+    async def pieces(count: int) -> AsyncIterator[bytes]:
+        for start in range(0, count, 65_536):
+            yield b"x" * min(65_536, count - start)
+
+    async with running(tmp_path, how) as service, AsyncClient(timeout=30) as http:
+        url = f"{service.url}/bytes"
+        fits = await http.post(url, content=pieces(1024 * 1024))
+        longer = await http.post(url, content=pieces(1024 * 1024 + 1))
+        announced = await http.post(url, content=b"x" * (1024 * 1024 + 1))
+
+    assert fits.json() == {"bytes": 1024 * 1024}
+    assert (longer.status_code, longer.json()["kind"]) == (413, "body_too_long")
+    assert (announced.status_code, announced.json()["kind"]) == (413, "body_too_long")
+
+
+@pytest.mark.parametrize("how", [BY_US, *OTHERS])
+async def test_the_same_is_told_of_a_call(tmp_path: Path, how: str) -> None:
+    """Probes, the call's id, the line with the rule, whoever's server it is."""
+    async with running(tmp_path, how) as service, AsyncClient(timeout=30) as http:
+        ready = await http.get(f"{service.url}/readyz")
+        answer = await http.get(
+            f"{service.url}/things/tea", headers={"Fleet-Call-Id": "c-1"}
+        )
+        told = await service.until("call.answered")
+
+    assert (ready.status_code, ready.json()["ready"]) == (200, True)
+    assert answer.json() == {"name": "tea", "call": "c-1"}
+    assert (told["route"], told["status"]) == ("/things/<name>", 200)
+    assert (told["call_id"], told["outcome"]) == ("c-1", "answered")
+
+
+@pytest.mark.parametrize("how", ["by gunicorn", PRELOADED])
+async def test_worker_of_another_server_opens_at_first_use_and_closes_at_its_end(
+    tmp_path: Path, how: str
+) -> None:
+    """Each worker has its parts, opened once it has forked and closed as it ends."""
+    async with running(tmp_path, how) as service, AsyncClient(timeout=30) as http:
+        slow = asyncio.create_task(http.get(f"{service.url}/slow?seconds=1"))
+        await service.until("slow.begun")
+        opened_at_first = len(service.named("part.opened"))
+        service.process.send_signal(signal.SIGTERM)
+        answer = await slow
+        code = await service.ended()
+
+    assert opened_at_first == 1
+    assert answer.text == "finished"
+    assert len(service.named("part.closed")) == 1
+    assert code == 0
+
+
+@pytest.mark.parametrize("how", ["by gunicorn", "by werkzeug"])
+async def test_late_handler_of_another_server_commits_nothing(
+    tmp_path: Path, how: str
+) -> None:
+    """Nobody can answer for it, but its next transaction is refused with a 504."""
+    async with running(tmp_path, how) as service, AsyncClient(timeout=30) as http:
+        answer = await http.post(
+            f"{service.url}/late?seconds=0.5", headers={"Fleet-Deadline-Ms": "200"}
+        )
+        told = await service.until("call.answered")
+
+    assert (answer.status_code, answer.json()["kind"]) == (504, "timeout")
+    assert told["status"] == 504
+    assert committed(tmp_path) == 0
+
+
+@pytest.mark.parametrize("how", ["by gunicorn", "by werkzeug"])
+async def test_client_that_leaves_another_server_ends_the_answer(
+    tmp_path: Path, how: str
+) -> None:
+    """The generator is closed, and the line says that nobody was there."""
+    async with running(tmp_path, how) as service:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(service))
+        writer.write(b"GET /endless HTTP/1.1\r\nhost: shelf\r\n\r\n")
+        await reader.read(100_000)
+        writer.transport.abort()
+        await service.until("endless.closed")
+        told = await service.until("call.answered")
+
+    assert (told["status"], told["outcome"]) == (499, "gone")
