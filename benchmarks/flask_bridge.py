@@ -25,12 +25,14 @@ import asyncio, sys
 import flask
 from flask import Flask
 from fleetwright import Service, Settings
+from fleetwright.auth import public
 from fleetwright.flask import mount
 
 def small():
     app = Flask("small")
 
     @app.get("/things/<name>")
+    @public
     def thing(name):
         return {"name": name, "left": 3}
 

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from fleetwright import _logs
-from fleetwright._body import too_long
+from fleetwright._body import check_json, is_json_type, too_long
 from fleetwright._context import Call, degraded
 from fleetwright._inbound import OVERLOADED, Inbound
 from fleetwright._json import to_json
@@ -141,10 +141,10 @@ class _WsgiExchange:
             max_body_bytes: Longest body that is passed on.
 
         Raises:
-            Problem: The body is longer.
+            Problem: The body is longer, or no JSON that is safe to parse.
             Exception: What the application did not expect.
         """
-        self._bound_body(max_body_bytes)
+        self._take_body(max_body_bytes)
         pieces = self._app(self._environ, self._start)
         try:
             for piece in pieces:
@@ -157,22 +157,31 @@ class _WsgiExchange:
         if self._told.failure is not None:
             raise self._told.failure
 
-    def _bound_body(self, max_body_bytes: int) -> None:
-        """Refuse a body that is too long; one of unknown length is read first.
+    def _take_body(self, max_body_bytes: int) -> None:
+        """Refuse a body that is too long, or JSON that is not safe to parse.
 
-        werkzeug would cut that one off at its limit without a word.
+        JSON is read before the application runs, and so is what has no known length:
+        werkzeug would cut that off at its limit without a word.
         """
         environ = self._environ
-        length = environ.get("CONTENT_LENGTH")
-        if length:
-            if length.isdecimal() and int(length) > max_body_bytes:
+        length = environ.get("CONTENT_LENGTH") or ""
+        is_json = is_json_type(environ.get("CONTENT_TYPE", "").encode("latin-1"))
+        most = max_body_bytes + 1
+        if length.isdecimal():
+            if int(length) > max_body_bytes:
                 raise too_long(max_body_bytes)
-        elif environ.get("wsgi.input_terminated"):
-            body = environ["wsgi.input"].read(max_body_bytes + 1)
-            if len(body) > max_body_bytes:
-                raise too_long(max_body_bytes)
-            environ["wsgi.input"] = io.BytesIO(body)
-            environ["CONTENT_LENGTH"] = str(len(body))
+            if not is_json:
+                return
+            most = int(length)
+        elif not environ.get("wsgi.input_terminated"):
+            return
+        body = environ["wsgi.input"].read(most)
+        if len(body) > max_body_bytes:
+            raise too_long(max_body_bytes)
+        if is_json:
+            check_json(body)
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
 
     def _start(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None

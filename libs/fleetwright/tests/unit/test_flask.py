@@ -314,6 +314,18 @@ async def test_too_long_body_is_refused(ask: Ask) -> None:
     assert fits.json_ == {"bytes": 1024 * 1024}
 
 
+async def test_json_of_two_meanings_is_refused(ask: Ask) -> None:
+    """Two members of one name: whoever reads it next may take the other."""
+    headers = {"Content-Type": "application/json"}
+    twice = b'{"number": 1, "number": 2}'
+
+    answer = await ask(shop(), "POST", "/cards", data=twice, headers=headers)
+    once = await ask(shop(), "POST", "/cards", data=b'{"number": 1}', headers=headers)
+
+    assert (answer.status, answer.json_["kind"]) == (400, "bad_json")
+    assert once.json_ == {"number": 1}
+
+
 async def test_answer_of_unknown_length_arrives_whole(ask: Ask) -> None:
     """A generator is sent piece by piece."""
     answer = await ask(shop(), "GET", "/lines")
