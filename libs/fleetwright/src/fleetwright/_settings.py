@@ -66,6 +66,8 @@ class Settings(BaseSettings):
             everyone in, and says so in the log.
         auth_issuer: Who issues the tokens this service accepts, as their `iss` says it.
         auth_jwks_url: Where the issuer's public keys are.
+        auth_callers: Services that may call at all, names with commas between them,
+            whatever the routes say; when left out, the routes alone decide.
         token_url: Where this service fetches its own tokens (OAuth 2.0 client
             credentials, its name being the client id).
         token_client_secret: What proves to the issuer that it is this service.
@@ -105,6 +107,7 @@ class Settings(BaseSettings):
     auth: Literal["required", "off"] = "required"
     auth_issuer: str = ""
     auth_jwks_url: str = ""
+    auth_callers: str | None = None
     token_url: str = ""
     token_client_secret: SecretStr | None = None
     token_directory: Path | None = None

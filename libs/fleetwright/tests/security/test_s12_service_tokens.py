@@ -252,7 +252,7 @@ async def test_tokens_may_be_files_that_others_keep_fresh(
     assert "mount a token whose audience is stock" in str(refused.value.hint)
 
 
-def shelf_service() -> FastAPI:
+def shelf_service(settings: Settings | None = None) -> FastAPI:
     """Return the provider: only orders may read, only storefront may add."""
     app = FastAPI()
 
@@ -266,7 +266,7 @@ def shelf_service() -> FastAPI:
     async def add() -> str:
         return "thing"
 
-    return mount(app, Service("shelf", Settings()))
+    return mount(app, Service("shelf", settings or Settings()))
 
 
 async def test_provider_checks_its_own_list_of_callers() -> None:
@@ -281,6 +281,14 @@ async def test_provider_checks_its_own_list_of_callers() -> None:
 
     assert found == "thing"
     assert refused.value.status == 403
+
+
+async def test_fleet_may_name_fewer_callers_than_the_routes() -> None:
+    """Whom `AUTH_CALLERS` does not name is refused, whatever a route says."""
+    for callers, status in ((" orders , vouchers", 200), ("vouchers", 403), ("", 403)):
+        app = shelf_service(Settings(auth_callers=callers))
+        async with serving(app, caller="orders") as http:
+            assert (await http.get("/v1/things")).status_code == status
 
 
 async def test_token_for_one_service_opens_no_other() -> None:

@@ -81,11 +81,20 @@ class Test(Section):
 
 
 class Manifest(Section):
-    """The whole of fleet.toml."""
+    """The whole of fleet.toml.
+
+    Attributes:
+        fleet: What the fleet is.
+        up: How it runs on this machine.
+        test: How it is tested.
+        callers: Which services may call a service at all, whatever its routes say;
+            one that is not named here is left to its routes.
+    """
 
     fleet: FleetSection
     up: Up = Up()
     test: Test = Test()
+    callers: dict[str, tuple[str, ...]] = {}
 
 
 def read_manifest(root: Path) -> Manifest:

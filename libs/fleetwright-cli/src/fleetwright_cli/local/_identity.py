@@ -1,5 +1,6 @@
 """The issuer of a fleet on this machine: a process of its own, and its secrets."""
 
+import difflib
 import json
 import os
 import re
@@ -8,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleetwright_cli.fleet import Service
+from fleetwright_cli._errors import FleetError
+from fleetwright_cli.fleet import Fleet, Service
 from fleetwright_cli.local import _ports
 from fleetwright_cli.local._launch import Launch
 
@@ -52,6 +54,26 @@ class Identity:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with os.fdopen(os.open(self.file, flags, 0o600), "w") as out:
             json.dump(dict(self.clients), out, indent=2)
+
+
+def require_known(fleet: Fleet) -> None:
+    """Make sure that `[callers]` names services of the fleet.
+
+    Args:
+        fleet: The fleet on disk.
+
+    Raises:
+        FleetError: It names another: a slip would leave a service open.
+    """
+    for name in fleet.manifest.callers:
+        if name not in fleet.services:
+            close = difflib.get_close_matches(name, fleet.services, n=1)
+            known = f"one of {', '.join(fleet.services)}"
+            raise FleetError(
+                f"no service {name!r} is in this fleet",
+                where=f"[callers] {name} in {fleet.root / 'fleet.toml'}",
+                hint=f"did you mean `{close[0]}`?" if close else f"name {known}",
+            )
 
 
 def verifying(services: Iterable[Service]) -> Service | None:

@@ -11,7 +11,7 @@ from fleetwright_cli._errors import FleetError
 from fleetwright_cli.fleet import Fleet, Service
 from fleetwright_cli.local import _ports
 from fleetwright_cli.local._identity import NAME as ISSUER
-from fleetwright_cli.local._identity import Identity, identity, verifying
+from fleetwright_cli.local._identity import Identity, identity, require_known, verifying
 from fleetwright_cli.local._launch import Launch
 from fleetwright_cli.local._needs import answers_grpc, closure, providers
 
@@ -162,6 +162,7 @@ def plan(
         FleetError: A service has no interpreter, or state cannot be written.
     """
     Places(fleet.root).make()
+    require_known(fleet)
     chosen = list(services)
     verifier = None if ISSUER in fleet.services else verifying(chosen)
     grpc = sorted(s for s, it in fleet.services.items() if answers_grpc(it.folder))
@@ -307,6 +308,9 @@ def _environment(
         defaults["BROKER_URL"] = f"embedded:///{places.data / 'broker.db'}"
     if issuer is not None:
         defaults |= issuer.given_to(service.name)
+    callers = fleet.manifest.callers.get(service.name)
+    if callers is not None:
+        defaults["AUTH_CALLERS"] = ",".join(callers)
     own = _assigned(service.folder / ".env")
     asked = up.services[service.name].environment if service.name in up.services else {}
     environment = _inherited()

@@ -50,6 +50,7 @@ class Gate:
         """
         self.service = service
         self.is_off = settings.auth == "off"
+        self._callers = _names(settings.auth_callers)
         self._of_tests = settings.environment == "test"
         self.tables: list[Callable[[], Routes]] = []
         if keys is None and settings.auth_jwks_url and not self.is_off:
@@ -175,7 +176,16 @@ class Gate:
             access: What the route declares.
             principal: Who calls.
         """
+        if principal.kind == "service" and self._callers is not None:
+            return principal.subject in self._callers and access.admits(principal)
         return access.admits(principal)
+
+
+def _names(text: str | None) -> frozenset[str] | None:
+    """Return the names in a list with commas; None where there is no list."""
+    if text is None:
+        return None
+    return frozenset(name for name in (one.strip() for one in text.split(",")) if name)
 
 
 def not_authenticated() -> Problem:
