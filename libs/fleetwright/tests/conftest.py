@@ -1,13 +1,17 @@
 """What the tests of the runtime share: a PostgreSQL of their own."""
 
+import logging
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from fleetwright import _logs
 
 
 def _binaries() -> Path | None:
@@ -56,3 +60,17 @@ def postgres_url() -> Iterator[str]:
             subprocess.run(
                 [*control, "-m", "immediate", "stop"], check=True, capture_output=True
             )
+
+
+@pytest.fixture(scope="module")
+def logs_put_back() -> Iterator[None]:
+    """Put logging back as it was, where a test has the library set it up."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    _logs.tear_down()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, module in tuple(sys.modules.items()):
+        if name.startswith("fleetwright.") and hasattr(module, "_log"):
+            vars(module._log).pop("bind", None)  # it remembers where it wrote

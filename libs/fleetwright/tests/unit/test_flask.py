@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import logging
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -107,18 +105,11 @@ class Paper(LineWriter):
 
 
 @pytest.fixture(autouse=True)
-def paper() -> Iterator[Paper]:
+def paper(logs_put_back: None) -> Paper:
     """Set logs up as JSON on a sheet of paper."""
-    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
     paper = Paper()
     _logs.set_up("shop", Settings(log_format="json"), writer=paper)
-    yield paper
-    _logs.tear_down()
-    logging.getLogger().handlers[:] = handlers
-    logging.getLogger().setLevel(level)
-    for name, module in tuple(sys.modules.items()):
-        if name.startswith("fleetwright.") and hasattr(module, "_log"):
-            vars(module._log).pop("bind", None)  # it remembers the sheet
+    return paper
 
 
 class Answer(BaseModel):
