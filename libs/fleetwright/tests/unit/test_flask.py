@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from flask import Flask, Response, abort, request
@@ -16,9 +16,15 @@ from fleetwright._context import current_call
 from fleetwright._deadline import current_deadline
 from fleetwright._log_writer import LineWriter
 from fleetwright._portal import end_background
+from fleetwright.auth import allow, public
 from fleetwright.errors import DeadlineExceeded, DeclarationError, FleetwrightError
-from fleetwright.flask import body, mount, uses
-from fleetwright.testing import serving
+from fleetwright.flask import body, caller, mount, uses
+from fleetwright.resilience import Pipeline, Timeout
+from fleetwright.rest import Request as Sent
+from fleetwright.rest import Response as Got
+from fleetwright.rest import get, rest
+from fleetwright.testing import FakeClock, Faults, serving
+from fleetwright.testing._issuer import Credentials, trust_tests
 
 
 class Shelf:
@@ -130,7 +136,7 @@ Ask = Callable[..., Awaitable[Answer]]
 
 async def by_us(app: Flask, method: str, path: str, **given: Any) -> Answer:
     """Ask an application that we serve."""
-    async with serving(app) as http:
+    async with serving(app, caller=None) as http:
         return await over(http, method, path, **given)
 
 
@@ -343,6 +349,137 @@ async def test_call_without_a_place_is_turned_away(ask: Ask) -> None:
 
     assert (answer.status, answer.json_["kind"]) == (503, "overloaded")
     assert answer.headers["fleet-not-processed"] == "1"
+
+
+def till() -> Flask:
+    """Return an application whose routes say who may call."""
+    app = Flask("till")
+
+    @app.get("/who")
+    @allow("storefront", scope="tills:read")
+    def who() -> str:
+        return str(caller())
+
+    @app.get("/open")
+    @public
+    def opened() -> str:
+        return "open"
+
+    return mount(app, Service("till", Settings()))
+
+
+@pytest.mark.parametrize(
+    ("who", "status", "text"),
+    [
+        (None, 401, "not_authenticated"),
+        ("payments", 403, "not_allowed"),
+        ("storefront", 200, "service:storefront"),
+    ],
+)
+async def test_route_asks_who_calls(
+    ask: Ask, who: str | None, status: int, text: str
+) -> None:
+    """What the route declares is held, however the application is served."""
+    app = till()
+    trust_tests(app.extensions["fleetwright"])
+    shown = Credentials(app.extensions["fleetwright"], who).headers()
+
+    answer = await ask(app, "GET", "/who", headers=shown)
+
+    assert answer.status == status
+    assert text in answer.text
+
+
+async def test_public_route_asks_nobody(ask: Ask) -> None:
+    """No token is looked at."""
+    app = till()
+    trust_tests(app.extensions["fleetwright"])
+
+    answer = await ask(app, "GET", "/open")
+
+    assert (answer.status, answer.text) == (200, "open")
+
+
+async def test_handler_that_wants_a_caller_refuses_nobody_known(ask: Ask) -> None:
+    """On a public route there may be none."""
+    app = Flask("till")
+
+    @app.get("/who")
+    @public
+    def who() -> str:
+        return str(caller())
+
+    answer = await ask(mount(app, Service("till", Settings())), "GET", "/who")
+
+    assert (answer.status, answer.json_["kind"]) == (401, "not_authenticated")
+
+
+async def test_fault_strikes_a_call_that_comes_in(ask: Ask, faults: Faults) -> None:
+    """The plan is kept, however the application is served."""
+    faults.add("*->shop", error=503, at="provider")
+
+    answer = await ask(shop(), "GET", "/things/tea")
+
+    assert (answer.status, answer.json_["kind"]) == (503, "fault_injected")
+
+
+class Slow:
+    """A provider that takes an hour."""
+
+    async def open(self) -> None:
+        """Need nothing."""
+
+    async def exchange(self, request: Sent) -> Got:
+        """Answer after an hour."""
+        await asyncio.sleep(3600)
+        return Got(200, {}, b"")
+
+    async def close(self) -> None:
+        """Hold nothing."""
+
+
+class Provider(Protocol):
+    """What a handler calls."""
+
+    @get("/things")
+    def things(self) -> str:
+        """Return all."""
+        ...
+
+
+async def test_slow_provider_costs_no_real_time(clock: FakeClock) -> None:
+    """A thread that waits for the loop does not keep the test's time from jumping."""
+    service = Service("shop", Settings())
+    pipeline = Pipeline("things", Timeout(0.8))
+    service.add(rest(Provider, provider="things", pipeline=pipeline, transport=Slow()))
+    app = Flask("shop")
+
+    @app.get("/things")
+    def things() -> str:
+        return uses(Provider).things()
+
+    async with serving(mount(app, service)) as http:
+        answer = await http.get("/things")
+
+    assert (answer.status_code, answer.json()["kind"]) == (504, "timeout")
+    assert clock.elapsed_seconds == 0.8
+
+
+async def test_deadline_of_a_waiting_handler_is_kept(clock: FakeClock) -> None:
+    """The caller is answered when its time is over, not when the call out ends."""
+    service = Service("shop", Settings())
+    service.add(rest(Provider, provider="things", transport=Slow()))
+    app = Flask("shop")
+
+    @app.get("/things")
+    def things() -> str:
+        return uses(Provider).things()
+
+    async with serving(mount(app, service)) as http:
+        answer = await http.get("/things", headers={"Fleet-Deadline-Ms": "300"})
+
+    assert answer.status_code == 504
+    assert clock.elapsed_seconds == pytest.approx(0.3, abs=0.006)
 
 
 def test_application_is_mounted_once() -> None:
