@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -160,6 +161,25 @@ def buy(url: str, token: str, accepted: list[str], enough: threading.Event) -> N
             return
         if len(accepted) >= ACCEPTED_BEFORE_DOWN:
             enough.set()
+
+
+def test_shop_goes_on_selling_while_the_issuer_hangs(shop: Shop) -> None:
+    """Services verify by the keys they have and show the tokens they have."""
+    shop.sell("LANTERN")
+    token = shop.token("orders", "orders:write")
+    url = f"{shop.url('orders')}/v1/orders"
+    order: dict[str, Any] = {"reference": "calm", "country": "France"}
+    order |= {"customer_id": None, "lines": [{"sku": "71053", "quantity": 1}]}
+    ask("POST", url, token, order)
+    pids = {one["name"]: one["pid"] for one in shop.fleet("ps")["services"]}
+
+    os.kill(pids["issuer"], signal.SIGSTOP)
+    try:
+        accepted = [ask("POST", url, token, order)["status"] for _ in range(5)]
+    finally:
+        os.kill(pids["issuer"], signal.SIGCONT)
+
+    assert accepted == ["accepted"] * 5
 
 
 def test_fleet_that_is_stopped_under_load_loses_no_accepted_order(shop: Shop) -> None:
