@@ -33,7 +33,8 @@ def routes_of(app: FastAPI) -> dict[str, Access | None]:
     for context in iter_route_contexts(app.routes):
         if _is_fastapis_own(context.original_route):
             continue
-        path = context.path or "/"
+        is_operation = isinstance(context.original_route, APIRoute)
+        path = (context.path_format if is_operation else context.path) or "/"
         methods = sorted(context.methods or ()) or [_kind(context.original_route)]
         for method in methods:
             if method != "HEAD" or len(methods) == 1:

@@ -62,6 +62,21 @@ def test_table_of_routes_and_callers_is_read_without_starting() -> None:
     }
 
 
+def test_description_of_the_api_says_who_may_call() -> None:
+    """A client learns from the promise that it needs a token, and of which scope."""
+    document = desk().openapi()
+
+    closed = document["paths"]["/v1/orders/{customer}"]["get"]
+    assert closed["security"] == [{"token": ["orders:read"]}]
+    assert closed["x-callers"] == ["storefront"]
+    assert list(closed["responses"]["401"]["content"]) == ["application/problem+json"]
+    assert "403" in closed["responses"]
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    anyone = document["paths"]["/v1/open"]["get"]
+    assert "security" not in anyone
+    assert "401" not in anyone["responses"]
+
+
 def silent(app: FastAPI) -> None:
     """Add a route of a router that does not say who may call."""
     router = APIRouter()
