@@ -503,3 +503,45 @@ async def test_client_that_leaves_another_server_ends_the_answer(
         told = await service.until("call.answered")
 
     assert (told["status"], told["outcome"]) == (499, "gone")
+
+
+@pytest.mark.parametrize("how", [BY_US, "by gunicorn"])
+async def test_stop_under_load_breaks_no_answer_off(tmp_path: Path, how: str) -> None:
+    """Whoever got in is answered whole; then nobody gets in."""
+    whole, turned_away = 0, 0
+
+    async def buyer() -> None:
+        nonlocal whole, turned_away
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionRefusedError:
+                return
+            try:
+                writer.write(REQUEST)
+                raw = await reader.read()
+            except ConnectionResetError:
+                raw = b""  # it came after the last one was accepted
+            writer.close()
+            if not raw:
+                turned_away += 1
+                return
+            assert raw.startswith((b"HTTP/1.1 200", b"HTTP/1.1 503")), raw
+            assert raw.endswith(b"}\n") or b"503" in raw[:20], raw
+            whole += 1
+
+    async with running(tmp_path, how, LAME_DUCK_SECONDS="0.2") as service:
+        port = port_of(service)
+        buyers = [asyncio.create_task(buyer()) for _ in range(6)]
+        await service.until("call.answered", 30)
+        service.process.send_signal(signal.SIGTERM)
+        code, _ = await asyncio.gather(service.ended(), asyncio.gather(*buyers))
+
+    answered = [one for one in service.named("call.answered") if one["status"] == 200]
+    assert code == 0
+    assert whole >= len(answered) > 30
+    assert turned_away <= len(buyers)
+    assert {one["outcome"] for one in answered} == {"answered"}
+
+
+REQUEST = b"GET /things/tea HTTP/1.1\r\nhost: shelf\r\nconnection: close\r\n\r\n"
