@@ -1,4 +1,4 @@
-"""The whole shop, six processes on this machine, used by a real browser.
+"""The whole shop, its processes on this machine, used by a real browser.
 
 Skipped with a reason where no Chromium is installed; FLEET_REQUIRE_BROWSER=1 turns the
 skip into a failure. CHROMIUM names the browser when it is not on the PATH.

@@ -100,15 +100,10 @@ class FleetWsgi:
         with self._turn:
             if self._opened_in == os.getpid():
                 return True
-            if self._opened_in is not None:
-                raise FleetwrightError(
-                    "the service was opened before this process was forked",
-                    where=self._service.name,
-                    hint="send no request to the application before the server forks",
-                )
             if _logs.lines() is None:
                 _logs.set_up(self._service.name, self._service.settings)
             try:
+                self._must_not_be_a_copy()
                 run_in_loop(self._service.open, background())
             except Exception as error:  # the story of the start ends here
                 _log.error("service.not_opened", exc_info=error)
@@ -117,6 +112,15 @@ class FleetWsgi:
             self._opened_in = os.getpid()
             _log.info("service.ready", pid=os.getpid())
             return True
+
+    def _must_not_be_a_copy(self) -> None:
+        """Refuse parts that a parent process has opened: a fork copies them broken."""
+        if self._opened_in is not None:
+            raise FleetwrightError(
+                "the service was opened before this process was forked",
+                where=self._service.name,
+                hint="send no request to the application before the server forks",
+            )
 
 
 class _WsgiExchange:

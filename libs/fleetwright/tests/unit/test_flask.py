@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
@@ -480,6 +482,68 @@ async def test_deadline_of_a_waiting_handler_is_kept(clock: FakeClock) -> None:
 
     assert answer.status_code == 504
     assert clock.elapsed_seconds == pytest.approx(0.3, abs=0.006)
+
+
+class Stubborn:
+    """A part that opens at the second try."""
+
+    tries = 0
+
+    async def open(self) -> None:
+        """Fail once."""
+        self.tries += 1
+        if self.tries == 1:
+            raise ConnectionError("canary")
+
+
+async def test_worker_whose_parts_do_not_open_says_so_and_tries_again(
+    paper: Paper,
+) -> None:
+    """A broker that is away at the start of a worker is not its end."""
+    app = shop()
+    app.extensions["fleetwright"].add(Stubborn())
+
+    def ask_twice() -> list[tuple[int, str]]:
+        answers = [Client(app).get("/things/tea") for _ in range(2)]
+        return [(one.status_code, one.get_data(as_text=True)) for one in answers]
+
+    first, second = await asyncio.to_thread(ask_twice)
+    await asyncio.to_thread(end_background)
+
+    assert (first[0], "not_serving" in first[1], second[0]) == (503, True, 200)
+    assert "canary" not in first[1]
+    (told,) = paper.lines_of("service.not_opened")
+    assert "while opening Stubborn" in told["exception"]
+
+
+FORKING = """
+import os
+from flask import Flask
+from fleetwright import Service, Settings, _logs
+from fleetwright.flask import mount
+from werkzeug.test import Client
+
+app = mount(Flask("shop"), Service("shop", Settings()))
+assert Client(app).get("/readyz").status_code == 200
+child = os.fork()
+if child == 0:
+    status = Client(app).get("/").status_code
+    _logs.flush()
+    os._exit(0 if status == 503 else 1)
+_, code = os.waitpid(child, 0)
+raise SystemExit(os.waitstatus_to_exitcode(code))
+"""
+
+
+def test_worker_that_was_forked_from_an_open_service_does_not_serve() -> None:
+    """It has copies of its parent's connections, and no thread that runs the loop."""
+    ended = subprocess.run(
+        [sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=60
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert "opened before this process was forked" in ended.stdout
+    assert "send no request" in ended.stdout
 
 
 def test_application_is_mounted_once() -> None:

@@ -45,7 +45,7 @@ def publish(transaction: AsyncSession | Session, event: Event) -> None:
         raise FleetwrightError(
             "an event is published in a transaction, and none is open",
             where=f"publish(transaction, {type(event).__name__})",
-            hint="call it in the block of `database.transaction()`, with what that yields",
+            hint="call it in the block of `database.transaction()`, with its session",
         )
     call = current_call()
     message = encode(event, source=call.service if call is not None else "")
