@@ -12,11 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 import fleetwright
 from fleetwright import Service, Settings
+from fleetwright.auth import allow
 from fleetwright.database import AsyncDatabase
 from fleetwright.events import Consumer, Event, Subscriptions, connect
 from fleetwright.events._broker import Delivery
 from fleetwright.events._envelope import encode
-from fleetwright.fastapi import Uses, mount
+from fleetwright.fastapi import Caller, Uses, mount
 from fleetwright.resilience import Pipeline, Retry, Timeout
 from fleetwright.rest import get, rest
 from fleetwright.testing import AsgiTransport, serving
@@ -183,3 +184,20 @@ async def test_event_in_walks_at_most_10_files_and_30_jumps() -> None:
     assert heard == ["ada"] * 3
     assert len(inward.files) <= 10, sorted(inward.files)
     assert 0 < inward.jumps <= 30, inward.path
+
+
+async def test_proved_call_in_walks_at_most_13_files_and_30_jumps() -> None:
+    """Who calls and whether they may is read in five places more."""
+    app = FastAPI(title="greeter")
+
+    @app.get("/v1/greetings/{name}")
+    @allow("storefront")
+    async def greet(name: str, caller: Caller) -> Greeting:
+        return Greeting(text=f"{caller.subject} greets {name}")
+
+    mounted = mount(app, Service("greeter", Settings()))
+    async with serving(mounted, caller="storefront") as http:
+        walk = await walked(lambda: http.get("/v1/greetings/ada"))
+
+    assert len(walk.files) <= 13, sorted(walk.files)
+    assert 0 < walk.jumps <= 30, walk.path

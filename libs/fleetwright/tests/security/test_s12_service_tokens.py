@@ -82,7 +82,7 @@ async def orders(issuer: Any) -> AsyncIterator[Service]:
 def shelf_of(service: Service, paper: Paper) -> Shelf:
     """Return a client of the service that sends over paper, without retries."""
     client = rest(
-        Shelf,  # type: ignore[type-abstract]
+        Shelf,
         provider="shelf",
         pipeline=Pipeline("shelf", Timeout(10.0)),
         transport=paper,
@@ -196,7 +196,7 @@ async def test_token_is_never_shown_outside_of_the_fleet(
 ) -> None:
     """A provider that is not ours gets neither a token nor a reason to ask for one."""
     external: Any = rest(
-        Shelf,  # type: ignore[type-abstract]
+        Shelf,
         provider="shelf",
         pipeline=Pipeline("shelf", Timeout(10.0)),
         external=["https://shelf.example"],
@@ -274,7 +274,7 @@ async def test_provider_checks_its_own_list_of_callers() -> None:
     app = shelf_service()
     async with serving(app):
         carried = AsgiTransport(app, caller="orders")
-        shelf = rest(Shelf, provider="shelf", transport=carried)  # type: ignore[type-abstract]
+        shelf = rest(Shelf, provider="shelf", transport=carried)
         found = await shelf.things()
         with pytest.raises(Refused) as refused:
             await shelf.add()
