@@ -576,9 +576,8 @@ async def test_the_made_up_day_passes_in_chaos(
 
     monkeypatch.setattr(fleet, "processes", processes)
     try:
-        figures = await replay(
-            fleet, read_invoices([path]), Wishes(chaos=1, kills=6, settle_seconds=5)
-        )
+        wishes = Wishes(chaos=1, kills=len(SHOP), settle_seconds=5)
+        figures = await replay(fleet, read_invoices([path]), wishes)
     finally:
         await sleepers.close()
 

@@ -13,7 +13,15 @@ from fleetwright.errors import FleetwrightError
 from shop_replay.tokens import Issuer
 
 TOOL = (sys.executable, "-m", "fleetwright_cli")
-SHOP = ("catalog", "notifications", "orders", "payments", "stock", "storefront")
+SHOP = (
+    "catalog",
+    "issuer",
+    "notifications",
+    "orders",
+    "payments",
+    "stock",
+    "storefront",
+)
 
 
 class FleetError(FleetwrightError):
