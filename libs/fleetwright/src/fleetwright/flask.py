@@ -1,7 +1,9 @@
-"""mount(app, service) and uses(kind): a Flask application on a service."""
+"""Flask: mount(app, service), uses(kind), and what handlers take and promise."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeForm
@@ -19,7 +21,7 @@ from fleetwright._problem import (
 from fleetwright._service import Service
 from fleetwright._wsgi import FleetWsgi
 from fleetwright._wsgi_bridge import TOLD
-from fleetwright.auth._access import Access, access_of
+from fleetwright.auth._access import access_of
 from fleetwright.auth._gate import not_authenticated
 from fleetwright.errors import DeclarationError, FleetwrightError, Refused, Unavailable
 
@@ -34,11 +36,13 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from None
 
-__all__ = ["body", "caller", "mount", "uses"]
+from fleetwright._flask_access import OWN_ENDPOINTS, routes_of
+from fleetwright._flask_promises import answers, openapi
+
+__all__ = ["answers", "body", "caller", "mount", "openapi", "query", "uses"]
 
 T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
-_FILES: Final = "static"  # Flask's own route to the files beside the application
 
 
 def mount(app: Flask, service: Service) -> Flask:
@@ -49,7 +53,8 @@ def mount(app: Flask, service: Service) -> Flask:
     it is `@public`. Under `python -m fleetwright.serve` the parts open and close with
     the server; under another WSGI server they open at the first request of a worker
     and close when it ends. Bodies longer than 1 MiB are refused, unless
-    `MAX_CONTENT_LENGTH` of the application says otherwise.
+    `MAX_CONTENT_LENGTH` of the application says otherwise. Outside of production, or
+    with `OPEN_DOCS`, `/openapi.json` says what its handlers promise.
 
     Args:
         app: The application, with or without its routes.
@@ -68,13 +73,21 @@ def mount(app: Flask, service: Service) -> Flask:
             hint="call mount once, in create_app, on an app of its own",
         )
     app.extensions["fleetwright"] = service
-    service.gate.routes_from(lambda: _routes_of(app))
+    service.gate.routes_from(lambda: routes_of(app))
     longest = app.config["MAX_CONTENT_LENGTH"] or service.settings.max_body_bytes
     app.config["MAX_CONTENT_LENGTH"] = longest
     _answer_with_problems(app)
     # First: a later function may answer, and nobody is let in unasked.
     app.before_request_funcs.setdefault(None, []).insert(0, _meet)
     app.log_exception = _keep_failure  # type: ignore[method-assign]
+    settings = service.settings
+    if settings.environment != "production" or settings.open_docs:
+        app.add_url_rule(
+            "/openapi.json",
+            "fleetwright_openapi",
+            lambda: openapi(app),
+            methods=["GET"],
+        )
     app.wsgi_app = FleetWsgi(  # type: ignore[method-assign]
         app.wsgi_app, service, max_body_bytes=longest
     )
@@ -137,12 +150,35 @@ def body(kind: type[Model]) -> Model:
     Raises:
         Problem: 422; says which fields are wrong and why, never what was sent.
     """
-    try:
+    with _named("body"):
         return kind.model_validate_json(request.get_data(cache=True))
+
+
+def query(kind: type[Model]) -> Model:
+    """Return the parameters of the query as a model, in a handler.
+
+    Args:
+        kind: Which there may be; of one that is given twice the first counts.
+
+    Returns:
+        The model.
+
+    Raises:
+        Problem: 422; says which parameters are wrong and why.
+    """
+    with _named("query"):
+        return kind.model_validate(request.args.to_dict())
+
+
+@contextmanager
+def _named(part: str) -> Iterator[None]:
+    """Refuse a request of which a part is no model."""
+    try:
+        yield
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False)
-    wrong = [{**one, "loc": ("body", *one["loc"])} for one in found]
-    raise invalid_request(wrong)
+        wrong = [{**one, "loc": (part, *one["loc"])} for one in found]
+        raise invalid_request(wrong) from None
 
 
 def _answer_with_problems(app: Flask) -> None:
@@ -187,16 +223,6 @@ def _on_http_exception(error: HTTPException) -> Any:
     return _response(problem)
 
 
-def _routes_of(app: Flask) -> dict[str, Access | None]:
-    """Return every route of an application with who may call it; not its files."""
-    return {
-        f"{method} {rule.rule}": access_of(app.view_functions[rule.endpoint])
-        for rule in app.url_map.iter_rules()
-        if rule.endpoint != _FILES
-        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
-    }
-
-
 def _meet() -> None:
     """Say which rule matched, and ask who calls."""
     rule = request.url_rule
@@ -205,7 +231,7 @@ def _meet() -> None:
     told = request.environ.get(TOLD)
     if told is not None:
         told.path_format = rule.rule
-    if rule.endpoint != _FILES:
+    if rule.endpoint not in OWN_ENDPOINTS:
         gate = _current_app.extensions["fleetwright"].gate
         gate.require(access_of(_current_app.view_functions[rule.endpoint]))
 

@@ -1,18 +1,22 @@
 """The HTTP API of vouchers."""
 
-from uuid import UUID
-
-from flask import Blueprint, Response, request
-from pydantic import BaseModel
+from flask import Blueprint
 
 from fleetwright import Problem
 from fleetwright.auth import Principal, allow
 from fleetwright.database import Database
-from fleetwright.flask import body, caller, uses
-from fleetwright.idempotency.flask import idempotency_key
+from fleetwright.flask import answers, body, caller, query, uses
+from fleetwright.idempotency.flask import KEY_PARAMETER, idempotency_key
 from vouchers.clients import Orders
 from vouchers.codes import tidy
-from vouchers.messages import NewRedemption, NewVoucher, RedemptionList
+from vouchers.messages import (
+    NewRedemption,
+    NewVoucher,
+    Redemption,
+    RedemptionList,
+    Voucher,
+    WhichOrder,
+)
 from vouchers.redeeming import (
     as_redemption,
     as_voucher,
@@ -25,35 +29,63 @@ from vouchers.tables import VoucherRow
 
 CLERK = "clerk"  # the role of people who work for all customers
 
+NO_KEY = "No usable key: `missing_idempotency_key`, `odd_idempotency_key`."
+REUSED = "Refused: `idempotency_key_reused`; or it cannot be read: `invalid_request`."
+IN_PROGRESS = "`idempotency_key_in_progress`: it is being answered just now"
+UNKNOWN = "There is no such voucher: `unknown_voucher`."
+
 api = Blueprint("vouchers", __name__, url_prefix="/v1")
 
 
 @api.post("/vouchers")
 @allow(scope="vouchers:issue", role=CLERK)
-def issue() -> Response:
+@answers(
+    Voucher,
+    status=201,
+    takes=NewVoucher,
+    refusals={400: NO_KEY, 409: f"{IN_PROGRESS}.", 422: REUSED},
+    extra=KEY_PARAMETER,
+)
+def issue() -> Voucher:
     """Issue a voucher, once for a key."""
     key, new = idempotency_key(), body(NewVoucher)
     with uses(Database).transaction() as transaction:
         key.claim(transaction)
         voucher = as_voucher(issued(transaction, new))
         key.keep(transaction, voucher)
-    return answered(voucher, 201)
+    return voucher
 
 
 @api.get("/vouchers/<code>")
 @allow("storefront", scope="vouchers:read", role=CLERK)
-def voucher(code: str) -> Response:
-    """Return one voucher as it stands now."""
+@answers(Voucher, refusals={404: UNKNOWN})
+def voucher(code: str) -> Voucher:
+    """Return one voucher as it stands now; the spelling of its code does not matter."""
     with uses(Database).reading() as reading:
         row = reading.get(VoucherRow, tidy(code))
         if row is None:
             raise unknown_voucher(tidy(code))
-        return answered(as_voucher(row))
+        return as_voucher(row)
 
 
 @api.post("/vouchers/<code>/redemptions")
 @allow("storefront", scope="vouchers:spend")
-def redeem(code: str) -> Response:
+@answers(
+    Redemption,
+    status=201,
+    takes=NewRedemption,
+    refusals={
+        400: NO_KEY,
+        404: UNKNOWN,
+        409: "It cannot be spent: `voucher_spent`, `voucher_expired`; or not on this "
+        f"order: `no_order`, `order_refused`, `order_has_voucher`; or {IN_PROGRESS}.",
+        422: REUSED,
+        503: "Orders is not there now: `unavailable`. Ask again, same key.",
+        504: "Orders is too slow now: `timeout`. Ask again, same key.",
+    },
+    extra=KEY_PARAMETER,
+)
+def redeem(code: str) -> Redemption:
     """Spend a voucher on an order, or say why it cannot be spent."""
     key, new = idempotency_key(), body(NewRedemption)
     with uses(Database).reading() as reading:
@@ -67,27 +99,17 @@ def redeem(code: str) -> Response:
         key.claim(transaction)
         spent = as_redemption(redeemed(transaction, tidy(code), order))
         key.keep(transaction, spent)
-    return answered(spent, 201)
+    return spent
 
 
 @api.get("/redemptions")
 @allow("storefront", scope="vouchers:read", role=CLERK)
-def redemptions() -> Response:
+@answers(RedemptionList, asks=WhichOrder)
+def redemptions() -> RedemptionList:
     """Return what was spent on one order."""
-    asked = request.args.get("order_id", "")
-    try:
-        order_id = UUID(asked)
-    except ValueError:
-        raise Problem(
-            422,
-            "The request is not valid",
-            detail="order_id is the id of an order.",
-            kind="invalid_request",
-        ) from None
     with uses(Database).reading() as reading:
-        row = spent_on(reading, order_id)
-        items = [] if row is None else [as_redemption(row)]
-    return answered(RedemptionList(items=items))
+        row = spent_on(reading, query(WhichOrder).order_id)
+        return RedemptionList(items=[] if row is None else [as_redemption(row)])
 
 
 def acts_for(who: Principal, customer_id: str | None) -> bool:
@@ -98,13 +120,3 @@ def acts_for(who: Principal, customer_id: str | None) -> bool:
         customer_id: The customer; None for a guest, for whom no buyer acts.
     """
     return who.kind == "service" or CLERK in who.roles or who.subject == customer_id
-
-
-def answered(answer: BaseModel, status: int = 200) -> Response:
-    """Return a model as the answer to a request.
-
-    Args:
-        answer: What is answered.
-        status: The HTTP status.
-    """
-    return Response(answer.model_dump_json(), status, content_type="application/json")

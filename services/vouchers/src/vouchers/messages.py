@@ -75,6 +75,14 @@ class NewRedemption(BaseModel):
     order_id: UUID = Field(description="The order; it takes one voucher.")
 
 
+class WhichOrder(BaseModel):
+    """Of which order redemptions are asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    order_id: UUID = Field(description="The order.")
+
+
 class RedemptionList(BaseModel):
     """The vouchers that were spent on one order."""
 

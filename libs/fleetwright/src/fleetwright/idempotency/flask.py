@@ -3,8 +3,9 @@
 from flask import request
 
 from fleetwright.idempotency._key import HEADER, IdempotencyKey
+from fleetwright.idempotency._openapi import KEY_PARAMETER
 
-__all__ = ["idempotency_key"]
+__all__ = ["KEY_PARAMETER", "idempotency_key"]
 
 
 def idempotency_key() -> IdempotencyKey:
