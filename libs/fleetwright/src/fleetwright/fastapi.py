@@ -6,11 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Annotated, Any, cast
 
 from fleetwright._asgi import FleetMiddleware
-from fleetwright._context import current_call
 from fleetwright._principal import Principal
 from fleetwright._problem_schema import INVALID_REQUEST, ProblemDocument, refused
 from fleetwright._service import Service
-from fleetwright.auth._gate import not_authenticated
 from fleetwright.errors import DeclarationError
 
 try:
@@ -100,17 +98,9 @@ def _finder(kind: Any) -> Callable[[HTTPConnection], Awaitable[Any]]:
     return find
 
 
-_ANYONE = Principal("anyone", "service")  # with AUTH=off everybody is trusted
-
-
 async def _caller(connection: HTTPConnection) -> Principal:
-    call = current_call()
-    if call is not None and call.principal is not None:
-        return call.principal
     service: Service = connection.scope["fleetwright"]
-    if service.gate.is_off:
-        return _ANYONE
-    raise not_authenticated()
+    return service.gate.caller()
 
 
 Caller = Annotated[Principal, Depends(_caller)]

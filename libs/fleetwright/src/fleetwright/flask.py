@@ -22,7 +22,6 @@ from fleetwright._service import Service
 from fleetwright._wsgi import FleetWsgi
 from fleetwright._wsgi_bridge import TOLD
 from fleetwright.auth._access import access_of
-from fleetwright.auth._gate import not_authenticated
 from fleetwright.errors import DeclarationError, FleetwrightError, Refused, Unavailable
 
 try:
@@ -132,10 +131,8 @@ def caller() -> Principal:
     Raises:
         Problem: 401, nobody is authenticated.
     """
-    call = current_call()
-    if call is None or call.principal is None:
-        raise not_authenticated()
-    return call.principal
+    service: Service = _current_app.extensions["fleetwright"]
+    return service.gate.caller()
 
 
 def body(kind: type[Model]) -> Model:

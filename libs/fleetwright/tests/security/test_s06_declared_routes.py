@@ -279,3 +279,9 @@ async def shut() -> AsyncIterator[AsyncClient]:
 
     async with serving(mount(app, service)) as client:
         yield client
+
+
+async def test_handler_of_an_opened_service_is_told_that_anyone_calls() -> None:
+    """With AUTH=off a handler that asks who calls goes on, trusting them."""
+    async with serving(desk(Settings(auth="off")), caller=None) as http:
+        assert (await http.get("/v1/orders/ada")).json() == "first"

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import pytest
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
 from fleetwright import DeadlineExceeded, Refused, Service, Settings, Unavailable
 from fleetwright._deadline import Deadline
@@ -312,3 +313,26 @@ async def test_token_for_one_service_opens_no_other() -> None:
 def test_issuers_of_tests_do_not_share_keys() -> None:
     """Two issuers of one name are told apart by their keys alone."""
     assert FakeIssuer().document() != FakeIssuer().document()
+
+
+@pytest.mark.parametrize(
+    ("environment", "url", "warned"),
+    [
+        ("production", "http://issuer:8000/keys", True),
+        ("production", "https://issuer:8000/keys", False),
+        ("production", "http://127.0.0.1:8000/keys", False),
+        ("development", "http://issuer:8000/keys", False),
+    ],
+)
+async def test_keys_over_plain_http_are_warned_of(
+    environment: str, url: str, warned: bool
+) -> None:
+    """Whoever answers in the issuer's place in production decides who is let in."""
+    given: dict[str, Any] = {"environment": environment, "auth_jwks_url": url}
+    app = shelf_service(Settings(auth_issuer="http://issuer:8000", **given))
+    with capture_logs() as logged:
+        async with serving(app):
+            pass
+
+    events = [line["event"] for line in logged]
+    assert ("keys.unprotected" in events) is warned

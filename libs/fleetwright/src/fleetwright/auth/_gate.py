@@ -7,6 +7,7 @@ is read; `require` stands at the route and lets in whom its declaration names.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -23,6 +24,8 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright"
 
 Routes = Mapping[str, Access | None]
 _BEARER: Final = b"bearer "
+_ANYONE: Final = Principal("anyone", "service")  # with AUTH=off everybody is trusted
+_OWN_HOSTS: Final = frozenset(("127.0.0.1", "::1", "localhost"))
 
 
 class Gate:
@@ -50,6 +53,9 @@ class Gate:
         """
         self.service = service
         self.is_off = settings.auth == "off"
+        self._plain_url = ""
+        if settings.environment == "production" and _is_plain(settings.auth_jwks_url):
+            self._plain_url = settings.auth_jwks_url
         self._callers = _names(settings.auth_callers)
         self._of_tests = settings.environment == "test"
         self.tables: list[Callable[[], Routes]] = []
@@ -114,6 +120,8 @@ class Gate:
             )
         if closed:
             _need_jwt()
+            if self._plain_url:  # whoever answers there decides who is let in
+                _log.warning("keys.unprotected", url=self._plain_url)
 
     async def close(self) -> None:
         """Give back what is held."""
@@ -169,6 +177,22 @@ class Gate:
         if access is None or not self.admits(access, principal):
             raise Problem(403, "Not allowed", kind="not_allowed")
 
+    def caller(self) -> Principal:
+        """Return who makes the current call, for a handler that wants to know.
+
+        Returns:
+            Who is authenticated; the service `anyone` where everyone is let in.
+
+        Raises:
+            Problem: 401, nobody is.
+        """
+        call = current_call()
+        if call is not None and call.principal is not None:
+            return call.principal
+        if self.is_off:
+            return _ANYONE
+        raise not_authenticated()
+
     def admits(self, access: Access, principal: Principal) -> bool:
         """Return whether a route is open to somebody who is authenticated.
 
@@ -186,6 +210,12 @@ def _names(text: str | None) -> frozenset[str] | None:
     if text is None:
         return None
     return frozenset(name for name in (one.strip() for one in text.split(",")) if name)
+
+
+def _is_plain(url: str) -> bool:
+    """Return whether others on the network may answer in the place of a URL."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and parts.hostname not in _OWN_HOSTS
 
 
 def not_authenticated() -> Problem:
