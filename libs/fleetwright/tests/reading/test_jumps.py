@@ -186,7 +186,7 @@ async def test_event_in_walks_at_most_10_files_and_30_jumps() -> None:
     assert 0 < inward.jumps <= 30, inward.path
 
 
-async def test_proved_call_in_walks_at_most_13_files_and_30_jumps() -> None:
+async def test_proved_call_in_walks_at_most_13_files_and_32_jumps() -> None:
     """Who calls and whether they may is read in five places more."""
     app = FastAPI(title="greeter")
 
@@ -200,4 +200,4 @@ async def test_proved_call_in_walks_at_most_13_files_and_30_jumps() -> None:
         walk = await walked(lambda: http.get("/v1/greetings/ada"))
 
     assert len(walk.files) <= 13, sorted(walk.files)
-    assert 0 < walk.jumps <= 30, walk.path
+    assert 0 < walk.jumps <= 32, walk.path
