@@ -119,13 +119,16 @@ class Order(BaseModel):
 
 
 class OrderRefused(Refused):
-    """Orders will not take it; `problem["kind"]` and `problem["lines"]` say why."""
+    """Orders will not take it; `problem` says why.
+
+    By its `kind`, and by `lines` or `missing`: what is wrong or sold out.
+    """
 
 
 class Orders(Protocol):
     """The part of the orders API that storefront depends on."""
 
-    @post("/v1/orders", refusals={422: OrderRefused})
+    @post("/v1/orders", refusals={409: OrderRefused, 422: OrderRefused})
     async def place(
         self,
         order: NewOrder,
@@ -135,7 +138,8 @@ class Orders(Protocol):
         """Place an order; the same key never places two.
 
         Raises:
-            OrderRefused: A line is wrong, or the key was used for another order.
+            OrderRefused: A line is wrong or sold out, or the key was used for another
+                order.
             Unavailable: Orders did not answer in time, or is down.
         """
         ...

@@ -96,7 +96,7 @@ async def place(
         order = await orders.place(form.order(form.key), idempotency_key=str(form.key))
     except OrderRefused as refusal:
         again = _explained(form, refusal)
-        return await checkout_page(form.basket, products, again, status=422)
+        return await checkout_page(form.basket, products, again, status=refusal.status)
     except Unavailable as error:
         log.warning("order.postponed", reason=error.reason)
         again = replace(form.filled_in, key=str(form.key), notice=NOT_NOW)
@@ -192,6 +192,14 @@ def _explained(form: OrderForm, refusal: OrderRefused) -> Checkout:
     """Return the form again with a fresh key and the reasons of the refusal."""
     problem = refusal.problem or {}
     match problem.get("kind"):
+        case "idempotency_key_in_progress":
+            # Its twin is being answered: with a fresh key it would be a second order.
+            return replace(form.filled_in, key=str(form.key), notice=NOT_NOW)
+        case "out_of_stock":
+            missing = problem.get("missing") or []
+            troubles = {one["sku"]: _left(one["on_hand"]) for one in missing}
+            notice = "There is too little of some products. They are marked below."
+            return replace(form.filled_in, notice=notice, troubles=troubles)
         case "idempotency_key_reused":
             return replace(form.filled_in, notice=FORM_USED)
         case "bad_lines":
@@ -202,6 +210,10 @@ def _explained(form: OrderForm, refusal: OrderRefused) -> Checkout:
         case _:
             why = problem.get("detail") or problem.get("title") or str(refusal)
             return replace(form.filled_in, notice=f"The order was not taken: {why}")
+
+
+def _left(units: int) -> str:
+    return f"Only {units} left." if units > 0 else "Sold out."
 
 
 def _uuid(text: str) -> UUID | None:

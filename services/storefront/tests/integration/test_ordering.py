@@ -136,6 +136,41 @@ async def test_bad_lines_are_marked_with_their_reasons(
 
 
 @pytest.mark.parametrize(
+    ("on_hand", "said"), [(3, "Only 3 left."), (0, "Sold out."), (-2, "Sold out.")]
+)
+async def test_what_there_is_too_little_of_is_marked(
+    shop: AsyncClient,
+    form: dict[str, str],
+    troubles: dict[str, Exception],
+    on_hand: int,
+    said: str,
+) -> None:
+    """The buyer sees how many are left, and may order fewer with a fresh key."""
+    short = {"sku": "71053", "wanted": 4, "on_hand": on_hand}
+    problem = {"kind": "out_of_stock", "missing": [short]}
+    troubles["orders"] = OrderRefused("refused", status=409, problem=problem)
+
+    page = await shop.post("/orders", data=form)
+
+    assert page.status_code == 409
+    assert said in page.text
+    assert key_of(page.text) != form["key"]
+
+
+async def test_an_order_that_is_being_answered_keeps_its_key(
+    shop: AsyncClient, form: dict[str, str], troubles: dict[str, Exception]
+) -> None:
+    """A fresh key would make a second order of an impatient click."""
+    problem = {"kind": "idempotency_key_in_progress"}
+    troubles["orders"] = OrderRefused("refused", status=409, problem=problem)
+
+    page = await shop.post("/orders", data=form)
+
+    assert page.status_code == 409
+    assert key_of(page.text) == form["key"]
+
+
+@pytest.mark.parametrize(
     ("problem", "said"),
     [
         ({"kind": "idempotency_key_reused"}, "already been used"),
