@@ -80,7 +80,7 @@ class Always(StockServicer):
 def create_app() -> FastAPI:
     """Return a service that answers one call over HTTP and over gRPC."""
     settings = GrpcSettings(
-        port=HTTP_PORT, grpc_port=GRPC_PORT, max_in_flight=64, log_level="INFO"
+        port=HTTP_PORT, grpc_port=GRPC_PORT, max_in_flight=64, auth="off"
     )
     service = Service("shelf", settings)
     service.add(serve(Always(), add_StockServicer_to_server, port=GRPC_PORT))
@@ -158,6 +158,8 @@ def main() -> int:
         for line in server.stdout:
             if "service.ready" in line:
                 break
+        else:
+            sys.exit("the service did not start: see above")
         sink = subprocess.Popen(["cat"], stdin=server.stdout, stdout=subprocess.DEVNULL)
         os.environ["SHELF_URL"] = f"http://127.0.0.1:{HTTP_PORT}"
         found = asyncio.run(measured(server.pid, wanted))
