@@ -1,6 +1,7 @@
 """What the tests of the whole fleet share."""
 
 import os
+import runpy
 import shutil
 import sqlite3
 import sys
@@ -10,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+# A PostgreSQL is started in one way only: the runtime's tests know how.
+_runtime = runpy.run_path(str(ROOT / "libs" / "fleetwright" / "tests" / "conftest.py"))
+postgres_url = _runtime["postgres_url"]
 
 OUTBOX = "create table fleet_outbox(seq integer primary key)"
 PARKED = "create table fleet_parked(seq integer primary key)"

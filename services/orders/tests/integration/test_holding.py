@@ -1,5 +1,6 @@
 """Holding the units of an order before it is accepted."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from uuid import UUID
@@ -79,9 +80,8 @@ async def test_without_stock_no_order_is_taken(
 async def test_a_request_sent_again_holds_once(
     place: Place, holds: Holds, orders: AsyncClient
 ) -> None:
-    """The key decides the id; another key is another order."""
-    for key in ("k-1", "k-1", "k-2"):
-        await place(key=key)
+    """Twins hold before either is kept: the key decides the id for both."""
+    await asyncio.gather(*(place(key=key) for key in ("k-1", "k-1", "k-1", "k-2")))
 
     assert len(holds) == 2
     assert (await orders.get("/v1/orders")).json()["total"] == 2
