@@ -3,13 +3,16 @@
 import asyncio
 from typing import Any
 
+import grpc
 import pytest
+from grpc import aio
 from structlog.testing import capture_logs
 
 from fleetwright import Deadline, DeadlineExceeded, Problem, Refused, Unavailable
 from fleetwright._context import bind, current_call, new_call
 from fleetwright._deadline import current_deadline
 from fleetwright.grpc import stub
+from fleetwright.resilience import Pipeline, Retry, Timeout
 
 
 class Answers:
@@ -208,6 +211,38 @@ async def test_a_hanging_provider_is_given_up_in_time(echo: Any) -> None:
 
     assert caught.value.provider == "echo"
     await cut.wait()
+
+
+async def test_the_timer_of_grpc_may_ring_before_ours(echo: Any) -> None:
+    """A moment early it is our limit all the same: the attempt's, then the call's."""
+    await echo.start()
+    policies = (Timeout(0.3), Retry(first_seconds=0.001), Timeout(0.2))
+    part: Any = stub(
+        echo.generated.rpc.EchoStub,
+        provider="echo",
+        url=echo.url,
+        pipeline=Pipeline("echo", *policies),
+    )
+    echo.stubs.append(part)
+    await part.__part__.open()
+    sent: list[float] = []
+
+    async def early(
+        body: bytes,
+        *,
+        timeout: float,
+        metadata: object,  # noqa: ASYNC109 - as grpc has it
+    ) -> bytes:
+        sent.append(timeout)
+        await asyncio.sleep(timeout - 0.01)
+        late = grpc.StatusCode.DEADLINE_EXCEEDED
+        raise aio.AioRpcError(late, aio.Metadata(), aio.Metadata())
+
+    part.__part__._wires = dict.fromkeys(part.__part__._wires, early)
+    with pytest.raises(DeadlineExceeded):
+        await part.Say(echo.words(text="hello"))
+
+    assert len(sent) == 2
 
 
 async def test_a_provider_out_of_its_own_time_is_asked_again(echo: Any) -> None:

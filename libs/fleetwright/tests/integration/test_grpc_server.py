@@ -81,13 +81,14 @@ async def test_calls_in_flight_are_answered_when_the_service_stops(echo: Any) ->
 
         stopping = asyncio.create_task(echo.service.close())
         last = (await watching.read()).status
+        after = await watching.read()
         with pytest.raises(Unavailable):
             await echo.say("late", attempts=1)
         held.go.set()
         replies = [(await call).text for call in calls]
         await stopping
 
-    assert last == NOT_SERVING
+    assert (last, after) == (NOT_SERVING, aio.EOF)
     assert replies == ["0", "1", "2", "3", "4"]
 
 
