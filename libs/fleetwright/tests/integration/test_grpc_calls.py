@@ -230,8 +230,8 @@ async def test_the_timer_of_grpc_may_ring_before_ours(echo: Any) -> None:
     async def early(
         body: bytes,
         *,
-        timeout: float,
-        metadata: object,  # noqa: ASYNC109 - as grpc has it
+        timeout: float,  # noqa: ASYNC109 - as grpc has it
+        metadata: object,
     ) -> bytes:
         sent.append(timeout)
         await asyncio.sleep(timeout - 0.01)
