@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
 
 from fleetwright import Refused
@@ -123,16 +124,19 @@ def catalog(
 
 
 @pytest.fixture
-async def orders(
-    catalog: FakeCatalog, stock: FakeStock, broker: FakeBroker
-) -> AsyncIterator[AsyncClient]:
-    """Serve orders in memory: no sockets, no broker, no files."""
+def app() -> FastAPI:
+    """Return orders in memory: no sockets, no broker, no files."""
     settings = OrdersSettings(
-        database_url="sqlite+aiosqlite://",
-        broker_url="memory://orders",
-        max_in_flight=16,
+        database_url="sqlite+aiosqlite://", broker_url="memory://orders"
     )
-    app = create_app(settings)
+    return create_app(settings)
+
+
+@pytest.fixture
+async def orders(
+    app: FastAPI, catalog: FakeCatalog, stock: FakeStock, broker: FakeBroker
+) -> AsyncIterator[AsyncClient]:
+    """Serve orders to the tests, with catalog, stock and broker replaced."""
     replace = {Catalog: catalog, StockStub: stock}
     async with serving(app, replace=replace, broker=broker) as http:
         yield http

@@ -5,10 +5,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
+from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
+from sqlalchemy import text
 
 from fleetwright import Unavailable
-from fleetwright.testing import FakeBroker
+from fleetwright.database import AsyncDatabase
+from fleetwright.testing import FakeBroker, service_of
 from orders.events import (
     OrderPaid,
     OrderRefused,
@@ -85,6 +88,22 @@ async def test_a_request_sent_again_holds_once(
 
     assert len(holds) == 2
     assert (await orders.get("/v1/orders")).json()["total"] == 2
+
+
+async def test_a_key_older_than_its_answer_places_no_second_order(
+    place: Place, app: FastAPI, orders: AsyncClient, broker: FakeBroker
+) -> None:
+    """Kept answers are forgotten after a day; the order's id is not."""
+    first = (await place(key="k-1")).json()
+    database = service_of(app).find(AsyncDatabase)
+    async with database.transaction() as transaction:
+        await transaction.execute(text("delete from fleet_kept_answers"))
+
+    again = (await place(key="k-1")).json()
+
+    assert again == first
+    assert (await orders.get("/v1/orders")).json()["total"] == 1
+    assert len(broker.published) == 1
 
 
 async def test_other_lines_under_a_key_that_held_are_refused(
