@@ -202,6 +202,7 @@ def create_echo() -> FastAPI:
         ends = time.thread_time() + seconds
         while time.thread_time() < ends:
             pass
+        await asyncio.sleep(0.02)
         return "busy"
 
     return mount(app, Service("echo", Settings.load()))

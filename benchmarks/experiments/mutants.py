@@ -196,6 +196,80 @@ def works_for_nobody() -> None:
     _replace(inbound, "from_headers", without)
 
 
+def leaks_permits() -> None:
+    """A cancelled attempt keeps its place in the bulkhead."""
+    from fleetwright.resilience import Bulkhead
+
+    leave = Bulkhead.leave
+
+    def left(self: Bulkhead) -> None:
+        task = asyncio.current_task()
+        if task is None or not task.cancelling():
+            leave(self)
+
+    _replace(Bulkhead, "leave", left)
+
+
+def keeps_places() -> None:
+    """A call whose client has gone keeps its place."""
+    from fleetwright._asgi import _AsgiExchange
+
+    leave = _AsgiExchange.leave
+
+    def left(self: _AsgiExchange) -> None:
+        if self.cut == "gone":
+            self._has_place = False
+        leave(self)
+
+    _replace(_AsgiExchange, "leave", left)
+
+
+def commits_halves() -> None:
+    """A transaction that is cancelled is committed as far as it came."""
+    from contextlib import asynccontextmanager
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from fleetwright.database import AsyncDatabase
+
+    own = AsyncDatabase.transaction
+
+    @asynccontextmanager
+    async def transaction(self: AsyncDatabase) -> Any:
+        cancelled = None
+        async with own(self) as session:
+            assert isinstance(session, AsyncSession)
+            try:
+                yield session
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+
+    _replace(AsyncDatabase, "transaction", transaction)
+
+
+def admits_everybody() -> None:
+    """There is always a place."""
+    from fleetwright._admission import Admission
+
+    def admit(self: Admission, criticality: str = "default") -> bool:
+        self.in_flight += 1
+        return True
+
+    _replace(Admission, "admit", admit)
+
+
+def never_lags() -> None:
+    """Readiness knows nothing of a loop that stands still."""
+    from fleetwright._watchdog import Watchdog
+
+    async def check(self: Watchdog) -> None:
+        return
+
+    _replace(Watchdog, "check", check)
+
+
 _MISTAKES: dict[str, Callable[[], None]] = {
     made.__name__: made
     for made in (
@@ -214,5 +288,10 @@ _MISTAKES: dict[str, Callable[[], None]] = {
         counts_late_results,
         counts_cancellations,
         works_for_nobody,
+        leaks_permits,
+        keeps_places,
+        commits_halves,
+        admits_everybody,
+        never_lags,
     )
 }

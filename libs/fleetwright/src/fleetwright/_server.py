@@ -210,7 +210,7 @@ async def serve(app: Any, service: Service, bound: socket.socket) -> None:
     stand_in = StandIn(
         bound, service=service.name, alive_seconds=settings.alive_blocked_seconds
     )
-    with Watchdog(stand_in):
+    with service.add(Watchdog(stand_in)):
         await server.serve(sockets=[bound])
     connections.refused.tell()
     _log.info("service.stopped")

@@ -18,6 +18,8 @@ _FOREIGN = (
     os.path.dirname(os.path.dirname(asyncio.__file__)),  # the standard library
     os.path.dirname(__file__),  # this package, also where it is installed editable
 )
+_LAG_SECONDS = 1.0  # a loop that is later than that cannot keep to a deadline
+_LAG_REMEMBERED_SECONDS = 2.0
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
 
@@ -25,7 +27,9 @@ class Watchdog:
     """Watches one event loop from outside while its `with` block runs.
 
     Costs a few wake-ups a second. A block is reported once when it is noticed
-    (`loop.blocked`, with the line) and once when it is over (`loop.freed`).
+    (`loop.blocked`, with the line) and once when it is over (`loop.freed`). As a part
+    of a service it makes it not ready for a moment after a long one: a process that
+    gets no CPU should not get calls either.
     """
 
     def __init__(
@@ -44,10 +48,18 @@ class Watchdog:
         self._over = threading.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._thread: threading.Thread | None = None
+        self._lagged = (-_LAG_REMEMBERED_SECONDS, 0.0)  # when, and for how long
+
+    async def check(self) -> None:
+        """Raise when the loop stood still for more than a second a moment ago."""
+        at, seconds = self._lagged
+        if time.monotonic() - at < _LAG_REMEMBERED_SECONDS:
+            raise RuntimeError(f"the event loop stood still for {seconds:.1f} s")
 
     def __enter__(self) -> "Watchdog":
         """Begin to watch the running loop."""
         loop = asyncio.get_running_loop()
+        self._beat = time.monotonic()
         self._tick(loop)
         self._thread = threading.Thread(
             target=self._watch,
@@ -72,7 +84,11 @@ class Watchdog:
             self._thread.join()
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._beat = time.monotonic()
+        now = time.monotonic()
+        late = now - self._beat - self._blocked_seconds / 2
+        if late > _LAG_SECONDS:
+            self._lagged = now, late
+        self._beat = now
         self._timer = loop.call_later(self._blocked_seconds / 2, self._tick, loop)
 
     def _pause(self, blocked_since: float | None) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 
+import pytest
 import structlog
 
 from fleetwright._watchdog import Watchdog, is_own, line_of
@@ -42,6 +43,19 @@ async def test_turning_loop_is_not_suspected() -> None:
         await asyncio.sleep(0.05)
 
     assert logged == []
+
+
+async def test_service_is_not_ready_after_its_loop_stood_still() -> None:
+    """More than a second without a turn: the check raises, and says for how long."""
+    with Watchdog(blocked_seconds=0.02) as watchdog:
+        await watchdog.check()
+        ends = time.monotonic() + 1.1
+        while time.monotonic() < ends:
+            sum(range(1000))
+        await asyncio.sleep(0.02)
+
+        with pytest.raises(RuntimeError, match=r"stood still for 1\.\d s"):
+            await watchdog.check()
 
 
 def test_watchdog_ends_with_its_block() -> None:
