@@ -270,6 +270,21 @@ def never_lags() -> None:
     _replace(Watchdog, "check", check)
 
 
+def takes_long_bodies() -> None:
+    """A body is read however long it is."""
+    from fleetwright._body import Incoming
+
+    _replace(Incoming, "take", lambda self, piece, most: None)
+
+
+def waits_for_ever() -> None:
+    """A connection has all the time in the world."""
+    from fleetwright._connections import Connections
+
+    _replace(Connections, "_sweep", lambda self: None)
+    _replace(Connections, "_evict", lambda self: False)
+
+
 _MISTAKES: dict[str, Callable[[], None]] = {
     made.__name__: made
     for made in (
@@ -293,5 +308,7 @@ _MISTAKES: dict[str, Callable[[], None]] = {
         commits_halves,
         admits_everybody,
         never_lags,
+        takes_long_bodies,
+        waits_for_ever,
     )
 }

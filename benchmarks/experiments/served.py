@@ -96,9 +96,12 @@ class Served:
         ]
 
     def rss_bytes(self) -> int:
-        """Return the memory it holds."""
-        with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        """Return the memory it holds; 0 when it has ended."""
+        try:
+            text = Path(f"/proc/{self.pid}/statm").read_text("ascii")
+        except (FileNotFoundError, ProcessLookupError):
+            return 0
+        return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def open_files(self) -> int:
         """Return how many descriptors it has open."""
