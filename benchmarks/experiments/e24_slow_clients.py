@@ -8,10 +8,11 @@ from contextlib import suppress
 from experiments.calling import Http, open_loop
 from experiments.lab import Lab, percentile
 
-MUTANTS = ("waits_for_ever",)
+MUTANTS = ("waits_for_ever", "lends_no_place")
 SLOW = 500
 RATE = 40.0
 SECONDS = 6.0
+BURST_SECONDS = 1.0
 CLOSED_SECONDS = 10.0
 # The sweep, and the pace of a machine with five hundred connections more.
 SLACK_SECONDS = 1.5
@@ -34,16 +35,17 @@ async def run(lab: Lab) -> None:
         await open_loop(RATE, 1.0, call)
         alone = await open_loop(RATE, SECONDS, call)
         slow = [asyncio.create_task(_slow(echo.url, n)) for n in range(SLOW)]
-        await asyncio.sleep(0.5)
         beside = await open_loop(RATE, SECONDS, call)
         lasted = await asyncio.gather(*slow)
     for seconds in lasted:
         lab.history.note(slow_lasted=seconds)
     told = [one["slow_lasted"] for one in lab.history.read()]
-    failed = Counter(one.outcome for one in beside if one.outcome != "ok")
+    # While all of them arrive together a place is lent only after some 50 ms.
+    later = [one for one in beside if one.began >= BURST_SECONDS]
+    failed = Counter(one.outcome for one in later if one.outcome != "ok")
     lab.check("no normal call fails", dict(failed) or 0, not failed)
     p99 = percentile([one.seconds for one in alone], 0.99)
-    p99_beside = percentile([one.seconds for one in beside], 0.99)
+    p99_beside = percentile([one.seconds for one in later], 0.99)
     lab.check(
         "p99 beside them <= 2 x alone (+ 5 ms)",
         f"{1000 * p99_beside:.1f} ms to {1000 * p99:.1f} ms",

@@ -285,6 +285,13 @@ def waits_for_ever() -> None:
     _replace(Connections, "_evict", lambda self: False)
 
 
+def lends_no_place() -> None:
+    """A call holds its place while its client takes its time over the body."""
+    from fleetwright._asgi import _AsgiExchange
+
+    _replace(_AsgiExchange, "_lend_place", lambda self: None)
+
+
 _MISTAKES: dict[str, Callable[[], None]] = {
     made.__name__: made
     for made in (
@@ -310,5 +317,6 @@ _MISTAKES: dict[str, Callable[[], None]] = {
         never_lags,
         takes_long_bodies,
         waits_for_ever,
+        lends_no_place,
     )
 }

@@ -91,6 +91,14 @@ class Admission:
             return self.admit("critical")
         return self.admit(criticality_in(headers))
 
+    def go_on(self) -> None:
+        """Take a place though there may be none, for a call that has begun already.
+
+        `leave` must follow, once.
+        """
+        with self._lock:
+            self.in_flight += 1
+
     def leave(self) -> None:
         """Give a place back."""
         with self._lock:

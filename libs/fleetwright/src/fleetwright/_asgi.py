@@ -4,13 +4,20 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from fleetwright._asgi_answers import (
+    PROBLEM_HEADERS,
+    answer,
+    guarded,
+    nowhere,
+    turn_away,
+)
 from fleetwright._body import Incoming, check_json, too_long
 from fleetwright._context import Call, _lacking, current_call, degraded
 from fleetwright._deadline import lift_deadline
 from fleetwright._inbound import OVERLOADED, Inbound
 from fleetwright._json import to_json
 from fleetwright._probes import PROBES, Probes
-from fleetwright._problem import MEDIA_TYPE, Problem
+from fleetwright._problem import Problem
 from fleetwright._service import Service
 
 Scope = MutableMapping[str, Any]
@@ -21,7 +28,6 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _SWEEP_SECONDS = 0.05  # most answers are out by then and need no watching
 _MAX_BODY_SIZE = "starlette.max_body_size"  # where FastAPI keeps a route's own
-_PROBLEM_HEADERS = [(b"content-type", MEDIA_TYPE.encode())]
 
 
 class FleetMiddleware:
@@ -61,10 +67,10 @@ class FleetMiddleware:
             return
         if scope["path"] in PROBES and scope["method"] in ("GET", "HEAD"):
             status, document = await self._probes.answer(scope["path"])
-            await _answer(send, status, to_json(document), head=scope["method"])
+            await answer(send, status, to_json(document), head=scope["method"])
             return
         if not self._admission.admit_headers(scope["headers"]):
-            await _turn_away(send, scope["method"])
+            await turn_away(send, scope["method"])
             return
         exchange = _AsgiExchange(self._app, scope, receive, send, self._service)
         self._live.add(exchange)
@@ -97,7 +103,9 @@ class _AsgiExchange:
         "_body",
         "_early",
         "_forget",
+        "_handed",
         "_has_place",
+        "_lent",
         "_no",
         "_receive",
         "_receiving",
@@ -107,6 +115,7 @@ class _AsgiExchange:
         "_swept",
         "_task",
         "_watcher",
+        "_whole",
         "complete",
         "cut",
         "status",
@@ -131,6 +140,8 @@ class _AsgiExchange:
         self._watcher: asyncio.Task[None] | None = None
         self._swept = False
         self._has_place = True
+        self._lent = False
+        self._whole = self._handed = False
         self._task = asyncio.current_task()
 
     async def run(self) -> None:
@@ -177,7 +188,7 @@ class _AsgiExchange:
         if self._no is None or call is None:
             return False
         await self.refuse(self._no, call)
-        self._send = _nowhere
+        self._send = nowhere
         return True
 
     def _becomes_stream(self) -> None:
@@ -213,12 +224,12 @@ class _AsgiExchange:
         ]
         body = problem.body(call.trace_id)
         head = self._scope["method"]
-        await _answer(
+        await answer(
             self._send,
             problem.status,
             body,
             head=head,
-            headers=_PROBLEM_HEADERS + headers,
+            headers=PROBLEM_HEADERS + headers,
         )
 
     # -- what comes in, and whether the client is still there
@@ -249,6 +260,7 @@ class _AsgiExchange:
         except Problem as problem:
             self._no = problem
             raise
+        self._handed = True
         return message
 
     async def _take(self) -> Message:
@@ -275,15 +287,46 @@ class _AsgiExchange:
             message = await self._receive()
         finally:
             self._receiving = False
-        if message["type"] == "http.disconnect" and not self.complete:
-            self.cut = self.cut or "gone"
+        if message["type"] == "http.disconnect":
+            if not self.complete:
+                self.cut = self.cut or "gone"
+            return message
+        self._whole = not message.get("more_body", False)
+        if self._lent and self._whole:
+            self._take_place_back()
         return message
+
+    def _lend_place(self) -> None:
+        """Let others have the place until the client has sent its whole body.
+
+        Otherwise a few clients that send slowly would shut out everybody.
+        """
+        if self._has_place:
+            self._has_place, self._lent = False, True
+            self._service.admission.leave()
+
+    def _take_place_back(self) -> None:
+        """Go on with a place; who has begun to read gets one though there is none.
+
+        Raises:
+            Problem: There is no place, and nothing was done yet.
+        """
+        admission = self._service.admission
+        self._lent = False
+        if self._handed:
+            admission.go_on()
+        elif not admission.admit_headers(self._scope["headers"]):
+            raise OVERLOADED.with_traceback(None)
+        self._has_place = True
 
     def watch(self) -> None:
         """Listen for the client hanging up, from the second sweep on."""
-        if not self._swept:
+        if self._receiving:
+            if not self._whole:
+                self._lend_place()
+        elif not self._swept:
             self._swept = True
-        elif self._watcher is None and not self._receiving:
+        elif self._watcher is None:
             # Where the application listens itself just now, it will hear.
             self._watcher = asyncio.create_task(self._until_gone())
 
@@ -293,7 +336,8 @@ class _AsgiExchange:
             if message["type"] == "http.disconnect":
                 break
             self._early.append(message)
-            if message.get("more_body", False):
+            self._whole = not message.get("more_body", False)
+            if not self._whole:
                 return  # an upload nobody reads yet: leave the rest to back pressure
         self._early.append(message)
         if not self.complete:
@@ -313,66 +357,3 @@ class _AsgiExchange:
         if route is None:
             fields["path"] = scope["path"][:200]
         return fields
-
-
-_TURNED_AWAY: Message = {
-    "type": "http.response.start",
-    "status": OVERLOADED.status,
-    "headers": [
-        *_PROBLEM_HEADERS,
-        *(
-            (name.lower().encode(), value.encode())
-            for name, value in OVERLOADED.headers.items()
-        ),
-        (b"content-length", str(len(OVERLOADED.body())).encode()),
-    ],
-}
-_TURNED_AWAY_BODY: Message = {"type": "http.response.body", "body": OVERLOADED.body()}
-
-
-# What an application does not say itself; a page that is framed says so in its own
-# policy, because CSP goes before X-Frame-Options.
-_PAGE_HEADERS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"strict-origin-when-cross-origin"),
-    (
-        b"content-security-policy",
-        b"frame-ancestors 'none'; base-uri 'self'; object-src 'none'",
-    ),
-)
-
-
-def guarded(start: Message) -> Message:
-    """Return the start of a page with the headers that guard browsers."""
-    headers = list(start["headers"])
-    named = {name.lower() for name, _ in headers}
-    headers += [pair for pair in _PAGE_HEADERS if pair[0] not in named]
-    return {**start, "headers": headers}
-
-
-async def _nowhere(message: Message) -> None:
-    """Send nothing: the answer is out."""
-
-
-async def _turn_away(send: Send, method: str) -> None:
-    """Say that there is no place; made once, because it is said when time is scarce."""
-    await send(_TURNED_AWAY)
-    await send(
-        _TURNED_AWAY_BODY if method != "HEAD" else {**_TURNED_AWAY_BODY, "body": b""}
-    )
-
-
-async def _answer(
-    send: Send,
-    status: int,
-    body: bytes,
-    *,
-    head: str = "GET",
-    headers: list[tuple[bytes, bytes]] | None = None,
-) -> None:
-    """Send a whole answer; for HEAD only what would precede it."""
-    fields = headers or [(b"content-type", b"application/json")]
-    length = (b"content-length", str(len(body)).encode())
-    start = {"type": "http.response.start", "status": status}
-    await send(start | {"headers": [*fields, length]})
-    await send({"type": "http.response.body", "body": b"" if head == "HEAD" else body})
