@@ -1,6 +1,7 @@
 """The bulkhead: places, the line for them, and none ever lost."""
 
 import asyncio
+import sys
 import threading
 from contextlib import suppress
 from random import Random
@@ -18,7 +19,7 @@ from fleetwright.resilience import (
     PolicyEvent,
     Timeout,
 )
-from fleetwright.resilience._bulkhead import TaskWaiter
+from fleetwright.resilience._bulkhead import TaskWaiter, ThreadWaiter
 from fleetwright.testing import FakeClock, JumpingLoop
 
 
@@ -213,6 +214,65 @@ def test_threads_share_the_places_with_one_another() -> None:
 
     assert most == 2
     assert bulkhead.facts() == {"places": 2, "used": 0, "waiting": 0}
+
+
+def test_place_given_back_before_one_stands_in_line_is_not_overlooked() -> None:
+    """Between finding none and standing in line, another thread may give one back."""
+    bulkhead = Bulkhead(1, waiting=1)
+    assert bulkhead.enter()
+    assert not bulkhead.enter()
+    bulkhead.leave()
+    waiter = ThreadWaiter()
+
+    assert bulkhead.stand_in_line(waiter)
+
+    assert waiter.woken.is_set()
+    assert bulkhead.facts() == {"places": 1, "used": 1, "waiting": 0}
+
+
+def test_threads_lose_no_place_and_no_wake() -> None:
+    """Two thousand calls of eight threads through two places: all are answered."""
+    bulkhead = Bulkhead(2, waiting=8, wait_seconds=20.0)
+    pipeline = guarded(bulkhead)
+    answered: list[str] = []
+
+    def many() -> None:
+        for _ in range(250):
+            answered.append(pipeline.run_sync(lambda: "answer"))
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # threads take turns in the worst places
+    try:
+        threads = [threading.Thread(target=many) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    finally:
+        sys.setswitchinterval(before)
+
+    assert len(answered) == 2_000
+    assert bulkhead.facts() == {"places": 2, "used": 0, "waiting": 0}
+
+
+async def test_tasks_and_threads_stand_in_one_line() -> None:
+    """A thread gives its place to a task, and a task to a thread."""
+    bulkhead = Bulkhead(1, waiting=20, wait_seconds=20.0)
+    pipeline = guarded(bulkhead)
+
+    async def in_task() -> str:
+        return await pipeline.run(asyncio.sleep, 0.001, "task")
+
+    def in_thread() -> str:
+        return pipeline.run_sync(lambda: "thread")
+
+    results = await asyncio.gather(
+        *(in_task() for _ in range(8)),
+        *(asyncio.to_thread(in_thread) for _ in range(8)),
+    )
+
+    assert results == ["task"] * 8 + ["thread"] * 8
+    assert bulkhead.facts() == {"places": 1, "used": 0, "waiting": 0}
 
 
 def test_thread_is_refused_after_its_limit() -> None:

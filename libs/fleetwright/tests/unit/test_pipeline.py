@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fleetwright._deadline import Deadline, current_deadline
 from fleetwright.errors import DeadlineExceeded, DeclarationError, Refused, Unavailable
 from fleetwright.resilience import (
+    AnswerUnreadable,
     Pipeline,
     Policy,
     PolicyEvent,
@@ -358,3 +359,62 @@ def test_timeout_must_be_a_limit(seconds: float) -> None:
     """No limit is said in words, not by a number."""
     with pytest.raises(DeclarationError, match="is no limit"):
         Timeout(seconds)
+
+
+async def test_failure_says_how_often_it_was_tried(clock: FakeClock) -> None:
+    """Whoever answers with it can say that it was tried again in vain."""
+    with pytest.raises(Unavailable) as caught:
+        await pipeline().run(Provider(down(), down(), down()).ask)
+
+    assert caught.value.sends == 3
+
+
+async def test_answer_that_does_not_fit_is_told(clock: FakeClock) -> None:
+    """It is no outage, but somebody broke the contract."""
+    told: list[PolicyEvent] = []
+    broken = Unavailable("what is this", reason="invalid_answer", status=200)
+
+    with pytest.raises(Unavailable):
+        await pipeline(listener=told.append).run(Provider(broken).ask)
+
+    assert told[0] == AnswerUnreadable("it", 1)
+
+
+@given(
+    total=st.floats(0.05, 5),
+    share=st.floats(0.05, 1),
+    outer=st.none() | st.floats(0.02, 5),
+    waited=st.floats(0, 0.04),
+)
+def test_attempt_gets_the_least_of_what_all_limits_leave(
+    total: float, share: float, outer: float | None, waited: float
+) -> None:
+    """Its own limit, what is left of the call, and the caller's, less 5 ms to tell."""
+    each = total * share
+    left: list[float] = []
+
+    async def look() -> None:
+        deadline = current_deadline()
+        assert deadline is not None
+        left.append(deadline.left())
+        if len(left) == 1:
+            await asyncio.sleep(min(waited, each / 2))
+            raise down()
+
+    async def call() -> None:
+        with suppress(Unavailable):
+            if outer is None:
+                await pipeline(total=total, each=each).run(look)
+            else:
+                with Deadline.after(outer):
+                    await pipeline(total=total, each=each).run(look)
+
+    loop = JumpingLoop()
+    try:
+        loop.run_until_complete(call())
+    finally:
+        loop.close()
+    ends = total if outer is None else min(total, outer - 0.005)
+    assert left[0] == pytest.approx(min(each, ends))
+    if len(left) > 1:
+        assert left[1] == pytest.approx(min(each, ends - min(waited, each / 2)))

@@ -163,3 +163,13 @@ def test_numbers_out_of_range_are_refused(numbers: dict[str, Any]) -> None:
     """A retry that makes no sense is refused where it is written."""
     with pytest.raises(DeclarationError, match="hint: use attempts >= 1"):
         Retry(**numbers)
+
+
+def test_statuses_that_may_pass_can_be_added() -> None:
+    """A provider that answers 500 when it is only busy: said where it is called."""
+    busy = unavailable("status", status=500)
+
+    assert decide(busy) == Stop("failure")
+    assert isinstance(decide(busy, retry=Retry(also=(500,))), TryAgain)
+    with pytest.raises(DeclarationError, match="not all failures"):
+        Retry(also=(404,))

@@ -8,6 +8,7 @@ from fleetwright.resilience._budget import RetryBudget
 from fleetwright.resilience._bulkhead import Bulkhead
 from fleetwright.resilience._default import default_pipeline
 from fleetwright.resilience._events import (
+    AnswerUnreadable,
     BreakerChanged,
     CallRejected,
     FellBack,
@@ -26,6 +27,7 @@ from fleetwright.resilience._throttle import Throttle
 from fleetwright.resilience._timeout import Timeout
 
 __all__ = [
+    "AnswerUnreadable",
     "Attempt",
     "BreakerChanged",
     "Bulkhead",

@@ -151,6 +151,25 @@ class Hedged:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerUnreadable:
+    """A provider answered what its contract does not say; no outage, but a mistake.
+
+    Attributes:
+        pipeline: The name of the pipeline.
+        attempt: Number of the attempt, from 1.
+    """
+
+    words: ClassVar[str] = "answer.unreadable"
+    pipeline: str
+    attempt: int
+
+    @property
+    def outcome(self) -> str:
+        """How the event is counted."""
+        return "answer_unreadable"
+
+
+@dataclass(frozen=True, slots=True)
 class FellBack:
     """A remembered answer was given instead of a new one.
 
@@ -178,13 +197,14 @@ PolicyEvent = (
     | BreakerChanged
     | CallRejected
     | Hedged
+    | AnswerUnreadable
     | FellBack
 )
 Listener = Callable[[PolicyEvent], None]
 
 # What happens to every call while a provider is down is logged once a second and
 # counted always: an outage must not be written out line by line.
-_AT_WARNING = (RetryStopped, BreakerChanged, FellBack)
+_AT_WARNING = (RetryStopped, BreakerChanged, AnswerUnreadable, FellBack)
 _QUIET_SECONDS = 1.0
 _last_logged: dict[tuple[str, str], tuple[float, int]] = {}
 

@@ -9,6 +9,7 @@ from fleetwright._clock import clock, here
 from fleetwright._deadline import DeadlineScope, current_deadline
 from fleetwright.errors import DeadlineExceeded, DeclarationError, Unavailable
 from fleetwright.resilience._events import (
+    AnswerUnreadable,
     Hedged,
     Listener,
     RetryScheduled,
@@ -304,6 +305,8 @@ class Pipeline:
         """Return what an error says; note on the attempt whether a limit cut it."""
         began, at, end = times
         if not isinstance(error, DeadlineExceeded):
+            if isinstance(error, Unavailable) and error.reason == "invalid_answer":
+                report(AnswerUnreadable(self.name, attempt.number), self._listener)
             return verdict_of(error)
         if at is None or clock().monotonic() < at - _TICK_SECONDS:
             return NOTHING_LEARNT  # raised by what was called, or nothing was sent
@@ -338,6 +341,7 @@ class Pipeline:
             before = attempt.failed_before
             if before is None:
                 raise error
+            before.sends = max(before.sends, number - 1)
             before.add_note(f"attempts: {number - 1}, stopped by: {error.message}")
             stopped = RetryStopped(self.name, number - 1, "rejected", before.reason)
             report(stopped, self._listener)
@@ -345,6 +349,7 @@ class Pipeline:
         left = None if end is None else end - clock().monotonic()
         decided = self._retry.decide(Failure(error, attempt, repeatable, left))
         if isinstance(decided, Stop):
+            error.sends = max(error.sends, number)
             error.add_note(f"attempts: {number}, stopped by: {decided.by}")
             if attempt.failed_before is not None:
                 error.add_note(f"the attempt before: {attempt.failed_before.message}")

@@ -1,5 +1,6 @@
 """When to try again, and after how long."""
 
+from collections.abc import Collection
 from random import Random
 from typing import Protocol
 
@@ -34,7 +35,14 @@ class Retry(Policy):
         budget: How many extra sends the provider may get from all calls together.
     """
 
-    __slots__ = ("_first_seconds", "_longest_seconds", "_random", "attempts", "budget")
+    __slots__ = (
+        "_also",
+        "_first_seconds",
+        "_longest_seconds",
+        "_random",
+        "attempts",
+        "budget",
+    )
 
     def __init__(
         self,
@@ -43,6 +51,7 @@ class Retry(Policy):
         first_seconds: float = 0.05,
         longest_seconds: float = 1.0,
         budget: RetryBudget | None = None,
+        also: Collection[int] = (),
         random: RandomSource | None = None,
     ) -> None:
         """Keep the numbers.
@@ -52,6 +61,8 @@ class Retry(Policy):
             first_seconds: Longest wait before the second attempt, in seconds.
             longest_seconds: Longest wait before any attempt, in seconds.
             budget: The budget to draw on; one of its own when left out.
+            also: Statuses 500 to 599 that may pass beside 502, 503 and 504, for a
+                provider that answers, say, 500 when it is only busy.
             random: Where the jitter comes from; for tests.
 
         Raises:
@@ -65,6 +76,12 @@ class Retry(Policy):
                 hint="use attempts >= 1 and 0 < first_seconds <= longest_seconds, for"
                 " example Retry(attempts=3, first_seconds=0.05)",
             )
+        if not all(500 <= status <= 599 for status in also):
+            raise DeclarationError(
+                f"Retry(also={tuple(also)}) are not all failures of a provider",
+                hint="give statuses from 500 to 599, for example also=(500,)",
+            )
+        self._also = frozenset(also)
         self.attempts = attempts
         self.budget = budget if budget is not None else RetryBudget()
         self._first_seconds = first_seconds
@@ -84,7 +101,8 @@ class Retry(Policy):
         attempt = failure.attempt
         if failure.error.reason == "deadline":
             return Stop("deadline")
-        if not may_pass(failure.error):
+        error = failure.error
+        if not may_pass(error) and error.status not in self._also:
             return Stop("failure")
         if not _is_safe(failure):
             return Stop("not_idempotent")
