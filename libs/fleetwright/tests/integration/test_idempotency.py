@@ -262,6 +262,38 @@ async def test_abandoned_work_is_taken_over_once(database: AsyncDatabase) -> Non
             await asked("old").keep(transaction, {})
 
 
+async def test_abandoned_work_is_taken_over_by_one_of_two_at_once(
+    postgres_url: str,
+) -> None:
+    """Both found it abandoned; the second waits for the first, and gives way."""
+    database = AsyncDatabase(postgres_url)
+    async with database.engine.begin() as connection:
+        await connection.run_sync(kept_answers.metadata.drop_all)
+    await KeptAnswers(database).make_table()
+    async with database.transaction() as transaction:
+        await asked().claim(transaction)
+    later = Later()
+    later.ahead_seconds = rows.ABANDONED_SECONDS + 1
+    waiting = text("select count(*) from pg_locks where not granted")
+
+    async def second() -> None:
+        async with database.transaction() as transaction:
+            await asked().claim(transaction)
+
+    with use_clock(later):
+        async with database.transaction() as first:
+            await asked().claim(first)
+            taking = asyncio.create_task(second())
+            async with asyncio.timeout(5.0):
+                while not await first.scalar(waiting):
+                    pass  # each look asks the database: the other task runs meanwhile
+        with pytest.raises(Problem) as caught:
+            await taking
+    await database.close()
+
+    assert caught.value.status == 409
+
+
 async def test_twin_does_not_wait_for_ever(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
