@@ -59,7 +59,7 @@ async def test_a_product_that_breaks_a_rule_is_refused_by_its_kind(
         {"name": "LANTERN"},
         LANTERN | {"colour": "white"},
         LANTERN | {"price_pence": 3.5},
-        LANTERN | {"price_pence": 10**30},
+        LANTERN | {"price_pence": 10**19},
         LANTERN | {"name": "two\nlines"},
         LANTERN | {"name": "x" * 201},
     ],
@@ -73,13 +73,33 @@ async def test_what_is_no_product_at_all_is_an_invalid_request(
     assert (answer.status_code, answer.json()["kind"]) == (422, "invalid_request")
 
 
-async def test_half_a_character_is_an_invalid_request(catalog: AsyncClient) -> None:
+async def test_half_a_character_is_no_json(catalog: AsyncClient) -> None:
     """A lone surrogate, which JSON can spell and no database can keep, is refused."""
     answer = await catalog.put(
-        "/v1/products/71053", content=b'{"name": "\\ud800", "price_pence": 1}'
+        "/v1/products/71053",
+        content=b'{"name": "\\ud800", "price_pence": 1}',
+        headers={"Content-Type": "application/json"},
     )
 
-    assert answer.status_code == 422
+    assert (answer.status_code, answer.json()["kind"]) == (400, "bad_json")
+
+
+async def test_a_number_of_more_than_twenty_digits_is_no_json(
+    catalog: AsyncClient,
+) -> None:
+    """It is refused before anybody computes with it."""
+    answer = await catalog.put("/v1/products/71053", json={"price_pence": 10**30})
+
+    assert (answer.status_code, answer.json()["kind"]) == (400, "bad_json")
+
+
+async def test_a_body_that_does_not_say_it_is_json_is_not_read(
+    catalog: AsyncClient,
+) -> None:
+    """415 and not a guess at what it may be."""
+    answer = await catalog.put("/v1/products/71053", content=b'{"name": "LANTERN"}')
+
+    assert answer.status_code == 415
 
 
 async def test_an_unknown_product_is_not_found(catalog: AsyncClient) -> None:
