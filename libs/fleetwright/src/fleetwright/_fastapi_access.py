@@ -39,6 +39,9 @@ def routes_of(app: FastAPI) -> dict[str, Access | None]:
         for method in methods:
             if method != "HEAD" or len(methods) == 1:
                 found[f"{method} {path}"] = _access(context.original_route)
+    # `frontend()` serves files past the routes and cannot say who may ask for them.
+    for number, _ in enumerate(app.router._iter_low_priority_routes(), 1):
+        found[f"FRONTEND {number} (mount public(StaticFiles(...)) instead)"] = None
     return found
 
 

@@ -1,6 +1,7 @@
 """S6: every route says who may call it, or the service does not start."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from fastapi import APIRouter, FastAPI, WebSocket
@@ -109,6 +110,22 @@ def websocket(app: FastAPI) -> None:
         await socket.close()
 
     app.add_api_websocket_route("/v1/secrets", secrets)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+async def test_files_served_past_the_routes_are_found_too(
+    tmp_path: Path, inside: bool
+) -> None:
+    """FastAPI's `frontend()` is in no list of routes, and open to everyone."""
+    (tmp_path / "index.html").write_text("canary")
+    app = desk()
+    router = APIRouter()
+    (router if inside else app).frontend("/ui", directory=tmp_path)
+    app.include_router(router)
+
+    with pytest.raises(DeclarationError, match="FRONTEND 1"):
+        async with serving(app):
+            pass
 
 
 @pytest.mark.parametrize("add", [silent, plain, mounted, websocket])

@@ -4,7 +4,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import pytest
 from fastapi import FastAPI
@@ -19,7 +19,7 @@ from fleetwright.auth._tokens import ClientCredentials, TokenFiles, token_source
 from fleetwright.errors import SettingsError
 from fleetwright.fastapi import mount
 from fleetwright.resilience import Pipeline, Timeout
-from fleetwright.rest import get, post, rest
+from fleetwright.rest import Header, get, post, rest
 from fleetwright.testing import AsgiTransport, FakeClock, FakeIssuer, serving
 
 SECRET = "a secret: with odd/characters"
@@ -36,6 +36,15 @@ class Shelf(Protocol):
     @post("/v1/things")
     async def add(self) -> str:
         """Add a thing."""
+        ...
+
+
+class Vault(Protocol):
+    """What is called on behalf of a user."""
+
+    @get("/v1/things")
+    async def things(self, *, shown: Annotated[str, Header("Authorization")]) -> str:
+        """Return what the user has there."""
         ...
 
 
@@ -190,6 +199,20 @@ async def test_issuer_that_gives_no_token_is_told_with_a_mend(
     assert refused.value.hint
     assert SECRET not in str(refused.value)
     assert paper.sent == []
+
+
+async def test_token_of_a_user_is_passed_on_only_where_that_is_declared(
+    issuer: Any, orders: Service
+) -> None:
+    """A client that takes `Authorization` as a parameter shows that, and asks nobody."""
+
+    paper = Paper()
+    vault = orders.add(rest(Vault, provider="vault", transport=paper))
+
+    await vault.things(shown="Bearer of-a-user")
+
+    assert paper.tokens == ["Bearer of-a-user"]
+    assert issuer.asked["token"] == 0
 
 
 async def test_token_is_never_shown_outside_of_the_fleet(
