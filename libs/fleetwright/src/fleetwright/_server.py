@@ -16,6 +16,7 @@ import structlog
 
 from fleetwright import _logs
 from fleetwright._connections import Connections
+from fleetwright._listener import Listener
 from fleetwright._served import asgi_of
 from fleetwright._service import Service
 from fleetwright._settings import Settings
@@ -73,7 +74,11 @@ class Server(uvicorn.Server):
         """
         host, port = (sockets or [])[0].getsockname()[:2]
         try:
-            await super().startup(sockets)
+            if sys.platform == "win32":
+                await super().startup(sockets)
+            else:
+                await super().startup([])
+                self._listen((sockets or [])[0])
         except SystemExit:
             error = self._service.lifecycle.failure or RuntimeError("not started")
             raise failure(f"{self._service.name} cannot be started", error) from None
@@ -81,6 +86,16 @@ class Server(uvicorn.Server):
             await self.lifespan.shutdown()
             raise _not_listening(error, host, port) from None
         _log.info("service.ready", host=host, port=port, pid=os.getpid())
+
+    def _listen(self, bound: socket.socket) -> None:
+        """Take connections ourselves; closed by uvicorn like servers of its own."""
+        make = functools.partial(
+            self.config.http_protocol_class,  # type: ignore[call-arg]
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        self.servers = [Listener(bound, make)]  # type: ignore[list-item]
 
     def stop(self, signal_name: str) -> None:
         """Stop, in order; when called again, at once.
