@@ -125,6 +125,18 @@ async def test_attempt_that_had_all_its_time_counts_as_failed(clock: FakeClock) 
     assert counted(guarded) == (1, 1)
 
 
+async def test_time_is_compared_with_what_floats_can_tell(clock: FakeClock) -> None:
+    """(now + 0.3) - now is not always 0.3: the attempt had all its time even so."""
+    guarded = Pipeline("it", Timeout(1.0), CircuitBreaker(), Timeout(0.3))
+
+    for _ in range(9):
+        clock.advance(0.1)
+        with pytest.raises(Unavailable):
+            await guarded.run(hang)
+
+    assert counted(guarded)[1] == 9
+
+
 async def test_attempt_cut_short_by_the_caller_is_not_counted(clock: FakeClock) -> None:
     """A hasty caller says nothing about the provider."""
     guarded = pipeline()

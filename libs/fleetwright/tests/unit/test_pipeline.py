@@ -12,6 +12,9 @@ from fleetwright._deadline import Deadline, current_deadline
 from fleetwright.errors import DeadlineExceeded, DeclarationError, Refused, Unavailable
 from fleetwright.resilience import (
     AnswerUnreadable,
+    Bulkhead,
+    CircuitBreaker,
+    Hedge,
     Pipeline,
     Policy,
     PolicyEvent,
@@ -19,6 +22,7 @@ from fleetwright.resilience import (
     RetryBudget,
     RetryScheduled,
     RetryStopped,
+    Throttle,
     TimedOut,
     Timeout,
 )
@@ -344,6 +348,14 @@ def test_one_retry_stands_in_one_pipeline() -> None:
         ([Timeout(2), Retry(), Timeout(1), Timeout(1)], "cannot stand here"),
         ([Timeout(1), Retry(), Timeout(2)], "one attempt may take 2 s"),
         ([Timeout(1), Policy()], "knows no such policy"),
+        ([Timeout(1), Retry(), Hedge()], "retries or hedges multiply"),
+        ([Timeout(1), CircuitBreaker(), Retry()], "counts whole calls"),
+        ([Timeout(1), Bulkhead(), Retry()], "held while waiting"),
+        ([Timeout(1), Bulkhead(), CircuitBreaker()], "before standing in line"),
+        ([Timeout(1), CircuitBreaker(), Throttle()], "must not have been counted"),
+        ([Timeout(1), Retry(), Timeout(1), Bulkhead()], "time in line"),
+        ([Timeout(1), CircuitBreaker(), CircuitBreaker()], "half of what happens"),
+        ([Timeout(1), Bulkhead(), Bulkhead()], "half of what happens"),
     ],
 )
 def test_policies_in_another_order_are_refused(

@@ -117,23 +117,27 @@ def _rank(policy: Policy, reached: int) -> int | None:
 
 
 def _why(policy: Policy, reached: int) -> str:
-    if isinstance(policy, Retry | Hedge):
-        if reached == _PLACES[Retry]:
+    """Return the reason of the order, for a policy that comes too late or twice."""
+    rank = _PLACES.get(type(policy))
+    match policy:
+        case Retry() | Hedge() if reached == rank:
             return "two layers of retries or hedges multiply the sends"
-        if reached == _PLACES[Bulkhead]:
+        case Retry() | Hedge() if reached == _PLACES[Bulkhead]:
             return "a place would be held while waiting for the next attempt"
-        return "what guards single attempts stands after it, or counts whole calls"
-    if isinstance(policy, Throttle):
-        return "what is kept back must not have been counted or have waited"
-    if isinstance(policy, CircuitBreaker):
-        if reached == _PLACES[CircuitBreaker]:
-            return "one provider has one state"
-        return "an open circuit is seen before standing in line for a place"
-    if isinstance(policy, Bulkhead):
-        return "the time in line does not count as the provider's"
-    if isinstance(policy, Timeout):
-        return "a limit is either of the whole call or of one attempt"
-    return "a pipeline knows no such policy"
+        case Retry() | Hedge():
+            return "what guards single attempts stands after it, or counts whole calls"
+        case Timeout():
+            return "a limit is either of the whole call or of one attempt"
+        case _ if reached == rank:
+            return "a second one would know half of what happens to the provider"
+        case Throttle():
+            return "what is kept back must not have been counted or have waited"
+        case CircuitBreaker():
+            return "an open circuit is seen before standing in line for a place"
+        case Bulkhead():
+            return "the time in line does not count as the provider's"
+        case _:
+            return "a pipeline knows no such policy"
 
 
 def _check_limits(name: str, places: Places) -> None:

@@ -312,8 +312,8 @@ class Pipeline:
             return NOTHING_LEARNT  # raised by what was called, or nothing was sent
         attempt.cut = "total" if at == end or self._each is None else "attempt"
         report(TimedOut(self.name, attempt.cut, attempt.number), self._listener)
-        meant = self._attempt_seconds
-        return verdict_of(error, cut_in_full=meant is not None and at - began >= meant)
+        meant, had = self._attempt_seconds, at - began + _TICK_SECONDS
+        return verdict_of(error, cut_in_full=meant is not None and had >= meant)
 
     def _seen_from_outside(self, error: Unavailable, attempt: Attempt) -> Unavailable:
         """Return the failure as the caller should see it."""
