@@ -204,8 +204,7 @@ async def test_issuer_that_gives_no_token_is_told_with_a_mend(
 async def test_token_of_a_user_is_passed_on_only_where_that_is_declared(
     issuer: Any, orders: Service
 ) -> None:
-    """A client that takes `Authorization` as a parameter shows that, and asks nobody."""
-
+    """A client that takes `Authorization` as a parameter shows that and no other."""
     paper = Paper()
     vault = orders.add(rest(Vault, provider="vault", transport=paper))
 

@@ -50,6 +50,23 @@ async def test_claimed_caller_opens_nothing() -> None:
     assert anyone.json() == [None, None]
 
 
+async def test_service_open_to_everyone_believes_no_claim_either() -> None:
+    """The one that faces the outside asks nobody, and logs nobody it cannot know."""
+    app = FastAPI()
+
+    @app.get("/")
+    @public
+    async def anyone() -> str:
+        return "hello"
+
+    with structlog.testing.capture_logs() as logged:
+        async with serving(mount(app, Service("shop", Settings()))) as http:
+            await http.get("/", headers=CLAIMS | {"Authorization": "Bearer a.b.c"})
+
+    assert logged[-1]["event"] == "call.answered"
+    assert logged[-1]["caller"] is None
+
+
 @pytest.mark.parametrize("path", ["/closed", "/open"])
 async def test_proved_caller_goes_before_the_claimed_one(path: str) -> None:
     """Handlers and the canonical line see who proved it, not who was named."""

@@ -38,7 +38,7 @@ class Gate:
         service: The service; tokens must be for it.
         is_off: Whether everyone is let in everywhere (`AUTH=off`).
         tables: What returns the routes there are.
-        identifies: Whether tokens are looked at, because there is an issuer.
+        identifies: Whether it matters who calls; only then `identified` must be asked.
     """
 
     def __init__(
@@ -110,7 +110,9 @@ class Gate:
         closed = [
             name for name, access in routes.items() if access and not access.everyone
         ]
-        self.identifies = bool(closed) and self._verifier is not None
+        self.identifies = True
+        if not closed:
+            self._verifier = None  # nobody is asked; what is claimed is not believed
         if closed and self._verifier is None:
             raise SettingsError(
                 f"{self.service} must know who calls, and no issuer is set",
@@ -146,10 +148,8 @@ class Gate:
         Raises:
             Unavailable: The issuer's keys are not known yet.
         """
-        if self._verifier is None:
-            return call
-        token = _token(headers)
-        if token is None:
+        token = _token(headers) if self._verifier is not None else None
+        if token is None or self._verifier is None:
             return call if call.caller is None else replace(call, caller=None)
         try:
             principal = await self._verifier.principal_of(token)
