@@ -30,6 +30,7 @@ POLL_SECONDS = 0.5
 PUBLISH_SECONDS = 5.0
 MOST_ATTEMPTS = 10
 _LONGEST_PAUSE_SECONDS = 5.0
+_STOP_SECONDS = 0.5  # for the batch that is being carried
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
 
@@ -59,6 +60,7 @@ class Outbox:
         self.broker = broker
         self._owner = ""
         self._lease_until = 0.0
+        self._stopping = False
         self._woken = asyncio.Event()
         self._emptied = asyncio.Event()
         self._relaying: asyncio.Task[None] | None = None
@@ -77,6 +79,7 @@ class Outbox:
             loop.call_soon_threadsafe(self._woken.set)
 
         self._forget = on_commit(self.database.engine.pool, told)
+        self._stopping = False
         self._relaying = asyncio.create_task(self._run(), name="outbox")
 
     async def drain(self) -> None:
@@ -92,6 +95,11 @@ class Outbox:
         self._forget()
         if self._relaying is None:
             return
+        # Asked before it is cut: cut within a statement it takes the connection along,
+        # and with it a database in memory.
+        self._stopping = True
+        self._woken.set()
+        await asyncio.wait((self._relaying,), timeout=_STOP_SECONDS)
         self._relaying.cancel()
         await asyncio.gather(self._relaying, return_exceptions=True)
         self._relaying = None
@@ -144,7 +152,7 @@ class Outbox:
 
     async def _run(self) -> None:
         failures = 0
-        while True:
+        while not self._stopping:
             self._woken.clear()
             try:
                 carried = await self._relay()
