@@ -36,7 +36,10 @@ def postgres_url() -> Iterator[str]:
         return
     binaries = _binaries()
     if binaries is None:
-        pytest.skip("PostgreSQL is not installed; set TEST_POSTGRES_URL")
+        reason = "PostgreSQL is not installed; set TEST_POSTGRES_URL"
+        if os.environ.get("FLEET_REQUIRE_POSTGRES") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
     with tempfile.TemporaryDirectory(prefix="pg-") as folder:
         is_root = os.geteuid() == 0
         if is_root:
