@@ -162,7 +162,11 @@ class Service:
             SettingsError: A route asks for tokens that nobody issues.
             BaseException: What the part that could not be opened raised.
         """
-        self.gate.open()
+        try:
+            self.gate.open()
+        except BaseException as error:
+            self.lifecycle.failure = error
+            raise
         await self.lifecycle.open(self.parts)
 
     async def close(self) -> None:

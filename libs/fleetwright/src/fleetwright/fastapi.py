@@ -128,9 +128,9 @@ def _live_with(app: FastAPI, service: Service) -> None:
 
     @contextlib.asynccontextmanager
     async def lifespan(running: Any) -> AsyncIterator[Mapping[str, Any] | None]:
-        guard(app)
         await service.open()
         try:
+            guard(app)
             async with inner(running) as state:
                 yield state
         except BaseException as error:
