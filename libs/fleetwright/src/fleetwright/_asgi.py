@@ -18,6 +18,7 @@ from fleetwright._inbound import OVERLOADED, Inbound
 from fleetwright._json import to_json
 from fleetwright._probes import PROBES, Probes
 from fleetwright._problem import Problem
+from fleetwright._secrets import mask
 from fleetwright._service import Service
 
 Scope = MutableMapping[str, Any]
@@ -355,5 +356,5 @@ class _AsgiExchange:
         route = getattr(context or scope.get("route"), "path_format", None)
         fields = {"method": scope["method"], "route": route}
         if route is None:
-            fields["path"] = scope["path"][:200]
+            fields["path"] = mask(scope["path"][:200])
         return fields

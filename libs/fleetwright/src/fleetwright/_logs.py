@@ -1,6 +1,7 @@
 """Logs set up once: JSON or console, ids on every line, secrets masked."""
 
 import logging
+import re
 import sys
 import time
 import traceback
@@ -22,6 +23,26 @@ _LONGEST_VALUE = 2_000
 _DEEPEST = 6
 _LEVELS = {"warn": "warning", "exception": "error", "fatal": "critical"}
 _URGENT = frozenset(("error", "critical"))
+
+_CONTROLS = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]")
+# Headers whose values may be shown; of any other only the name is.
+SHOWN_HEADERS: Final = frozenset(
+    (
+        "accept",
+        "accept-encoding",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "fleet-call-id",
+        "fleet-caller",
+        "fleet-criticality",
+        "fleet-deadline-ms",
+        "host",
+        "retry-after",
+        "traceparent",
+        "user-agent",
+    )
+)
 
 Render = Callable[[dict[str, Any]], bytes]
 
@@ -107,11 +128,30 @@ def _masked(name: str, value: object, depth: int = 0) -> Any:
         return value
     if depth >= _DEEPEST:
         return "..."
+    if name.lower() in ("headers", "request_headers", "response_headers"):
+        return _shown_headers(value)
     if isinstance(value, Mapping):
         return {str(k): _masked(str(k), v, depth + 1) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_masked("", item, depth + 1) for item in value]
     return mask(str(value))
+
+
+def _shown_headers(headers: object) -> Any:
+    """Return headers, however they are kept, with the values that may be shown."""
+    try:
+        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)  # type: ignore[call-overload]
+        return {_text(n).lower(): _header(_text(n), _text(v)) for n, v in pairs}
+    except (TypeError, ValueError):  # no headers after all
+        return MASK
+
+
+def _text(value: object) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _header(name: str, value: str) -> str:
+    return mask(value) if name.lower() in SHOWN_HEADERS else MASK
 
 
 def render_json(line: dict[str, Any]) -> bytes:
@@ -133,7 +173,22 @@ def render_json(line: dict[str, Any]) -> bytes:
                 del cut[name]
                 break
         data = to_json(cut)
-    return data + b"\n"
+    return escaped(data) + b"\n"
+
+
+def escaped(data: bytes) -> bytes:
+    """Return JSON without the control characters JSON itself lets through.
+
+    Args:
+        data: JSON in UTF-8.
+
+    Returns:
+        The same value; DEL, C1 and the line separators of Unicode, which terminals and
+        readers of lines act on, are written as escapes.
+    """
+    if data.isascii() and b"\x7f" not in data:
+        return data
+    return _CONTROLS.sub(lambda found: b"\\u%04x" % ord(found[0].decode()), data)
 
 
 def _console() -> Render:
@@ -289,7 +344,7 @@ def canonical(event: str, call: Call, fields: dict[str, Any]) -> None:
             "parent_span_id": call.parent_span_id,
         }
         line |= fields
-        _lines.writer.write(plain_json(line) + b"\n")
+        _lines.writer.write(escaped(plain_json(line)) + b"\n")
 
 
 def lines() -> Lines | None:

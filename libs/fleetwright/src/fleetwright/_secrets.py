@@ -11,6 +11,7 @@ _NAMES = re.compile(
     re.IGNORECASE,
 )
 _USERINFO = re.compile(r"(://[^/\s:@]*):[^@\s/]+@")
+_TOKEN_AS_USER = re.compile(r"://[^/\s:@]{16,}@")
 _JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
 _PEM = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*-----|\Z)", re.DOTALL
@@ -58,6 +59,7 @@ def mask(text: str) -> str:
             text = text.replace(value, MASK)
     if "://" in text:
         text = _USERINFO.sub(rf"\1:{MASK}@", text)
+        text = _TOKEN_AS_USER.sub(f"://{MASK}@", text)
     if "eyJ" in text:
         text = _JWT.sub(MASK, text)
     if "-----BEGIN" in text:

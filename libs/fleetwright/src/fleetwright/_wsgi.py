@@ -17,6 +17,7 @@ from fleetwright._json import to_json
 from fleetwright._portal import background, on_background_end, run_in_loop
 from fleetwright._probes import PROBES, Probes
 from fleetwright._problem import MEDIA_TYPE, Problem, phrase
+from fleetwright._secrets import mask
 from fleetwright._service import Service
 from fleetwright._wsgi_bridge import TOLD, Told, WsgiApp
 from fleetwright.errors import FleetwrightError
@@ -224,7 +225,7 @@ class _WsgiExchange:
         route = self._told.path_format
         fields = {"method": self._environ["REQUEST_METHOD"], "route": route}
         if route is None:
-            fields["path"] = self._environ.get("PATH_INFO", "")[:200]
+            fields["path"] = mask(self._environ.get("PATH_INFO", "")[:200])
         return fields
 
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from types import FrameType
 
@@ -55,6 +56,7 @@ def _run(target: str, *, migrates: bool) -> None:
     app, service = load(target)
     settings = service.settings
     _logs.set_up(service.name, settings)
+    threading.excepthook = _thread_failed  # its own words could hold a secret
     # What uvicorn says about a start that failed, we say in better words.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     for variable, meant in settings.suspects:
@@ -65,6 +67,12 @@ def _run(target: str, *, migrates: bool) -> None:
             if migrates:
                 runner.run(upgrade(service))
             runner.run(serve(app, service, bound))
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    """Say like any other failure that a thread has ended by one."""
+    thread = failed.thread.name if failed.thread is not None else "unknown"
+    _log.error("thread.failed", thread=thread, exc_info=failed.exc_value)
 
 
 def _stop_early(signal_number: int, frame: FrameType | None) -> None:
