@@ -16,6 +16,15 @@ def put_in(name: str) -> None:
         _MISTAKES[one]()
 
 
+def is_ours(name: str) -> bool:
+    """Return whether a mistake is one of this module; an experiment may bring its own.
+
+    Args:
+        name: The name of a mistake, or several joined by `+`.
+    """
+    return all(one in _MISTAKES for one in name.split("+"))
+
+
 def _replace(owner: Any, name: str, mistake: Any) -> None:
     """Put a mistake in the place of a part of our code."""
     assert hasattr(owner, name), f"{owner} has no {name} any more: mend the mutant"
@@ -292,6 +301,14 @@ def lends_no_place() -> None:
     _replace(_AsgiExchange, "_lend_place", lambda self: None)
 
 
+def all_matter_alike() -> None:
+    """Whoever comes first is served, however little it matters."""
+    from fleetwright._admission import Admission
+
+    admit = Admission.admit
+    _replace(Admission, "admit", lambda self, criticality="default": admit(self))
+
+
 _MISTAKES: dict[str, Callable[[], None]] = {
     made.__name__: made
     for made in (
@@ -318,5 +335,6 @@ _MISTAKES: dict[str, Callable[[], None]] = {
         takes_long_bodies,
         waits_for_ever,
         lends_no_place,
+        all_matter_alike,
     )
 }

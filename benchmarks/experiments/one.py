@@ -15,6 +15,7 @@ import structlog
 
 from experiments.catalogue import experiments
 from experiments.lab import Lab
+from experiments.mutants import is_ours, put_in
 
 
 async def _run(number: int, lab: Lab) -> None:
@@ -29,9 +30,7 @@ def main() -> int:
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
     )
-    if mutant is not None:
-        from experiments.mutants import put_in
-
+    if mutant is not None and is_ours(mutant):
         put_in(mutant)
     lab = Lab(seed, folder, mutant)
     broke = ""
