@@ -1,11 +1,12 @@
 """What a call out costs: our client beside bare transports and the usual stack.
 
-venv/bin/python benchmarks/outbound.py            all peers that are installed
-venv/bin/python benchmarks/outbound.py --checks   what each transport does in trouble
+venv-bench/bin/python benchmarks/outbound.py            all peers
+venv-bench/bin/python benchmarks/outbound.py --checks   transports in trouble
 
 CPU of this process for one small JSON answer over keep-alive, 1 and 32 at a time. The
 rounds of all peers take turns, so that what disturbs one disturbs all; ratios are of
-medians. Peers come from benchmarks/requirements.txt; those that are missing are said.
+medians. Peers come from benchmarks/requirements.txt (`scripts/bench-env`); those that
+are missing are said.
 """
 
 import argparse
