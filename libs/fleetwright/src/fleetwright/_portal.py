@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from typing import Any, Final, Generic, TypeVar
 
 from fleetwright._deadline import _scope, current_deadline
@@ -99,10 +100,7 @@ class _Visit(Generic[T]):
     def wait(self) -> T:
         """Send the work and wait for it."""
         try:
-            self._home.loop.call_soon_threadsafe(self._begin)
-        except RuntimeError:  # closed in this very moment
-            raise _stopped() from None
-        try:
+            self._send()  # in here: an interrupt may come as soon as the work began
             while not self._outcome.done():
                 wait((self._outcome,), _LOOK_SECONDS)
                 self._look()
@@ -110,6 +108,12 @@ class _Visit(Generic[T]):
         except BaseException:
             self._give_up()
             raise
+
+    def _send(self) -> None:
+        try:
+            self._home.loop.call_soon_threadsafe(self._begin)
+        except RuntimeError:  # closed in this very moment
+            raise _stopped() from None
 
     def _look(self) -> None:
         """Stop waiting for what cannot come any more."""
@@ -125,7 +129,8 @@ class _Visit(Generic[T]):
         """Cut the work and give it a moment to end: nothing of it is left behind."""
         if self._outcome.done() or not self._home.is_alive:
             return
-        self._home.loop.call_soon_threadsafe(self._cut)
+        with suppress(RuntimeError):  # closed in this very moment
+            self._home.loop.call_soon_threadsafe(self._cut)
         wait((self._outcome,), _GRACE_SECONDS)
 
     # -- on the loop
@@ -140,7 +145,9 @@ class _Visit(Generic[T]):
 
     def _cut(self) -> None:
         self._is_given_up = True
-        if self._task is not None:
+        if self._task is None:
+            self._outcome.cancel()  # interrupted before it was sent
+        else:
             self._task.cancel()
 
     async def _bounded(self) -> T:
