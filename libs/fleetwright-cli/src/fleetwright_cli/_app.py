@@ -19,6 +19,7 @@ COMMANDS = {
     "token": ("_token", "token", "Print a token for calls by hand"),
     "down": ("_down", "down", "Drain and stop the fleet"),
     "test": ("_test", "test", "Run the tests of libraries and services"),
+    "bench": ("_bench", "bench", "Measure a running service"),
     "lock": ("_lock", "lock", "Lock the requirements with hashes"),
     "doctor": ("_doctor", "doctor", "Say what is missing on this machine"),
 }
