@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import structlog
 
-from fleetwright._body import too_long
 from fleetwright._deadline import end_deadline
 from fleetwright._threads import Threads
 from fleetwright.errors import Unavailable
@@ -74,7 +73,6 @@ class WsgiBridge:
             send: Its outgoing messages.
 
         Raises:
-            Problem: The body is too long.
             Exception: What the application did not expect; it is answered already.
         """
         if scope["type"] != "http":
@@ -93,28 +91,16 @@ class WsgiBridge:
             raise told.failure
 
     async def _body(self, scope: MutableMapping[str, Any], receive: Receive) -> bytes:
-        """Return the whole body; refuse it as soon as it is known to be too long."""
-        # The middleware around us reads by the same limit.
+        """Return the whole body; the middleware around us refuses one too long."""
         scope["starlette.max_body_size"] = self._max_body_bytes
-        for name, value in scope["headers"]:
-            if name == b"content-length" and int(value) > self._max_body_bytes:
-                raise too_long(self._max_body_bytes)
-        message = await receive()
-        if not message.get("more_body", False):
-            body = bytes(message.get("body", b""))
-            if len(body) > self._max_body_bytes:
-                raise too_long(self._max_body_bytes)
-            return body
-        pieces = bytearray()
+        pieces: list[bytes] = []
         while True:
-            pieces += message.get("body", b"")
-            if len(pieces) > self._max_body_bytes:
-                raise too_long(self._max_body_bytes)
+            message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientGoneError("the client left before the end of its body")
+            pieces.append(message.get("body", b""))
             if not message.get("more_body", False):
-                return bytes(pieces)
-            message = await receive()
+                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 async def _send_all(send: Send, messages: Iterable[Message]) -> None:

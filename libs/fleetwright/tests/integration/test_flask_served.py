@@ -515,12 +515,12 @@ async def test_stop_under_load_breaks_no_answer_off(tmp_path: Path, how: str) ->
         while True:
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            except (ConnectionRefusedError, ConnectionResetError):
+            except ConnectionError:
                 return  # nobody listens, or it waited when the last one was let in
             try:
                 writer.write(REQUEST)
                 raw = await reader.read()
-            except ConnectionResetError:
+            except ConnectionError:
                 raw = b""  # it came after the last one was accepted
             writer.close()
             if not raw:
