@@ -23,6 +23,7 @@ class What(StrEnum):
 def bench(
     what: Annotated[What, typer.Argument(help="What to find out: `limit`.")],
     service: Annotated[str, typer.Argument(help="A service that runs.")],
+    *,
     path: Annotated[str, typer.Option(help="A page of it to GET.")] = "/",
     header: Annotated[
         list[str] | None, typer.Option(help="A header line; may be repeated.")
