@@ -84,10 +84,11 @@ async def _call_on(
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             keep = True
-            while keep and time.monotonic() < until:
+            while keep:  # at least once: a connection is not opened for nothing
                 writer.write(request)
                 status, keep = await _answer(reader)
                 answers[status] += 1
+                keep = keep and time.monotonic() < until
         finally:
             writer.close()
 
@@ -106,6 +107,8 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, bool]:
         while size := int(await reader.readuntil(b"\r\n"), 16):
             await reader.readexactly(size + 2)
         await reader.readuntil(b"\r\n")
+    elif headers.get("connection", "") == "close":
+        await reader.read()
     return int(start.split(" ")[1]), headers.get("connection", "") != "close"
 
 
