@@ -11,15 +11,9 @@ the first one, with a 99th percentile below 250 ms.
 import argparse
 import json
 import os
-import socket
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
+from one_core import running
 from open_load import Outcome, Plan, send
 
 APP = '''
@@ -72,10 +66,10 @@ def main() -> int:
     capacity = 0.0
     found: dict[str, list[Outcome]] = {}
     for name, command in (("fleetwright", OURS), ("plain", PLAIN)):
-        with _running(command, core=cores[0]) as port:
-            capacity = capacity or _capacity(port, cores[-1])
+        with running(command, APP, core=cores[0]) as service:
+            capacity = capacity or _capacity(service.port, cores[-1])
             plans = [
-                Plan(port, load * capacity, wanted.seconds, core=cores[-1])
+                Plan(service.port, load * capacity, wanted.seconds, core=cores[-1])
                 for load in wanted.loads
             ]
             found[name] = send(plans)
@@ -101,41 +95,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--loads", type=float, nargs="+", default=[1, 2, 5, 10])
     parser.add_argument("--json", action="store_true", help="print a document")
     return parser
-
-
-@contextmanager
-def _running(command: tuple[str, ...], core: int) -> Iterator[int]:
-    """Run a service on one core; yields its port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    quiet = {"LOG_LEVEL": "WARNING", "AUTH": "off", "PORT": str(port)}
-    where = () if "fleetwright.serve" in command else ("--port", str(port))
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "busy.py").write_text(APP)
-        process = subprocess.Popen(
-            (sys.executable, *command, *where),
-            cwd=folder,
-            env=os.environ | quiet,
-            stdout=subprocess.DEVNULL,
-            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
-        )
-        try:
-            _wait_for(port)
-            yield port
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def _wait_for(port: int) -> None:
-    ends = time.monotonic() + 30
-    while time.monotonic() < ends:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit("the service did not start")
 
 
 def _capacity(port: int, core: int) -> float:
