@@ -4,12 +4,14 @@ from uuid import uuid4
 
 import pytest
 
-from fleetwright import Unavailable
+from fleetwright import Service, Unavailable
+from fleetwright.database import AsyncDatabase
+from fleetwright.events import Consumer, Outbox, connect
 from fleetwright.testing import FakeBroker, FakeClock, serving
-from payments.app import create_app
 from payments.bank import Bank, Manners
 from payments.clients import BankClient
 from payments.events import OrderPlaced, PaymentCaptured, PaymentDeclined
+from payments.hearing import hearing
 from payments.settings import PaymentsSettings
 
 
@@ -79,21 +81,19 @@ async def test_orders_placed_while_the_bank_is_down_are_charged_later(
     clock: FakeClock, broker: FakeBroker
 ) -> None:
     """An event that met an open circuit is delivered again and charged once."""
-    settings = PaymentsSettings(
-        database_url="sqlite+aiosqlite://",
-        broker_url="memory://payments",
-        bank_down_share=0.6,
-        bank_seed=7,
-    )
+    bank = CountingBank()
     orders = [
         OrderPlaced(
             order_id=uuid4(), reference=str(number), customer_id=None, total_pence=5
         )
         for number in range(30)
     ]
-    async with serving(create_app(settings), broker=broker):
+    async with serving(payments_with(bank), broker=broker):
         for order in orders:
             await broker.deliver(order)
+        assert told(broker) == []
+        assert bank.reached < len(orders)  # the others met an open circuit
+        bank.comes_back()
         for _ in range(360):  # an hour at the most, ten seconds at a time
             if len(told(broker)) == len(orders):
                 break
@@ -101,6 +101,22 @@ async def test_orders_placed_while_the_bank_is_down_are_charged_later(
             await broker.settle()
 
     assert sorted(told(broker)) == sorted(str(order.order_id) for order in orders)
+
+
+def payments_with(bank: Bank) -> Service:
+    """Return what payments does when it hears of an order, with a bank of ours."""
+    settings = PaymentsSettings(
+        database_url="sqlite+aiosqlite://", broker_url="memory://payments"
+    )
+    database = AsyncDatabase(settings.database_url, migrations="payments.migrations")
+    broker = connect(settings.broker_url)
+    client = BankClient(bank, call_seconds=settings.bank_seconds)
+    service = Service("payments", settings)
+    service.add(database)
+    service.add(broker)
+    service.add(Outbox(database, broker))
+    service.add(Consumer(database, broker, hearing(client)))
+    return service
 
 
 def told(broker: FakeBroker) -> list[str]:
