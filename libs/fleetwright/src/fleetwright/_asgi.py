@@ -157,6 +157,8 @@ class _AsgiExchange:
             self._watcher.cancel()
         if self._forget is not None:
             self._forget()
+        # Its traceback holds what was read of the body, and us: a cycle of a megabyte.
+        self._no = None
 
     # -- what goes out
 
