@@ -1,6 +1,6 @@
 """What storefront reads from its environment."""
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from fleetwright import Settings
 
@@ -17,6 +17,8 @@ class StorefrontSettings(Settings):
         page_size: How many products one page shows, 1 to 100.
         remembered_products: How many products are remembered for the time the catalog
             is away.
+        max_in_flight: Pages answered at a time; more than the usual 8, because a page
+            mostly waits for the catalog and for orders.
         secure_cookies: Whether the basket travels over HTTPS only; switch it on
             wherever the shop is served by HTTPS.
     """
@@ -26,4 +28,5 @@ class StorefrontSettings(Settings):
     vouchers_seconds: PositiveFloat = 4.0
     page_size: int = Field(default=24, ge=1, le=100)
     remembered_products: int = Field(default=5000, ge=0)
+    max_in_flight: PositiveInt = 32
     secure_cookies: bool = False
