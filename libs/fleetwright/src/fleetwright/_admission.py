@@ -87,8 +87,10 @@ class Admission:
         Returns:
             Whether the call may come in; then `leave` must follow, once.
         """
-        if self.in_flight < self._everybody:
-            return self.admit("critical")
+        with self._lock:
+            if self.in_flight < self._everybody:
+                self.in_flight += 1
+                return True
         return self.admit(criticality_in(headers))
 
     def go_on(self) -> None:

@@ -147,7 +147,7 @@ class FleetProtocol(HttpToolsProtocol):
 
     def _turn(self, phase: Phase, seconds: float = NEVER) -> None:
         self._phase = phase
-        self.due = time.monotonic() + seconds
+        self.due = NEVER if seconds is NEVER else time.monotonic() + seconds
 
     # -- the connection
 
