@@ -69,9 +69,22 @@ class DeadlineScope:
         outer = self.outer = _scope.get(None)
         _scope.set(self)
         if outer is not None and outer.at is not None and outer.at <= at:
+            # The outer block cuts in time.
             self.at, self._deadline = outer.at, outer.deadline
-        elif loop is not None:  # else the outer block cuts in time
-            self._arm(at - now, loop)
+            return
+        task = None if loop is None else current_task(loop)
+        if loop is None or task is None:
+            return
+        self._task = task
+        self._cancelling = task.cancelling()
+        left = at - now
+        if _NEAREST_SECONDS <= left <= _FARTHEST_SECONDS:
+            self.rings_at = rings_at = loop.time() + left
+            alarms = getattr(loop, _KEPT_ON_LOOP, None) or alarms_of(loop)
+            self._slot = slot = alarms.slot(int(rings_at * _SLOTS_PER_SECOND))
+            slot.add(self)
+        else:
+            self._timer = loop.call_later(max(0.0, left), self.ring)
 
     def __enter__(self) -> "DeadlineScope":
         """Go on; it is bound since it was made."""
@@ -115,18 +128,6 @@ class DeadlineScope:
     def end(self) -> None:
         """Let the time be over, for what asks; nothing is cut."""
         self.at, self._deadline = clock().monotonic(), None
-
-    def _arm(self, left: float, loop: asyncio.AbstractEventLoop) -> None:
-        task = current_task(loop)
-        if task is None:
-            return
-        self._task = task
-        self._cancelling = task.cancelling()
-        if _NEAREST_SECONDS <= left <= _FARTHEST_SECONDS:
-            self.rings_at = loop.time() + left
-            self._slot = alarms_of(loop).add(self)
-        else:
-            self._timer = loop.call_later(max(0.0, left), self.ring)
 
     def _disarm(self) -> None:
         if self._slot is not None:
@@ -270,21 +271,18 @@ class Alarms:
         self._next = 0
         self._wake: asyncio.TimerHandle | None = None
 
-    def add(self, alarm: DeadlineScope) -> set[DeadlineScope]:
-        """Let an alarm ring at its time, 0.05 to 30 s from now.
+    def slot(self, number: int) -> set[DeadlineScope]:
+        """Return where to put what rings in a slot, and to take it out to stop it.
 
         Args:
-            alarm: The alarm.
+            number: The moment it rings, in slots of the loop's time; 0.05 to 30 s from
+                now.
 
         Returns:
-            Where to take it out to stop it.
+            The slot.
         """
-        number = int(alarm.rings_at * _SLOTS_PER_SECOND)
         slot = self._slots.get(number)
-        if slot is None:
-            slot = self._new_slot(number)
-        slot.add(alarm)
-        return slot
+        return self._new_slot(number) if slot is None else slot
 
     def _new_slot(self, number: int) -> set[DeadlineScope]:
         slot: set[DeadlineScope] = set()

@@ -7,7 +7,7 @@ from contextlib import suppress
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleetwright._deadline import Deadline
@@ -141,6 +141,7 @@ async def test_place_handed_to_a_waiter_cancelled_in_that_tick_is_passed_on(
     assert bulkhead.facts() == {"places": 1, "used": 0, "waiting": 0}
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(1, 4), st.integers(0, 4), st.integers(0, 2**32))
 def test_places_are_conserved_whoever_is_cancelled(
     places: int, waiting: int, seed: int

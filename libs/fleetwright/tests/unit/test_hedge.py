@@ -4,7 +4,7 @@ import asyncio
 from contextvars import ContextVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleetwright.errors import DeclarationError, Refused, Unavailable
@@ -276,6 +276,7 @@ async def test_attempts_see_the_context_and_keep_theirs_to_themselves(
     assert (seen, TENANT.get()) == (["caller", "caller"], "caller")
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.floats(0.001, 10), min_size=20, max_size=300))
 def test_delay_is_the_95th_percentile_of_the_last_hundred(took: list[float]) -> None:
     """At least 95 % of them were no longer, and more than 5 % no shorter."""
