@@ -146,11 +146,25 @@ def settings_page() -> str:
     return "\n".join(text)
 
 
+def declared_event(declaration: ast.ClassDef) -> tuple[str, str] | None:
+    """Return event and level of a class that says its `words` and its `level`."""
+    said = {
+        ast.unparse(line.target): line.value.value
+        for line in declaration.body
+        if isinstance(line, ast.AnnAssign) and isinstance(line.value, ast.Constant)
+    }
+    if "words" in said and "level" in said:
+        return str(said["words"]), str(said["level"])
+    return None
+
+
 def log_events_page() -> str:
     """Return the page of log events the runtime writes."""
     found: set[tuple[str, str, str]] = set()
     for path, tree in sources():
         for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and (declared := declared_event(node)):
+                found.add((*declared, str(path.relative_to(RUNTIME.parent))))
             if not isinstance(node, ast.Call) or not node.args:
                 continue
             level = ast.unparse(node.func).rpartition(".")[2]

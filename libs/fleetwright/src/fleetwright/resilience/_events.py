@@ -32,6 +32,7 @@ class RetryScheduled:
     """
 
     words: ClassVar[str] = "retry.scheduled"
+    level: ClassVar[str] = "info"
     pipeline: str
     attempt: int
     delay_seconds: float
@@ -55,6 +56,7 @@ class RetryStopped:
     """
 
     words: ClassVar[str] = "retry.stopped"
+    level: ClassVar[str] = "warning"
     pipeline: str
     attempts: int
     by: StoppedBy
@@ -77,6 +79,7 @@ class TimedOut:
     """
 
     words: ClassVar[str] = "attempt.timed_out"
+    level: ClassVar[str] = "info"
     pipeline: str
     scope: str
     attempt: int
@@ -99,6 +102,7 @@ class BreakerChanged:
     """
 
     words: ClassVar[str] = "breaker.changed"
+    level: ClassVar[str] = "warning"
     pipeline: str
     from_state: str
     to_state: str
@@ -121,6 +125,7 @@ class CallRejected:
     """
 
     words: ClassVar[str] = "attempt.rejected"
+    level: ClassVar[str] = "warning"
     pipeline: str
     by: Literal["breaker", "bulkhead", "throttle"]
     attempt: int
@@ -141,6 +146,7 @@ class Hedged:
     """
 
     words: ClassVar[str] = "call.hedged"
+    level: ClassVar[str] = "info"
     pipeline: str
     won: int
 
@@ -160,6 +166,7 @@ class AnswerUnreadable:
     """
 
     words: ClassVar[str] = "answer.unreadable"
+    level: ClassVar[str] = "warning"
     pipeline: str
     attempt: int
 
@@ -180,6 +187,7 @@ class FellBack:
     """
 
     words: ClassVar[str] = "answer.remembered"
+    level: ClassVar[str] = "warning"
     pipeline: str
     age_seconds: float
     reason: Reason
@@ -204,7 +212,6 @@ Listener = Callable[[PolicyEvent], None]
 
 # What happens to every call while a provider is down is logged once a second and
 # counted always: an outage must not be written out line by line.
-_AT_WARNING = (RetryStopped, BreakerChanged, AnswerUnreadable, FellBack)
 _QUIET_SECONDS = 1.0
 _last_logged: dict[tuple[str, str], tuple[float, int]] = {}
 
@@ -225,8 +232,7 @@ def report(event: PolicyEvent, listener: Listener | None = None) -> None:
     if isinstance(event, CallRejected):
         _log_rejected(event)
     else:
-        level = log.warning if isinstance(event, _AT_WARNING) else log.info
-        level(event.words, **asdict(event))
+        getattr(log, event.level)(event.words, **asdict(event))
     if listener is None:
         return
     try:
