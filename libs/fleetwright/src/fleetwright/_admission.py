@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 from opentelemetry import metrics
 
+from fleetwright._clock import clock
 from fleetwright._context import CRITICALITIES, Criticality
 from fleetwright._tally import Tally
 
@@ -17,6 +18,7 @@ SHARES: Final[dict[Criticality, float]] = {
     "sheddable": 0.7,
     "batch": 0.5,
 }
+YIELD_SECONDS: Final = 0.25
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 _shed = metrics.get_meter("fleetwright").create_counter(
     "fleetwright.calls.shed",
@@ -29,9 +31,12 @@ class Admission:
     """The places a service has for calls in flight.
 
     At most `limit` calls are in flight, at most `SHARES` of it taken by calls of one
-    criticality and those below. Nothing waits for a place: who gets none is told at
-    once, which costs a few microseconds. Sheds are logged as one line a second. Safe
-    to use from several threads.
+    criticality and those below. Each call that is turned away takes one place more from
+    all that matter less; they get it back a quarter of a second after the last one. So
+    what matters most gets what it needs, also where the rest would fill its share ten
+    times over. Nothing waits for a place: who gets none is told at once, which costs a
+    few microseconds. Sheds are logged as one line a second. Safe to use from several
+    threads.
 
     Attributes:
         limit: How many calls may be in flight.
@@ -53,7 +58,10 @@ class Admission:
         self._places = {
             name: max(1, round(limit * share)) for name, share in SHARES.items()
         }
+        self._open = dict(self._places)  # what each may fill just now
         self._everybody = min(self._places.values())
+        self._is_yielding = False
+        self._yields_until = 0.0
         self._lock = threading.Lock()
         self._tally = Tally(self._tell)
 
@@ -72,9 +80,12 @@ class Admission:
             Whether the call may come in; then `leave` must follow, once.
         """
         with self._lock:
-            if self.in_flight < self._places[criticality]:
+            if self._is_yielding:
+                self._recover()
+            if self.in_flight < self._open[criticality]:
                 self.in_flight += 1
                 return True
+            self._yield_to(criticality)
         self._tally.count(criticality)
         return False
 
@@ -119,6 +130,28 @@ class Admission:
             "in_flight": self.in_flight,
             "shed": self.shed,
         }
+
+    def _yield_to(self, turned_away: Criticality) -> None:
+        """Take a place from all that matter less than a call that got none."""
+        below = CRITICALITIES[CRITICALITIES.index(turned_away) + 1 :]
+        for name in below:
+            self._open[name] = max(0, self._open[name] - 1)
+        if below:
+            self._everybody = min(self._open.values())
+            self._is_yielding = True
+            self._yields_until = clock().monotonic() + YIELD_SECONDS
+
+    def _recover(self) -> None:
+        """Give places back, one for every quiet while."""
+        quiet_seconds = clock().monotonic() - self._yields_until
+        if -YIELD_SECONDS <= quiet_seconds < 0:
+            return  # further back is another clock: tests install their own
+        given = 1 + int(max(0.0, quiet_seconds) / YIELD_SECONDS)
+        for name, places in self._places.items():
+            self._open[name] = min(places, self._open[name] + given)
+        self._everybody = min(self._open.values())
+        self._is_yielding = self._open != self._places
+        self._yields_until = clock().monotonic() + YIELD_SECONDS
 
     def _tell(self, since: Mapping[str, int]) -> None:
         """Count and log what was turned away."""

@@ -10,8 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetwright import Service, Settings
-from fleetwright._admission import SHARES, Admission, criticality_in
+from fleetwright._admission import (
+    SHARES,
+    YIELD_SECONDS,
+    Admission,
+    criticality_in,
+)
 from fleetwright._asgi import App, FleetMiddleware, Receive, Scope, Send
+from fleetwright._clock import use_clock
 from fleetwright._context import CRITICALITIES, Criticality
 from fleetwright.testing import FakeClock
 
@@ -66,6 +72,76 @@ def test_places_are_neither_lost_nor_made(steps: list[Any]) -> None:
         else:
             inside += admission.admit(step)
         assert 0 <= inside == admission.in_flight <= 5
+
+
+def test_each_refusal_takes_a_place_from_all_that_matter_less(clock: FakeClock) -> None:
+    """Three critical calls found no place: the others have three places less."""
+    admission = Admission(8)
+    for _ in range(8):
+        assert admission.admit("critical")
+    refused = [admission.admit("critical") for _ in range(3)]
+    for _ in range(8):
+        admission.leave()
+
+    assert refused == [False] * 3
+    assert taken_by(admission, "batch") == 4 - 3
+    assert taken_by(admission, "sheddable") == 6 - 3
+    assert taken_by(admission, "default") == 7 - 3
+    assert taken_by(admission, "critical") == 8
+
+
+def test_places_come_back_one_by_one_when_it_is_quiet(clock: FakeClock) -> None:
+    """A quarter of a second without a refusal gives one place back."""
+    admission = Admission(8)
+    for _ in range(8):
+        admission.admit("critical")
+    for _ in range(5):
+        admission.admit("critical")
+    for _ in range(8):
+        admission.leave()
+
+    found = []
+    for _ in range(6):
+        found.append(taken_by(admission, "batch"))
+        clock.advance(YIELD_SECONDS)
+
+    assert found == [0, 1, 2, 3, 4, 4]
+
+
+@given(
+    st.lists(st.sampled_from([*CRITICALITIES, "leave", "quiet"]), max_size=200),
+    st.integers(min_value=1, max_value=12),
+)
+def test_whoever_gives_way_matters_less(steps: list[Any], limit: int) -> None:
+    """Whatever comes: no kind has more than its share, nor more than a higher one."""
+    fake = FakeClock()
+    with use_clock(fake):
+        admission = Admission(limit)
+        for step in steps:
+            if step == "leave":
+                if admission.in_flight:
+                    admission.leave()
+            elif step == "quiet":
+                fake.advance(YIELD_SECONDS)
+            else:
+                admission.admit(step)
+            may = [admission._open[name] for name in CRITICALITIES]
+            assert may == sorted(may, reverse=True)
+            assert may[0] == limit
+            assert all(
+                now <= places(limit, name)
+                for now, name in zip(may, CRITICALITIES, strict=True)
+            )
+
+
+def taken_by(admission: Admission, criticality: Criticality) -> int:
+    """Return how many places a kind finds, and leave them; those below give way."""
+    count = 0
+    while admission.admit(criticality):
+        count += 1
+    for _ in range(count):
+        admission.leave()
+    return count
 
 
 @pytest.mark.parametrize(
