@@ -2,6 +2,7 @@
 
 import asyncio
 from asyncio import current_task
+from contextlib import ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
@@ -28,6 +29,7 @@ class DeadlineScope:
     Attributes:
         at: When the time is over, in seconds of `Clock.monotonic()`; None for never.
         outer: The block around this one.
+        owner: Whose block it is; None where it was made without one.
         rings_at: When the alarm rings, in seconds of the loop's time.
         was_cut: Whether the block was cut because its own time was over.
     """
@@ -42,6 +44,7 @@ class DeadlineScope:
         "_timer",
         "at",
         "outer",
+        "owner",
         "rings_at",
         "was_cut",
     )
@@ -62,7 +65,7 @@ class DeadlineScope:
             deadline: `at` as a value, where there is one.
         """
         self.at: float | None = at
-        self._deadline = deadline
+        self._deadline = self.owner = deadline
         self._slot: set[DeadlineScope] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.was_cut = False
@@ -206,8 +209,31 @@ class Deadline:
             DeadlineExceeded: The block was cut because the time was over.
         """
         scope = _scope.get(None)
-        if scope is not None:
+        if scope is None:
+            return
+        if scope.owner is self:
             scope.__exit__(kind, error, traceback)
+        else:
+            self._leave(scope, kind, error, traceback)
+
+    def _leave(
+        self,
+        scope: DeadlineScope,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave our block, and first those in it that a generator left open."""
+        open_blocks = [scope]
+        while scope.owner is not self:
+            if scope.outer is None:
+                return  # ours was left before, with a block around it
+            scope = scope.outer
+            open_blocks.append(scope)
+        stack = ExitStack()
+        for block in reversed(open_blocks):
+            stack.push(block)
+        stack.__exit__(kind, error, traceback)
 
 
 def current_deadline() -> Deadline | None:

@@ -1,12 +1,14 @@
 """Deadlines: bound, inherited, enforced."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 
 import pytest
 
 from fleetwright import Deadline, DeadlineExceeded
 from fleetwright._clock import SystemClock, clock, use_clock
 from fleetwright._deadline import current_deadline, lift_deadline
+from fleetwright.testing import FakeClock
 
 
 class StandingClock(SystemClock):
@@ -142,3 +144,66 @@ async def test_tasks_started_in_the_block_inherit_it() -> None:
 
     with Deadline.after(5) as deadline:
         assert await asyncio.create_task(sees()) is deadline
+
+
+async def _numbers(seconds: float) -> AsyncGenerator[int, None]:
+    with Deadline.after(seconds):
+        for number in range(3):
+            yield number
+
+
+async def test_block_of_an_abandoned_generator_is_left_with_the_one_around_it(
+    clock: FakeClock,
+) -> None:
+    """After a block nothing of it is bound and nothing in it cuts any more."""
+    numbers = _numbers(0.2)
+    with Deadline.after(0.3):
+        async for _ in numbers:
+            break
+
+    assert current_deadline() is None
+    await clock.sleep(1.0)
+    await numbers.aclose()
+    assert current_deadline() is None
+
+
+async def test_generator_closed_late_leaves_no_block_but_its_own(
+    clock: FakeClock,
+) -> None:
+    """A block that is over cannot end the one that runs now."""
+    numbers = _numbers(0.2)
+    with Deadline.after(0.3):
+        async for _ in numbers:
+            break
+    with pytest.raises(DeadlineExceeded), Deadline.after(0.5) as now_bound:
+        await numbers.aclose()
+        assert current_deadline() is now_bound
+        await clock.sleep(1.0)
+
+
+async def test_time_of_an_abandoned_generator_is_told_as_time(
+    clock: FakeClock,
+) -> None:
+    """Its alarm may ring in the block around it; that is no bare cancellation."""
+    numbers = _numbers(0.2)
+    with pytest.raises(DeadlineExceeded), Deadline.after(5.0):
+        async for _ in numbers:
+            break
+        await clock.sleep(1.0)
+
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    assert current_deadline() is None
+    await numbers.aclose()
+
+
+async def test_one_deadline_may_be_entered_again() -> None:
+    """Each way out ends the innermost block of it."""
+    deadline = Deadline.after(1.0)
+    with deadline:
+        with deadline:
+            pass
+        assert current_deadline() is deadline
+
+    assert current_deadline() is None
