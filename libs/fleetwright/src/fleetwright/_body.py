@@ -13,7 +13,9 @@ JSON_DEPTH: Final = 64
 JSON_NODES: Final = 100_000
 JSON_DIGITS: Final = 20  # of a whole number; what fits into 64 bits has no more
 
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+# Matches from every quote, also where the string never ends: one that failed there
+# would be tried again from each quote in it, which takes the square of the length.
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _LONG_NUMBER = re.compile(rb"[0-9]{21}|[eE]\+?[0-9]{3}")
 _LONG_INTEGER = re.compile(
     rb"(?<![0-9.eE+\-])-?[0-9]{%d,}(?![0-9.eE])" % (JSON_DIGITS + 1)
@@ -44,7 +46,7 @@ class Incoming:
         self._read = 0
         for name, value in headers:
             if name == b"content-type":
-                self.is_json = is_json_type(value)
+                self.is_json |= is_json_type(value)
             elif name == b"content-length" and value.isdigit():
                 self.length = int(value)
 
@@ -86,8 +88,9 @@ def is_json_type(content_type: bytes) -> bool:
     Returns:
         True for `application/json` and every `+json`.
     """
-    kind = content_type.partition(b";")[0].strip(b" \t").lower()
-    return kind.endswith((b"/json", b"+json"))
+    # As a str: what parses the body strips all that Unicode calls space, \xa0 too.
+    kind = content_type.decode("latin-1").partition(";")[0].strip().lower()
+    return kind.endswith(("/json", "+json"))
 
 
 def check_json(body: bytes) -> None:

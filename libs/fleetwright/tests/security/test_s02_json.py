@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from fleetwright import Problem, Service, Settings
-from fleetwright._body import JSON_DEPTH, JSON_NODES, check_json
+from fleetwright._body import JSON_DEPTH, JSON_NODES, Incoming, check_json
 from fleetwright.fastapi import mount
 from fleetwright.testing import serving
 
@@ -221,6 +221,21 @@ async def test_checking_a_large_body_does_not_hold_the_loop() -> None:
         took.append(time.thread_time() - began)
 
     assert max(took) < 0.25, took
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        [b"application/json\xa0"],
+        [b"application/json\x85; charset=utf-8"],
+        [b"\xa0application/JSON\x1f"],
+        [b"application/json", b"text/plain"],
+        [b"text/plain", b"application/json"],
+    ],
+)
+async def test_json_by_any_reading_is_checked(kinds: list[bytes]) -> None:
+    """Whatever a parser strips, and whichever of two headers it believes."""
+    assert Incoming([(b"content-type", kind) for kind in kinds]).is_json
 
 
 values = st.recursive(
