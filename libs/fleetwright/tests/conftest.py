@@ -75,5 +75,8 @@ def logs_put_back() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(level)
     for name, module in tuple(sys.modules.items()):
-        if name.startswith("fleetwright.") and hasattr(module, "_log"):
-            vars(module._log).pop("bind", None)  # it remembers where it wrote
+        if not name.startswith("fleetwright."):
+            continue
+        for log in ("_log", "log"):
+            if hasattr(module, log):  # it remembers where it wrote
+                vars(getattr(module, log)).pop("bind", None)

@@ -2,12 +2,13 @@
 
 import asyncio
 import os
+import secrets
 import shutil
 import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,24 @@ def free_port() -> int:
         return port
 
 
+def free_ports(count: int) -> int:
+    """Return the first of several ports in a row that nobody listens on.
+
+    Below those that systems give to whoever asks for any port.
+    """
+    for _ in range(100):
+        first = 15_000 + secrets.randbelow(15_000)
+        with ExitStack() as held:
+            try:
+                for port in range(first, first + count):
+                    candidate = held.enter_context(socket.socket())
+                    candidate.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return first
+    raise AssertionError("there are no free ports in a row")
+
+
 @pytest.fixture(name="launch")
 def _launch(tmp_path: Path) -> Callable[..., Launch]:
     """What makes a launch of the stand-in, its folder below tmp_path/services."""
@@ -174,7 +193,7 @@ def _lives() -> Callable[[int], bool]:
 def _fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The root of a fleet of `catalog` and `orders`, environments made; our folder."""
     (tmp_path / "fleet.toml").write_text(
-        f"[fleet]\nname = 'tiny'\n[up]\nfirst_port = {free_port()}\n"
+        f"[fleet]\nname = 'tiny'\n[up]\nfirst_port = {free_ports(4)}\n"
         "stop_seconds = 5\n"
     )
     for name in ("catalog", "orders"):

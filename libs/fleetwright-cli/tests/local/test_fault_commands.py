@@ -37,10 +37,11 @@ def up(fleet: Path) -> Iterator[Path]:
     run = fleet / ".fleet" / "run"
     run.mkdir(parents=True)
     (run / "faults.json").write_text('{"seed": 1, "faults": [{"id": "old"}]}')
-    command = [sys.executable, "-m", "fleetwright_cli"]
-    subprocess.run([*command, "up", "--detach"], check=True, capture_output=True)
+    started = typed("up", "--detach")
+    assert started.returncode == 0, started.stderr
     yield run / "faults.json"
-    subprocess.run([*command, "down"], check=True, capture_output=True)
+    stopped = typed("down")
+    assert stopped.returncode == 0, stopped.stderr
 
 
 def test_faults_are_added_listed_and_cleared(up: Path) -> None:

@@ -82,7 +82,11 @@ async def test_probes_are_answered_while_the_loop_is_blocked(folder: Path) -> No
         answered = time.monotonic() - began
         blocked = await blocking
         freed = await service.until("loop.freed")
-        after = await service.exchange(get("/readyz"))
+        async with asyncio.timeout(10):  # not ready for a moment after a block
+            while True:
+                if status_of(await service.exchange(get("/readyz"))) == 200:
+                    break
+                await asyncio.sleep(0.1)
 
     assert noticed < 1.5  # within a second, and half of one for a busy machine
     assert answered < 3
@@ -96,7 +100,6 @@ async def test_probes_are_answered_while_the_loop_is_blocked(folder: Path) -> No
         assert b"Fleet-Not-Processed: 1" in answer
     assert b"free again" in blocked
     assert freed["blocked_seconds"] > 2
-    assert status_of(after) == 200
 
 
 async def test_service_blocked_for_too_long_is_called_dead(folder: Path) -> None:

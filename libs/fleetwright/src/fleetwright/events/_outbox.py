@@ -66,6 +66,8 @@ class Outbox:
         self._relaying: asyncio.Task[None] | None = None
         self._forget = _nothing
         self._published = 0
+        self._drains = 0
+        self._emptied_for = 0
 
     async def open(self) -> None:
         """Make the tables and start relaying."""
@@ -86,9 +88,14 @@ class Outbox:
         """Carry what was committed so far; what is not carried stays in the table."""
         if self._relaying is None or self._relaying.done():
             return
-        self._emptied.clear()
-        self._woken.set()
-        await self._emptied.wait()
+        # A round that was under way may have looked before the last commit: only one
+        # that begins after this call can tell that nothing is left.
+        self._drains += 1
+        asked = self._drains
+        while self._emptied_for < asked:
+            self._emptied.clear()
+            self._woken.set()
+            await self._emptied.wait()
 
     async def close(self) -> None:
         """Stop relaying and let others take the lanes at once."""
@@ -154,6 +161,7 @@ class Outbox:
         failures = 0
         while not self._stopping:
             self._woken.clear()
+            asked = self._drains
             try:
                 carried = await self._relay()
             except (Unavailable, SQLAlchemyError, OSError) as error:
@@ -164,6 +172,7 @@ class Outbox:
                 continue
             failures = 0
             if not carried:
+                self._emptied_for = asked
                 self._emptied.set()
                 await self._wait()
 
