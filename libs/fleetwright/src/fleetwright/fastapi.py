@@ -132,6 +132,8 @@ def _live_with(app: FastAPI, service: Service) -> None:
         try:
             guard(app)
             async with inner(running) as state:
+                service.gate.check_routes()  # its start may have added some
+                guard(app)
                 yield state
         except BaseException as error:
             service.lifecycle.failure = error

@@ -1,5 +1,6 @@
 """S6: every route says who may call it, or the service does not start."""
 
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -138,6 +139,64 @@ async def test_undeclared_route_keeps_the_service_from_starting(
 
     with pytest.raises(DeclarationError, match=r"/v1/secrets\nhint: put @allow"):
         async with serving(app):
+            pass
+
+
+def growing(grow: Callable[[FastAPI], None], *, has_routes: bool = True) -> FastAPI:
+    """Return a service whose own start adds routes."""
+
+    @contextlib.asynccontextmanager
+    async def start(running: FastAPI) -> AsyncIterator[None]:
+        grow(running)
+        yield
+
+    app = FastAPI(title="desk", lifespan=start)
+
+    async def anyone() -> str:
+        return "hello"
+
+    if has_routes:
+        app.get("/open")(public(anyone))
+    return mount(app, Service("desk", Settings()))
+
+
+def closed(app: FastAPI) -> None:
+    """Add a route that only storefront may call."""
+
+    @app.get("/v1/late")
+    @allow("storefront")
+    async def late() -> str:
+        return "canary"
+
+
+@pytest.mark.parametrize("has_routes", [False, True])
+async def test_route_added_by_the_start_asks_who_calls(has_routes: bool) -> None:
+    """What is declared late is guarded as well."""
+    app = growing(closed, has_routes=has_routes)
+    issuer = FakeIssuer()
+    settings = Settings(auth_issuer=issuer.url)
+    gate = Gate("desk", settings, keys=FixedKeys(issuer.document()))
+    gate.tables.extend(app.state.fleetwright.gate.tables)
+    app.state.fleetwright.gate = gate
+
+    async with serving(app, caller=None) as http:
+        statuses = [(await http.get("/v1/late")).status_code]
+        for caller in ("payments", "storefront"):
+            token = issuer.token("desk", caller=caller)
+            headers = {"Authorization": f"Bearer {token}"}
+            answer = await http.get("/v1/late", headers=headers)
+            statuses.append(answer.status_code)
+
+    assert statuses == [401, 403, 200]
+
+
+@pytest.mark.parametrize("add", [silent, plain, mounted, websocket])
+async def test_undeclared_route_added_by_the_start_ends_it(
+    add: Callable[[FastAPI], None],
+) -> None:
+    """It fails like one that was there before."""
+    with pytest.raises(DeclarationError, match=r"/v1/secrets\nhint: put @allow"):
+        async with serving(growing(add)):
             pass
 
 

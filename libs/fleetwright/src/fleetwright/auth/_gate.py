@@ -52,7 +52,7 @@ class Gate:
             keys: The issuer's keys; fetched from `AUTH_JWKS_URL` when left out.
         """
         self.service = service
-        self.is_off = settings.auth == "off"
+        self.is_off = self._is_told_off = settings.auth == "off"
         self._plain_url = ""
         if settings.environment == "production" and _is_plain(settings.auth_jwks_url):
             self._plain_url = settings.auth_jwks_url
@@ -62,11 +62,12 @@ class Gate:
         if keys is None and settings.auth_jwks_url and not self.is_off:
             keys = FetchedKeys(settings.auth_jwks_url)
         self._keys = keys
-        self._verifier: Verifier | None = None
+        self._given: Verifier | None = None
         if keys is not None and settings.auth_issuer:
-            self._verifier = Verifier(
+            self._given = Verifier(
                 issuer=settings.auth_issuer, audience=service, keys=keys
             )
+        self._verifier = self._given
         self.identifies = self._verifier is not None
 
     def routes_from(self, table: Callable[[], Routes]) -> None:
@@ -87,19 +88,33 @@ class Gate:
         return found
 
     def open(self) -> None:
-        """Check that every route says who may call, and that it can be told.
+        """Begin to let callers in, when the routes pass the check.
 
         Raises:
-            DeclarationError: Routes say neither.
+            DeclarationError: Routes do not say who may call.
             SettingsError: Nobody says who issues the tokens that are asked for.
         """
-        if self.is_off:
+        if self._is_told_off:
             _log.warning("auth.off", service=self.service)
+            return
+        self.check_routes()
+
+    def check_routes(self) -> None:
+        """Check that every route says who may call, and that it can be told.
+
+        An adapter asks again when its application may have added routes at its start.
+
+        Raises:
+            DeclarationError: Routes do not say who may call.
+            SettingsError: Nobody says who issues the tokens that are asked for.
+        """
+        if self._is_told_off:
             return
         routes = self.routes
         silent = [name for name, access in routes.items() if access is None]
-        if self._of_tests and len(silent) == len(routes):
-            self.is_off = True  # a toy of a test, which is not about who calls
+        # A toy of a test, which is not about who calls.
+        self.is_off = self._of_tests and len(silent) == len(routes)
+        if self.is_off:
             return
         if silent:
             raise DeclarationError(
@@ -111,19 +126,24 @@ class Gate:
             name for name, access in routes.items() if access and not access.everyone
         ]
         self.identifies = True
-        if not closed:
-            self._verifier = None  # nobody is asked; what is claimed is not believed
-        if closed and self._verifier is None:
+        # Where nobody is asked, what is claimed is not believed.
+        self._verifier = self._given if closed else None
+        if closed:
+            self._need_issuer(closed)
+
+    def _need_issuer(self, closed: list[str]) -> None:
+        """Check that it can be told who calls, for the routes that ask."""
+        if self._verifier is None:
             raise SettingsError(
                 f"{self.service} must know who calls, and no issuer is set",
                 where="AUTH_ISSUER and AUTH_JWKS_URL; asked for by "
                 + ", ".join(sorted(closed)[:3]),
                 hint="start it with `fleet up`, or set both; AUTH=off lets everyone in",
             )
-        if closed:
-            _need_jwt()
-            if self._plain_url:  # whoever answers there decides who is let in
-                _log.warning("keys.unprotected", url=self._plain_url)
+        _need_jwt()
+        if self._plain_url:  # whoever answers there decides who is let in
+            _log.warning("keys.unprotected", url=self._plain_url)
+            self._plain_url = ""  # said once
 
     async def close(self) -> None:
         """Give back what is held."""
