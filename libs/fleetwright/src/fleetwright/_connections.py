@@ -30,7 +30,7 @@ class Connection(Protocol):
         transport: What it sends by; None before it is made.
         due: When the client's time for the next step is over, `NEVER` while the next
             step is ours; seconds of `time.monotonic()`.
-        waits: Whether no request of it is being answered.
+        waits: Whether it is the client's turn: no request is whole, no answer begun.
     """
 
     transport: asyncio.Transport
@@ -38,7 +38,7 @@ class Connection(Protocol):
 
     @property
     def waits(self) -> bool:
-        """Whether no request of it is being answered."""
+        """Whether it is the client's turn: no request is whole, no answer begun."""
         ...
 
     def time_is_up(self) -> None:

@@ -27,6 +27,7 @@ from fleetwright._refusal import (
     OTHER_HOST,
     TOO_MANY,
     TOO_SLOW,
+    TWO_TYPES,
     URL_BYTES,
     URL_TOO_LONG,
     NotRead,
@@ -53,7 +54,9 @@ _FORWARDED = frozenset(
         b"x-real-ip",
     )
 )
-_WATCHED = frozenset((b"host", b"content-length", b"transfer-encoding")) | _FORWARDED
+_WATCHED = _FORWARDED | frozenset(
+    (b"host", b"content-length", b"content-type", b"transfer-encoding")
+)
 _PROBE_URLS = frozenset(path.encode() for path in PROBES)
 
 
@@ -129,21 +132,31 @@ class FleetProtocol(HttpToolsProtocol):
         self._edge = edge
         self._phase = Phase.IDLE
         self._trusted = False
-        self._head_bytes = 0
+        self._raw_bytes = 0  # of packets, since the head began or since a body's last
+        self._head_bytes = 0  # of what the parser made of them
+        self._fields = 0
         self._unread = 0  # of the body, as far as Content-Length tells
+        self._chunked = self._typed = False
         self._host: bytes | None = None
         self._hosts = 0
+        self._answered: Any = None  # the cycle whose turn it is; others queue
         self.due = NEVER
 
     @property
     def waits(self) -> bool:
-        """Whether no request of this connection is being answered."""
-        return not self._answers
+        """Whether it is the client's turn: no request is whole, no answer begun."""
+        if not self._answers:
+            return True
+        return self._half_sent and not self._answered.response_started
 
     @property
     def _answers(self) -> bool:
         cycle: Any = self.cycle  # uvicorn's types do not say that it may be None
         return cycle is not None and not cycle.response_complete
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _turn(self, phase: Phase, seconds: float = NEVER) -> None:
         self._phase = phase
@@ -182,10 +195,11 @@ class FleetProtocol(HttpToolsProtocol):
             data: What came.
         """
         if self._phase is Phase.IDLE:
-            self._head_bytes = 0
+            self._raw_bytes = 0
             self._turn(Phase.HEAD, HEAD_SECONDS)
         elif self._phase is Phase.LINGER:
             return
+        self._raw_bytes += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -198,10 +212,11 @@ class FleetProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse(MALFORMED)
         else:
-            if self._phase is Phase.HEAD:
-                self._head_bytes += len(data)
-                if self._head_bytes > HEAD_BYTES:
+            if self._raw_bytes > HEAD_BYTES:
+                if self._phase is Phase.HEAD:
                     self._refuse(HEAD_TOO_LARGE if self.headers else URL_TOO_LONG)
+                elif self._phase is Phase.BODY:  # trailers and extensions of chunks
+                    self._refuse(HEAD_TOO_LARGE)
 
     def _upgrade(self) -> None:
         if self._should_upgrade():
@@ -217,8 +232,10 @@ class FleetProtocol(HttpToolsProtocol):
         """Begin to count what the head of a request brings."""
         super().on_message_begin()
         self._host, self._hosts, self._unread = None, 0, 0
+        self._head_bytes = self._fields = 0
+        self._chunked = self._typed = False
         if self._phase is not Phase.HEAD:  # it came in one piece with the one before
-            self._head_bytes = 0
+            self._raw_bytes = 0
             self._turn(Phase.HEAD, HEAD_SECONDS)
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -230,13 +247,15 @@ class FleetProtocol(HttpToolsProtocol):
         """
         size = len(name) + len(value)
         self._head_bytes += size + 4
-        headers = self.headers
+        self._fields += 1
         if (
             size > HEADER_BYTES
-            or self._head_bytes > HEAD_BYTES
-            or len(headers) >= HEADERS
+            or self._head_bytes + len(self.url) > HEAD_BYTES
+            or self._fields > HEADERS
         ):
             raise NotRead(HEAD_TOO_LARGE)
+        if self._phase is not Phase.HEAD:
+            return  # a trailer: what comes behind the body is no header of the request
         name = name.lower()
         if name in _WATCHED:
             if name in _FORWARDED:
@@ -246,20 +265,24 @@ class FleetProtocol(HttpToolsProtocol):
                 self._host, self._hosts = value, self._hosts + 1
             elif name == b"content-length":
                 self._unread = int(value)
+            elif name == b"content-type":
+                if self._typed:
+                    raise NotRead(TWO_TYPES)
+                self._typed = True
             elif value.lower() != b"chunked":
                 raise NotRead(AMBIGUOUS)
             else:
-                self._unread = UNREAD_BYTES + 1
+                self._chunked = True
         elif name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
-        headers.append((name, value))
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Pass the request on, unless it must not be."""
         if len(self.url) > URL_BYTES:
             raise NotRead(URL_TOO_LONG)
         version = self.parser.get_http_version()
-        if version != "1.1" and (version != "1.0" or self._unread > UNREAD_BYTES):
+        if version != "1.1" and (version != "1.0" or self._chunked):
             raise NotRead(AMBIGUOUS if version == "1.0" else MALFORMED)
         if self._hosts != 1 and (self._hosts or version == "1.1"):
             raise NotRead(NO_HOST)
@@ -270,6 +293,7 @@ class FleetProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= PIPELINED:
             raise NotRead(TOO_MANY)
         self._turn(Phase.BODY, BODY_SECONDS)
+        self._raw_bytes = 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -280,6 +304,7 @@ class FleetProtocol(HttpToolsProtocol):
         """
         self.due += len(body) / BODY_BYTES_PER_SECOND
         self._unread -= len(body)
+        self._raw_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -310,7 +335,7 @@ class FleetProtocol(HttpToolsProtocol):
         """Read a body nobody wants to its end where that is near, else hang up."""
         if self.cycle.waiting_for_100_continue:
             self.transport.close()  # whether it comes at all is the client's choice
-        elif self._unread > UNREAD_BYTES:
+        elif self._chunked or self._unread > UNREAD_BYTES:
             self._linger()
 
     # -- ends
@@ -326,6 +351,9 @@ class FleetProtocol(HttpToolsProtocol):
     def _refuse(self, refusal: Refusal) -> None:
         """Say no and hang up; after the answers that are on their way."""
         self._edge.connections.refused.count(refusal.reason)
+        if self.pipeline and self.cycle.more_body:
+            self.pipeline.popleft()  # never whole; those before it have their answers
+            self.cycle = self.pipeline[0][0] if self.pipeline else self._answered
         if self._answers and not self._half_sent:
             self._turn(Phase.LINGER)
             self.cycle.keep_alive = False
@@ -342,7 +370,8 @@ class FleetProtocol(HttpToolsProtocol):
     @property
     def _half_sent(self) -> bool:
         """Whether the request that is being answered is the one still being sent."""
-        return self._phase is Phase.BODY and self.cycle.more_body
+        cycle = self._answered
+        return self._phase is Phase.BODY and cycle is self.cycle and cycle.more_body
 
     def time_is_up(self) -> None:
         """End the connection: the client kept us waiting."""

@@ -60,6 +60,7 @@ def _refusal(status: int, kind: str, detail: str, *headers: str) -> Refusal:
 MALFORMED: Final = _refusal(400, "malformed", "The request is not HTTP/1.1.")
 AMBIGUOUS: Final = _refusal(400, "ambiguous", "Where the request ends is not clear.")
 NO_HOST: Final = _refusal(400, "no_host", "Exactly one Host header is needed.")
+TWO_TYPES: Final = _refusal(400, "ambiguous", "At most one Content-Type header.")
 TOO_MANY: Final = _refusal(
     400, "too_many_pipelined", "Wait for answers before asking on."
 )

@@ -118,6 +118,27 @@ async def test_slow_clients_keep_nobody_out(folder: Path) -> None:
     assert sum(line.get("evicted", 0) for line in refused) >= 21
 
 
+async def test_slow_uploads_keep_nobody_out(folder: Path) -> None:
+    """A body that is still to come holds its connection only while there are others."""
+    async with running(
+        folder, "made:create_app", MAX_CONNECTIONS="4", REQUEST_SECONDS="30"
+    ) as service:
+        begun = HEAD + b"Expect: 100-continue\r\nContent-Length: 900000\r\n\r\n"
+        slow = [
+            await asyncio.open_connection("127.0.0.1", service.port) for _ in range(4)
+        ]
+        for reader, writer in slow:
+            writer.write(begun)
+            await reader.readuntil(b"100 Continue\r\n\r\n")  # the handler reads
+            writer.write(b"x" * 1000)
+        get = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        answers = [await service.exchange(get, seconds=5) for _ in range(3)]
+        for _, writer in slow:
+            writer.close()
+
+    assert [status_of(answer) for answer in answers] == [200] * 3
+
+
 async def test_connection_above_the_cap_is_closed(folder: Path) -> None:
     """Where every connection is being answered there is no place for one more."""
     (folder / "made.py").write_text(MODULE.replace('return "here"', WAIT))
