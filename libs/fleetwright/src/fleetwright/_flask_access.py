@@ -7,7 +7,23 @@ from flask import Flask
 from fleetwright.auth._access import Access, access_of
 
 # Not declared by the application: Flask's files beside it, and its own description.
-OWN_ENDPOINTS: Final = frozenset(("static", "fleetwright_openapi"))
+_OWN_ENDPOINTS: Final = {
+    "static": "flask.app",
+    "fleetwright_openapi": "fleetwright.flask",
+}
+
+
+def is_own(endpoint: str, view: object) -> bool:
+    """Return whether an endpoint is Flask's or ours, and open without saying so.
+
+    Args:
+        endpoint: Its name; an application may take it for a view of its own.
+        view: What answers there.
+    """
+    module = _OWN_ENDPOINTS.get(endpoint)
+    if module is None or getattr(view, "__module__", None) != module:
+        return False
+    return access_of(view) is None
 
 
 def routes_of(app: Flask) -> dict[str, Access | None]:
@@ -23,6 +39,6 @@ def routes_of(app: Flask) -> dict[str, Access | None]:
     return {
         f"{method} {rule.rule}": access_of(app.view_functions[rule.endpoint])
         for rule in app.url_map.iter_rules()
-        if rule.endpoint not in OWN_ENDPOINTS
+        if not is_own(rule.endpoint, app.view_functions[rule.endpoint])
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
     }

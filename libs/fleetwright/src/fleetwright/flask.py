@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeForm
 
+from fleetwright._body import is_json_type
 from fleetwright._context import current_call
 from fleetwright._principal import Principal
 from fleetwright._problem import (
@@ -35,7 +36,7 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from None
 
-from fleetwright._flask_access import OWN_ENDPOINTS, routes_of
+from fleetwright._flask_access import is_own, routes_of
 from fleetwright._flask_promises import answers, openapi
 
 __all__ = ["answers", "body", "caller", "mount", "openapi", "query", "uses"]
@@ -145,8 +146,16 @@ def body(kind: type[Model]) -> Model:
         The model.
 
     Raises:
-        Problem: 422; says which fields are wrong and why, never what was sent.
+        Problem: 415, it is not said to be JSON, which alone is checked before it is
+            parsed. 422; says which fields are wrong and why, never what was sent.
     """
+    if not is_json_type(request.environ.get("CONTENT_TYPE", "").encode("latin-1")):
+        raise Problem(
+            415,
+            "The body is not JSON",
+            detail="Send it with Content-Type: application/json.",
+            kind="unsupported_media_type",
+        )
     with _named("body"):
         return kind.model_validate_json(request.get_data(cache=True))
 
@@ -228,9 +237,9 @@ def _meet() -> None:
     told = request.environ.get(TOLD)
     if told is not None:
         told.path_format = rule.rule
-    if rule.endpoint not in OWN_ENDPOINTS:
-        gate = _current_app.extensions["fleetwright"].gate
-        gate.require(access_of(_current_app.view_functions[rule.endpoint]))
+    view = _current_app.view_functions[rule.endpoint]
+    if not is_own(rule.endpoint, view):
+        _current_app.extensions["fleetwright"].gate.require(access_of(view))
 
 
 def _keep_failure(

@@ -18,7 +18,7 @@ from fleetwright._context import current_call
 from fleetwright._deadline import current_deadline
 from fleetwright._log_writer import LineWriter
 from fleetwright._portal import end_background
-from fleetwright.auth import allow, public
+from fleetwright.auth import allow, public, routes_and_callers
 from fleetwright.errors import DeadlineExceeded, DeclarationError, FleetwrightError
 from fleetwright.flask import body, caller, mount, uses
 from fleetwright.resilience import Pipeline, Timeout
@@ -27,6 +27,8 @@ from fleetwright.rest import Response as Got
 from fleetwright.rest import get, rest
 from fleetwright.testing import FakeClock, Faults, serving
 from fleetwright.testing._issuer import Credentials, trust_tests
+
+JSON = {"Content-Type": "application/json"}
 
 
 class Shelf:
@@ -243,14 +245,16 @@ async def test_unknown_path_and_method_are_problems(ask: Ask) -> None:
 
 async def test_invalid_body_says_what_is_wrong_and_not_what_was_sent(ask: Ask) -> None:
     """What was sent may be a secret."""
-    answer = await ask(shop(), "POST", "/cards", data=b'{"number": "canary"}')
-    broken = await ask(shop(), "POST", "/cards", data=b'{"number":')
-    fine = await ask(shop(), "POST", "/cards", data=b'{"number": 7}')
+    answer = await ask(
+        shop(), "POST", "/cards", data=b'{"number": "canary"}', headers=JSON
+    )
+    broken = await ask(shop(), "POST", "/cards", data=b'{"number":', headers=JSON)
+    fine = await ask(shop(), "POST", "/cards", data=b'{"number": 7}', headers=JSON)
 
     assert (answer.status, answer.json_["kind"]) == (422, "invalid_request")
     assert answer.json_["errors"][0]["at"] == "body.number"
     assert "canary" not in answer.text
-    assert (broken.status, broken.json_["kind"]) == (422, "invalid_request")
+    assert (broken.status, broken.json_["kind"]) == (400, "bad_json")
     assert fine.json_ == {"number": 7}
 
 
@@ -390,6 +394,48 @@ async def test_route_asks_who_calls(
 
     assert answer.status == status
     assert text in answer.text
+
+
+async def test_view_named_static_asks_who_calls_as_it_says(ask: Ask) -> None:
+    """Flask's own files are open; a view that takes their name is a view."""
+    app = Flask("till", static_folder=None)
+
+    @app.get("/orders", endpoint="static")
+    @allow("orders")
+    def orders() -> str:
+        return "canary"
+
+    app = mount(app, Service("till", Settings()))
+    trust_tests(app.extensions["fleetwright"])
+
+    assert (await ask(app, "GET", "/orders")).status == 401
+
+
+def test_undeclared_view_named_static_is_found() -> None:
+    """Nobody gets past the question by a name."""
+    app = Flask("till", static_folder=None)
+
+    @app.get("/orders", endpoint="static")
+    def orders() -> str:
+        return "canary"
+
+    mount(app, Service("till", Settings()))
+
+    assert routes_and_callers(app)["GET /orders"] is None
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", ""])
+async def test_body_that_is_not_said_to_be_json_is_not_parsed(
+    ask: Ask, content_type: str
+) -> None:
+    """Only what says JSON has been checked: this has two meanings."""
+    sent = b'{"number": 1, "number": 2}'
+    given = {"headers": {"Content-Type": content_type}} if content_type else {}
+
+    answer = await ask(shop(), "POST", "/cards", data=sent, **given)
+
+    assert answer.status == 415
+    assert answer.json_["kind"] == "unsupported_media_type"
 
 
 async def test_public_route_asks_nobody(ask: Ask) -> None:
