@@ -14,7 +14,7 @@ from fleetwright._asgi_answers import (
 from fleetwright._body import Incoming, check_json, too_long
 from fleetwright._context import Call, _lacking, current_call, degraded
 from fleetwright._deadline import lift_deadline
-from fleetwright._inbound import OVERLOADED, Inbound
+from fleetwright._inbound import FILLED_UP, Inbound
 from fleetwright._json import to_json
 from fleetwright._probes import PROBES, Probes
 from fleetwright._problem import Problem
@@ -284,18 +284,19 @@ class _AsgiExchange:
             await asyncio.wait((self._watcher,))
             self._watcher = None
         if self._early:
-            return self._early.pop(0)
-        self._receiving = True
-        try:
-            message = await self._receive()
-        finally:
-            self._receiving = False
-        if message["type"] == "http.disconnect":
-            if not self.complete:
-                self.cut = self.cut or "gone"
-            return message
-        self._whole = not message.get("more_body", False)
-        if self._lent and self._whole:
+            message = self._early.pop(0)
+        else:
+            self._receiving = True
+            try:
+                message = await self._receive()
+            finally:
+                self._receiving = False
+            if message["type"] == "http.disconnect":
+                if not self.complete:
+                    self.cut = self.cut or "gone"
+            else:
+                self._whole = not message.get("more_body", False)
+        if self._lent and self._whole and message["type"] == "http.request":
             self._take_place_back()
         return message
 
@@ -312,14 +313,15 @@ class _AsgiExchange:
         """Go on with a place; who has begun to read gets one though there is none.
 
         Raises:
-            Problem: There is no place, and nothing was done yet.
+            Problem: There is no place. Of what was done nothing is claimed: a handler
+                may have begun before it read its body.
         """
         admission = self._service.admission
         self._lent = False
         if self._handed:
             admission.go_on()
         elif not admission.admit_headers(self._scope["headers"]):
-            raise OVERLOADED.with_traceback(None)
+            raise FILLED_UP.with_traceback(None)
         self._has_place = True
 
     def watch(self) -> None:

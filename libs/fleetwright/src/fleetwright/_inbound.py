@@ -35,6 +35,14 @@ OVERLOADED: Final = Problem(
     headers=NOT_PROCESSED,
     kind="overloaded",
 )
+# The same of a call that had a place and lent it: its application was started.
+FILLED_UP: Final = Problem(
+    503,
+    OVERLOADED.title,
+    detail="The places were taken while the body came. Call again a little later.",
+    headers=_RETRY_SOON,
+    kind="overloaded",
+)
 
 
 class Exchange(Protocol):

@@ -80,7 +80,7 @@ async def test_place_is_lent_while_the_client_is_slow(clock: FakeClock) -> None:
 async def test_body_that_comes_when_all_places_are_taken_is_refused_unread(
     clock: FakeClock,
 ) -> None:
-    """Nothing was done with it yet, and the answer says so."""
+    """The answer does not claim that nothing was done: the application was started."""
     app, service = await one_place()
     slow = Upload()
     uploading = asyncio.create_task(slow.call(app))
@@ -90,7 +90,9 @@ async def test_body_that_comes_when_all_places_are_taken_is_refused_unread(
     slow.body(b"whole")
 
     assert await uploading == 503
-    assert (b"fleet-not-processed", b"1") in slow.sent[0]["headers"]
+    names = [name for name, _ in slow.sent[0]["headers"]]
+    assert b"retry-after" in names
+    assert b"fleet-not-processed" not in names
     service.admission.leave()
     assert service.admission.in_flight == 0
 
@@ -108,6 +110,34 @@ async def test_body_that_was_begun_is_read_on_without_a_place(clock: FakeClock) 
 
     assert await uploading == 200
     service.admission.leave()
+    assert service.admission.in_flight == 0
+
+
+async def test_body_that_came_meanwhile_is_worked_on_with_a_place(
+    clock: FakeClock,
+) -> None:
+    """Also where the end of it came while the application did something else."""
+    service = Service("shop", Settings(max_in_flight=1, auth="off"))
+    await service.open()
+    held = []
+
+    async def works(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await asyncio.sleep(0.5)
+        assert not (await receive())["more_body"]
+        held.append(service.admission.in_flight)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    slow = Upload()
+    uploading = asyncio.create_task(slow.call(FleetMiddleware(works, service)))
+    await asyncio.sleep(0.2)
+    slow.body(b"first", more=True)
+    await asyncio.sleep(0.3)
+    slow.body(b"last")
+
+    assert await uploading == 200
+    assert held == [1]
     assert service.admission.in_flight == 0
 
 
