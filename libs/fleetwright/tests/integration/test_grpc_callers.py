@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, Literal
 
+import grpc
 import pytest
+from grpc import aio
 
 from fleetwright import Refused, Service, Unavailable
 from fleetwright._context import current_call
@@ -147,3 +149,36 @@ async def test_faults_strike_calls_over_grpc(
     assert caught.value.status == 503
     assert faults.struck.total() == 3
     assert "shop" in reply.text
+
+
+@pytest.mark.parametrize(
+    "words", ["failed to connect to all addresses; bank", "errors resolving bank:443"]
+)
+async def test_words_a_provider_passes_on_do_not_make_a_call_unsent(
+    generated: SimpleNamespace, words: str
+) -> None:
+    """It did its work and could not reach another: nothing is done twice."""
+    heard: list[str] = []
+    base: Any = generated.rpc.EchoServicer
+
+    class Servicer(base):  # type: ignore[misc]
+        async def Write(self, request: Any, context: Any) -> Any:  # noqa: N802
+            heard.append(request.text)
+            await context.abort(grpc.StatusCode.UNAVAILABLE, words)
+
+    server = aio.server()
+    generated.rpc.add_EchoServicer_to_server(Servicer(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    url = f"http://127.0.0.1:{port}"
+    made: Any = stub(generated.rpc.EchoStub, provider="echo", url=url)
+    reasons = []
+    for text in ("over a new connection", "over one that is there"):
+        with pytest.raises(Unavailable) as caught:
+            await made.Write(generated.messages.Words(text=text))
+        reasons.append((caught.value.reason, caught.value.status))
+    await made.__part__.close()
+    await server.stop(None)
+
+    assert heard == ["over a new connection", "over one that is there"]
+    assert reasons == [("status", 503)] * 2

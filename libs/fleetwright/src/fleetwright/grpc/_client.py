@@ -27,6 +27,8 @@ Wire = Callable[..., Awaitable[bytes]]
 
 _TOTAL_SECONDS = 2.0
 _ATTEMPT_SECONDS = 1.0
+_READY = grpc.ChannelConnectivity.READY
+_FAILED = grpc.ChannelConnectivity.TRANSIENT_FAILURE
 _EARLY_SECONDS = 0.02  # gRPC's own timer may ring that much before ours
 _OPTIONS = (
     ("grpc.lb_policy_name", "round_robin"),  # DNS names all replicas of a provider
@@ -146,7 +148,7 @@ class StubPart:
         """
         if self._channel is None or self._loop is not asyncio.get_running_loop():
             self._opened()
-        wire = self._wires[method.path]
+        wire, channel = self._wires[method.path], cast(aio.Channel, self._channel)
         body = method.encode(request)
         within = current_call()
         # Outside of a call a trace begins here; there is no caller to name then.
@@ -156,12 +158,16 @@ class StubPart:
             if _faults.plan is not None:
                 await _faults.plan.strike(self.provider)
             metadata = (*_metadata(call, caller=within is not None), *extra)
+            before = channel.get_state()
             try:
                 data = await self._shown(wire, body, metadata)
             except aio.AioRpcError as error:
                 if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                     await self._our_time_over(error)
-                raise meant(error, attempt, self.provider, method.path) from error
+                connected = before is _READY or channel.get_state() is not _FAILED
+                raise meant(
+                    error, attempt, self.provider, method.path, connected=connected
+                ) from error
             return self._decoded(method, data)
 
         try:

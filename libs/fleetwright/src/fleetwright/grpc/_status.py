@@ -119,7 +119,12 @@ def ending_of(
 
 
 def meant(
-    error: grpc.aio.AioRpcError, attempt: Attempt, provider: str, path: str
+    error: grpc.aio.AioRpcError,
+    attempt: Attempt,
+    provider: str,
+    path: str,
+    *,
+    connected: bool = True,
 ) -> FleetwrightError:
     """Return what the end of a call means to the caller.
 
@@ -128,6 +133,8 @@ def meant(
         attempt: Learns whether the provider did anything and may be called again.
         provider: Who was called.
         path: The method.
+        connected: Whether there was a connection before or after the call: then it may
+            have been sent, whatever the words, which a provider may have passed on.
 
     Returns:
         `Refused` for a no, `Unavailable` for what is no answer.
@@ -154,7 +161,7 @@ def meant(
         )
     attempt.not_processed = trailing.get(NOT_PROCESSED) == "1"
     after_seconds = _pushback(trailing.get(PUSHBACK), attempt)
-    never_sent = not trailing and words.startswith(_NEVER_SENT)
+    never_sent = not connected and not trailing and words.startswith(_NEVER_SENT)
     reason: Reason = "connect" if never_sent else "status"
     if code is Code.DEADLINE_EXCEEDED:
         reason = "timeout"
