@@ -69,6 +69,8 @@ class Threads:
             return await job.outcome
         finally:
             job.is_awaited = False
+            if job.take() is not None:  # no thread has: let go of what it holds
+                self._done(job)
 
     def _live(self) -> None:
         """Do one piece of work after the other, until told to end."""
@@ -142,8 +144,7 @@ class _Job(Generic[T]):
 
     __slots__ = (
         "__weakref__",
-        "_context",
-        "_work",
+        "_held",
         "asked_at",
         "has_begun",
         "is_awaited",
@@ -152,8 +153,7 @@ class _Job(Generic[T]):
     )
 
     def __init__(self, work: Callable[[], T]) -> None:
-        self._work = work
-        self._context = contextvars.copy_context()
+        self._held = [(contextvars.copy_context(), work)]
         self.loop = asyncio.get_running_loop()
         self.outcome: asyncio.Future[T] = self.loop.create_future()
         self.asked_at = clock().monotonic()
@@ -165,18 +165,29 @@ class _Job(Generic[T]):
         """Whether it has not begun and somebody still wants it."""
         return self.is_awaited and not self.has_begun
 
+    def take(self) -> tuple[contextvars.Context, Callable[[], T]] | None:
+        """Return what to run and in which context, to the first who asks."""
+        try:
+            return self._held.pop()  # at once, in any thread
+        except IndexError:
+            return None
+
     def do(self, done: "Callable[[_Job[T]], None]") -> None:
         """Do the work, in the thread that calls; `done` is called on the loop."""
+        taken = self.take()
+        if taken is None:
+            return
+        self.has_begun = True
+        context, work = taken
         result: T | None = None
         error: BaseException | None = None
-        if self.is_awaited:
-            self.has_begun = True
-            try:
-                result = self._context.run(self._work)
-            except StopIteration as raised:  # a future refuses to carry it
-                error = RuntimeError(f"the work raised {raised!r}")
-            except BaseException as raised:
-                error = raised
+        try:
+            result = context.run(work)
+        except StopIteration as raised:  # a future refuses to carry it
+            error = RuntimeError(f"the work raised {raised!r}")
+        except BaseException as raised:
+            error = raised
+        del taken, context, work
         try:
             self.loop.call_soon_threadsafe(self._tell, done, result, error)
         except RuntimeError:  # the loop was closed meanwhile: nobody is left to tell

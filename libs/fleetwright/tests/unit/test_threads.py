@@ -1,7 +1,9 @@
 """Threads for sync work: bounded, cancelled before they begin, abandoned after."""
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 
@@ -103,6 +105,30 @@ async def test_work_cancelled_before_it_begins_never_does(threads: Threads) -> N
 
     assert await threads.run(lambda: "next") == "next"
     assert not gates[2].begun.is_set()
+
+
+async def test_work_cancelled_before_it_begins_is_let_go(threads: Threads) -> None:
+    """What it holds, the body of a request, does not wait for a thread."""
+    gates = [Gate(), Gate()]
+    running = [asyncio.create_task(threads.run(gate.pass_through)) for gate in gates]
+    for gate in gates:
+        await begun(gate)
+    late = Gate()
+    held = weakref.ref(late)
+    waiting = asyncio.create_task(threads.run(late.pass_through))
+    del late
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled()
+    del waiting
+    gc.collect()
+
+    assert held() is None
+    assert threads.working_for(asyncio.get_running_loop()) == 2
+    for gate in gates:
+        gate.go.set()
+    await asyncio.gather(*running)
 
 
 async def test_work_cancelled_after_it_began_is_abandoned(threads: Threads) -> None:
