@@ -18,7 +18,7 @@ from fleetwright.auth import allow
 from fleetwright.auth._tokens import ClientCredentials, TokenFiles, token_source
 from fleetwright.errors import SettingsError
 from fleetwright.fastapi import mount
-from fleetwright.resilience import Pipeline, Timeout
+from fleetwright.resilience import CircuitBreaker, Pipeline, Retry, Timeout
 from fleetwright.rest import Header, get, post, rest
 from fleetwright.testing import AsgiTransport, FakeClock, FakeIssuer, serving
 
@@ -150,10 +150,34 @@ async def test_calls_go_on_while_the_issuer_is_away(
     with pytest.raises(Unavailable) as away:
         await shelf.things()
 
-    assert away.value.reason == "connect"
+    assert away.value.reason == "rejected"
+    assert away.value.hint
     assert len(paper.sent) == 2
     await issuer.start()
+    clock.advance(1)
     await shelf.things()
+
+
+async def test_issuer_that_is_away_says_nothing_about_the_provider(
+    clock: FakeClock, issuer: Any, orders: Service
+) -> None:
+    """Its outage opens no breaker, and is not asked about at the rate of the calls."""
+    breaker = CircuitBreaker(consecutive_failures=3, open_seconds=30.0)
+    pipeline = Pipeline("shelf", Timeout(10.0), Retry(3), breaker)
+    paper = Paper()
+    shelf = orders.add(
+        rest(Shelf, provider="shelf", pipeline=pipeline, transport=paper)
+    )
+    issuer.status, issuer.body = 503, "{}"
+    for _ in range(20):
+        with pytest.raises(Unavailable, match="the issuer answered 503"):
+            await shelf.things()
+
+    assert issuer.asked["token"] == 1
+    assert paper.sent == []
+    issuer.status, issuer.body = 200, None
+    clock.advance(1)
+    assert await shelf.things() == "thing"
 
 
 async def test_hanging_issuer_costs_no_more_than_the_deadline(

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from fleetwright.auth._tokens import TokenSource
+from fleetwright.auth._tokens import TokenSource, token_for
 
 if TYPE_CHECKING:
     from fleetwright._transport import Incoming, Request, Response
@@ -36,11 +36,11 @@ async def shown(
     """
     if "Authorization" in request.headers:
         return await send(request)
-    token = await tokens.token(provider)
+    token = await token_for(tokens, provider)
     response = await send(_with(request, token))
     if response.status == 401:
         tokens.forget(provider, token)
-        renewed = await tokens.token(provider)
+        renewed = await token_for(tokens, provider)
         if renewed != token:
             response = await send(_with(request, renewed))
     return response

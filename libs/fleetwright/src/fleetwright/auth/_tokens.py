@@ -14,7 +14,7 @@ from fleetwright._clock import clock
 from fleetwright._secrets import remember_secret
 from fleetwright._settings import Settings
 from fleetwright.auth._asking import ask
-from fleetwright.errors import SettingsError, Unavailable
+from fleetwright.errors import DeadlineExceeded, SettingsError, Unavailable
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
@@ -54,6 +54,36 @@ class TokenSource(Protocol):
         ...
 
 
+async def token_for(tokens: TokenSource, provider: str) -> str:
+    """Return a token for calls to a provider, in an attempt to call it.
+
+    Args:
+        tokens: Where tokens come from.
+        provider: Who it is for.
+
+    Returns:
+        A token that is good now.
+
+    Raises:
+        Unavailable: There is none; `rejected`, for nothing was sent to the provider: an
+            issuer that is away says nothing about it.
+    """
+    try:
+        return await tokens.token(provider)
+    except Unavailable as error:
+        if isinstance(error, DeadlineExceeded) or error.reason == "rejected":
+            raise
+        raise Unavailable(
+            f"no token for {provider}: {error.message}",
+            reason="rejected",
+            provider=error.provider,
+            retry_after_seconds=error.retry_after_seconds,
+            where=error.where,
+            hint=error.hint
+            or "start the issuer; in a fleet on this machine: fleet restart issuer",
+        ) from error
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     """A token in hand, with moments of the monotonic clock."""
@@ -85,6 +115,7 @@ class ClientCredentials:
         self._kept: dict[str, _Kept] = {}
         self._fetching: dict[str, asyncio.Task[_Kept]] = {}
         self._tried_at: dict[str, float] = {}
+        self._failed: dict[str, Unavailable] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def token(self, audience: str) -> str:
@@ -111,6 +142,9 @@ class ClientCredentials:
             if fetching is None and self._may_try(audience, now):
                 self._fetch(audience)
             return kept.token
+        failed = self._failed.get(audience)
+        if fetching is None and failed and not self._may_try(audience, now):
+            raise failed.with_traceback(None)
         # Shielded: who waits may give up, the token is fetched for all.
         return (await asyncio.shield(fetching or self._fetch(audience))).token
 
@@ -147,7 +181,10 @@ class ClientCredentials:
     def _fetched(self, audience: str, task: asyncio.Task[_Kept]) -> None:
         if self._fetching.get(audience) is task:
             del self._fetching[audience]
+        self._failed.pop(audience, None)
         if not task.cancelled() and (error := task.exception()) is not None:
+            if isinstance(error, Unavailable):
+                self._failed[audience] = error
             _log.warning("token.unavailable", audience=audience, error=str(error))
 
     async def _fetch_now(self, audience: str) -> _Kept:

@@ -16,6 +16,7 @@ from fleetwright._clock import clock
 from fleetwright._context import Call, current_call, new_call, to_headers
 from fleetwright._deadline import Deadline, current_deadline
 from fleetwright.auth import TokenSource
+from fleetwright.auth._tokens import token_for
 from fleetwright.errors import DeadlineExceeded, DeclarationError, Unavailable
 from fleetwright.grpc._methods import Method, streams
 from fleetwright.grpc._status import meant
@@ -182,14 +183,14 @@ class StubPart:
         tokens, provider = self.tokens, self.provider
         if tokens is None or any(name == "authorization" for name, _ in metadata):
             return await wire(body, timeout=_left(), metadata=metadata)
-        token = await tokens.token(provider)
+        token = await token_for(tokens, provider)
         try:
             return await wire(body, timeout=_left(), metadata=_with(metadata, token))
         except aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.UNAUTHENTICATED:
                 raise
             tokens.forget(provider, token)
-            renewed = await tokens.token(provider)
+            renewed = await token_for(tokens, provider)
             if renewed == token:
                 raise
         return await wire(body, timeout=_left(), metadata=_with(metadata, renewed))
