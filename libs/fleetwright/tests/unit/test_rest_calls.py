@@ -330,6 +330,17 @@ async def test_retry_after_that_says_nothing_is_left_aside(clock: FakeClock) -> 
     assert clock.elapsed_seconds < 0.2
 
 
+async def test_retry_after_past_all_time_is_left_aside(clock: FakeClock) -> None:
+    """It must not become a number that cannot be told on."""
+    wire = Wire(*(answer(503, retry_after="9" * 400) for _ in range(3)))
+
+    with pytest.raises(Unavailable) as caught:
+        await client(wire).find("1")
+
+    assert caught.value.retry_after_seconds is None
+    assert problem_of(caught.value).status == 503
+
+
 async def test_provider_that_hangs_costs_the_limit_of_the_call(
     clock: FakeClock,
 ) -> None:

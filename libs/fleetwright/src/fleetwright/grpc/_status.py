@@ -199,7 +199,7 @@ def _pushback(text: object, attempt: Attempt) -> float | None:
     """Return the wait that was asked for; what cannot be read means never (A6)."""
     if text is None:
         return None
-    if isinstance(text, str) and text.isascii() and text.isdigit():
+    if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 10:
         return int(text) / 1000
     attempt.pushback = True
     return None

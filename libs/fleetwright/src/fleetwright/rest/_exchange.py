@@ -18,6 +18,7 @@ from fleetwright.errors import Refused, Unavailable
 from fleetwright.resilience import Attempt
 from fleetwright.rest._operation import Operation
 
+_RETRY_AFTER_DIGITS = 9  # more is no time anybody waits
 _ACCEPTED: dict[str | None, str] = {
     "lines": "application/x-ndjson, application/jsonl",
     "events": "text/event-stream",
@@ -201,6 +202,8 @@ def _retry_after(response: Response) -> float | None:
     """Return `Retry-After` in seconds, 0 or more; None where it says nothing."""
     text = response.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
+        if len(text) > _RETRY_AFTER_DIGITS:
+            return None
         seconds = float(text)
     else:
         try:
