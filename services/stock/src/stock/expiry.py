@@ -74,6 +74,6 @@ class Expiry:
             try:
                 while await self.sweep(datetime.now(UTC)) == AT_ONCE:
                     pass
-            except (FleetwrightError, SQLAlchemyError) as error:
+            except (FleetwrightError, SQLAlchemyError, OSError) as error:
                 # The next sweep finds the same holds: nothing is lost by waiting.
                 log.warning("holds.not_swept", error=str(error))

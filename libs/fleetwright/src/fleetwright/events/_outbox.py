@@ -164,9 +164,9 @@ class Outbox:
             asked = self._drains
             try:
                 carried = await self._relay()
-            except (Unavailable, SQLAlchemyError, OSError) as error:
+            except (FleetwrightError, SQLAlchemyError, OSError) as error:
                 failures += 1
-                pause = min(_LONGEST_PAUSE_SECONDS, 0.1 * 2**failures)
+                pause = min(_LONGEST_PAUSE_SECONDS, 0.1 * 2 ** min(failures, 10))
                 _log.warning("outbox.relay_failed", error=str(error), again_in=pause)
                 await clock().sleep(pause)
                 continue

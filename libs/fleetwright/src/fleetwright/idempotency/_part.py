@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from fleetwright._clock import clock
-from fleetwright.errors import DeclarationError
+from fleetwright.errors import DeclarationError, FleetwrightError
 from fleetwright.idempotency._rows import kept_answers
 
 _LOCK = 0x6B657073  # any number, the same in every process
@@ -91,7 +91,7 @@ class KeptAnswers:
         while True:
             try:
                 await self.purge()
-            except (SQLAlchemyError, OSError) as error:
+            except (FleetwrightError, SQLAlchemyError, OSError) as error:
                 _log.warning("answers.not_purged", error=str(error))
             await clock().sleep(_PURGE_SECONDS)
 
