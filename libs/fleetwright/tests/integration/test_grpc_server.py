@@ -166,6 +166,23 @@ async def test_health_follows_readiness(echo: Any) -> None:
     assert third == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
 
+async def test_watchers_leave_places_for_calls(echo: Any) -> None:
+    """Anyone may watch, but few at once."""
+    await echo.start()
+    request = health_pb2.HealthCheckRequest()
+    async with aio.insecure_channel(f"127.0.0.1:{echo.server.port}") as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        watching = [health.Watch(request) for _ in range(16)]
+        states = [(await one.read()).status for one in watching]
+        with pytest.raises(aio.AioRpcError) as caught:
+            await health.Watch(request, timeout=5.0).read()
+        checked = (await health.Check(request)).status
+
+    assert states == [SERVING] * 16
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert checked == SERVING
+
+
 @pytest.mark.parametrize(
     ("environment", "asked", "told"),
     [

@@ -13,6 +13,7 @@ from fleetwright._service import Service
 
 SERVICE: Final = "grpc.health.v1.Health"
 _LOOK_SECONDS = 1.0
+_MOST_WATCHERS = 16  # each holds a place for a call, for as long as it likes
 _Status = health_pb2.HealthCheckResponse
 
 
@@ -29,6 +30,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         self._service = service
         self._names = frozenset(names) | {""}
         self._probes = Probes(service)
+        self._watchers = 0
 
     async def Check(  # noqa: N802 - as in the .proto
         self, request: Any, context: Any
@@ -46,6 +48,10 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         if request.service not in self._names:
             yield _Status(status=_Status.SERVICE_UNKNOWN)
             return
+        if self._watchers >= _MOST_WATCHERS:
+            words = f"{_MOST_WATCHERS} watch already; use Check"
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, words)
+        self._watchers += 1
         stopping = asyncio.Event()
         forget = self._service.lifecycle.on_stopping(stopping.set)
         last = None
@@ -59,6 +65,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
                     return  # a stream that stays would hold up the drain
                 await _first(stopping, _LOOK_SECONDS)
         finally:
+            self._watchers -= 1
             forget()
 
     async def _status(self) -> Any:
