@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from fleetwright._json import to_json
 
-_READ_SECONDS: Final = 0.25
+_CONNECTION_SECONDS: Final = 0.5  # in all: one at a time is answered
 _READ_BYTES: Final = 4096
 
 
@@ -54,12 +54,16 @@ class StandIn:
             except (OSError, ValueError):
                 return  # closed: the service stops
             with connection, contextlib.suppress(OSError):
-                connection.settimeout(_READ_SECONDS)
                 self._reply(connection, time.monotonic() - blocked_since)
 
     def _reply(self, connection: socket.socket, blocked_seconds: float) -> None:
+        until = time.monotonic() + _CONNECTION_SECONDS
         head = b""
         while b"\r\n\r\n" not in head and len(head) < _READ_BYTES:
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            connection.settimeout(left)
             piece = connection.recv(_READ_BYTES)
             if not piece:
                 return

@@ -18,6 +18,7 @@ _FOREIGN = (
     os.path.dirname(os.path.dirname(asyncio.__file__)),  # the standard library
     os.path.dirname(__file__),  # this package, also where it is installed editable
 )
+_JOIN_SECONDS = 1.0  # the service stops, whoever is being answered
 _LAG_SECONDS = 1.0  # a loop that is later than that cannot keep to a deadline
 _LAG_REMEMBERED_SECONDS = 2.0
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
@@ -81,7 +82,7 @@ class Watchdog:
         if self._timer is not None:
             self._timer.cancel()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(_JOIN_SECONDS)
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         now = time.monotonic()
