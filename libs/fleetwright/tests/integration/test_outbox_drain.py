@@ -10,8 +10,8 @@ from fleetwright.events import Event, Outbox, publish
 from fleetwright.testing import FakeBroker
 
 
-class Counted(Event, topic="things.counted"):
-    """The n-th thing was counted."""
+class Drained(Event, topic="things.drained"):
+    """The n-th thing was drained."""
 
     n: int
 
@@ -45,7 +45,7 @@ async def test_drain_waits_for_a_look_that_begins_after_it(tmp_path: Path) -> No
     await outbox.looked.wait()  # it saw an empty table
 
     async with database.transaction() as transaction:
-        publish(transaction, Counted(n=1))
+        publish(transaction, Drained(n=1))
     draining = asyncio.create_task(outbox.drain())
     await asyncio.sleep(0)  # the drain has begun
     outbox.held.set()
@@ -55,5 +55,5 @@ async def test_drain_waits_for_a_look_that_begins_after_it(tmp_path: Path) -> No
 
     await outbox.close()
     await database.close()
-    assert broker.published == [Counted(n=1)]
+    assert broker.published == [Drained(n=1)]
     assert facts["pending"] == 0
