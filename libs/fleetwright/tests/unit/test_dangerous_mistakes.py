@@ -77,11 +77,21 @@ class Leaf:
 def chained(
     layers: int, below: Callable[[], Awaitable[None]], *, breakers: bool
 ) -> Callable[[], Awaitable[None]]:
-    """Return the entrance of a chain of services, each calling the next one."""
+    """Return the entrance of a chain of services, each calling the next one.
+
+    A tier can close only once the one below has: the open times of all three together,
+    a tenth more each, stay below the 5 seconds in which the chain has to be back.
+    """
+    chance = Random(1)  # noqa: S311 - no secret
     for number in range(layers):
-        guards = [CircuitBreaker(open_seconds=1.0, longest_open_seconds=2.0)]
+        guards = [
+            CircuitBreaker(open_seconds=1.0, longest_open_seconds=1.4, random=chance)
+        ]
         guarded = Pipeline(
-            f"tier-{number}", Timeout(2.0), Retry(3), *(guards if breakers else [])
+            f"tier-{number}",
+            Timeout(2.0),
+            Retry(3, random=chance),
+            *(guards if breakers else []),
         )
 
         async def tier(
