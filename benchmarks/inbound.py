@@ -14,7 +14,7 @@ import statistics
 import sys
 
 from fleetwright_cli.local._cost import measure
-from one_core import Running, running
+from pinned import Running, running
 
 APP = '''
 """The service that is asked."""

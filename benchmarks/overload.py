@@ -13,7 +13,7 @@ import json
 import os
 import sys
 
-from one_core import running
+from pinned import running
 from open_load import Outcome, Plan, send
 
 APP = '''
