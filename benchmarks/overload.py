@@ -13,8 +13,8 @@ import json
 import os
 import sys
 
-from pinned import running
 from open_load import Outcome, Plan, send
+from pinned import running
 
 APP = '''
 """The service under load."""
