@@ -1,68 +1,63 @@
-"""What the tests of the runtime share: a PostgreSQL of their own."""
+"""What the tests of the runtime share: real servers, and logging put back."""
 
 import logging
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from servers import OwnServer, given, own_database, own_server, own_vhost
 
 from fleetwright import _logs
 
 
-def _binaries() -> Path | None:
-    """Return the folder of initdb and pg_ctl, or None where there is none."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    beside = shutil.which("initdb")
-    if found:
-        return found[-1].parent
-    return Path(beside).parent if beside is not None else None
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Give the URL of an empty PostgreSQL database that nobody else uses.
+
+    It is made on the server `TEST_POSTGRES_URL` names, else on one that is started.
+    """
+    url = os.environ.get("TEST_POSTGRES_URL")
+    if url:
+        with own_database(url) as database:
+            yield database
+        return
+    with own_server("postgres") as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """Give the URL of an empty PostgreSQL that nobody else uses.
+def rabbit_url() -> Iterator[str]:
+    """Give the URL of an empty virtual host of the RabbitMQ at `TEST_RABBIT_URL`."""
+    with own_vhost(given("TEST_RABBIT_URL", "RabbitMQ")) as url:
+        yield url
 
-    `TEST_POSTGRES_URL` names one; else one is started on a socket in a folder of its
-    own. PostgreSQL refuses to run as root: it is run as `postgres` then.
-    """
-    given = os.environ.get("TEST_POSTGRES_URL")
-    if given:
-        yield given
-        return
-    binaries = _binaries()
-    if binaries is None:
-        reason = "PostgreSQL is not installed; set TEST_POSTGRES_URL"
-        if os.environ.get("FLEET_REQUIRE_POSTGRES") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with tempfile.TemporaryDirectory(prefix="pg-") as folder:
-        is_root = os.geteuid() == 0
-        if is_root:
-            shutil.chown(folder, "postgres")
-        data = f"{folder}/data"
-        options = f"-c listen_addresses='' -c fsync=off -k {folder}"
-        run = ["runuser", "-u", "postgres", "--"] if is_root else []
-        initdb = [f"{binaries}/initdb", "-D", data, "-U", "postgres", "-A", "trust"]
-        control = [*run, f"{binaries}/pg_ctl", "-D", data, "-w"]
-        log = ["-l", f"{folder}/log"]
-        subprocess.run([*run, *initdb], check=True, capture_output=True)
-        subprocess.run(
-            [*control, *log, "-o", options, "start"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            yield f"postgresql+asyncpg://postgres@/postgres?host={folder}"
-        finally:
-            subprocess.run(
-                [*control, "-m", "immediate", "stop"], check=True, capture_output=True
-            )
+
+@pytest.fixture(scope="session")
+def kafka_url() -> str:
+    """Give the URL of the Kafka at `TEST_KAFKA_URL`; topics are the test's to name."""
+    return given("TEST_KAFKA_URL", "Kafka")
+
+
+@pytest.fixture(scope="module")
+def own_postgres() -> Iterator[OwnServer]:
+    """Give a PostgreSQL that the test may kill."""
+    with own_server("postgres") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def own_rabbit() -> Iterator[OwnServer]:
+    """Give a RabbitMQ that the test may kill."""
+    with own_server("rabbit") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def own_kafka() -> Iterator[OwnServer]:
+    """Give a Kafka that the test may kill."""
+    with own_server("kafka") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
