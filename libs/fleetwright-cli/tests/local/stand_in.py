@@ -22,7 +22,7 @@ def say(event: str, **fields: object) -> None:
 
 
 def answer(connection: socket.socket) -> None:
-    """Answer one probe as the files say: `hang`, `unready`, else yes."""
+    """Answer one probe as the files say: `hang`, `unready`, `degraded`, else yes."""
     path = connection.recv(4096).split(b" ")[1].decode()
     if path == "/livez" and Path("hang").exists():
         return
@@ -31,7 +31,10 @@ def answer(connection: socket.socket) -> None:
         head = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n"
         connection.sendall(head + body)
         return
-    connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}")
+    body = b"{}"
+    if path == "/readyz" and Path("degraded").exists():
+        body = json.dumps({"status": "degraded", "parts": {"broker": "gone"}}).encode()
+    connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body)
 
 
 def stopped(*_: object) -> None:

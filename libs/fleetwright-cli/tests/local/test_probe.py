@@ -45,6 +45,16 @@ async def test_a_refusal_is_told_with_its_reason(body: bytes, detail: str) -> No
     assert not answer.good
 
 
+async def test_a_yes_without_a_part_is_told_with_its_reason() -> None:
+    """A service that is degraded is ready; the person at the terminal sees why."""
+    body = b'{"status": "degraded", "parts": {"db": "ok", "broker": "gone"}}'
+
+    answer = await heard(b"HTTP/1.1 200 OK\r\n\r\n" + body)
+
+    assert answer == Answer(200, "goes on without broker: gone")
+    assert answer.good
+
+
 async def test_what_is_no_http_is_no_answer() -> None:
     """A stranger on the port is not taken for the service."""
     assert (await heard(b"SSH-2.0-x\r\n")).status is None

@@ -156,7 +156,7 @@ async def test_a_process_inherits_nothing_but_its_output(
     assert facts["folder"] == str(one.folder)
 
 
-async def test_a_process_that_is_not_ready_any_more_is_degraded(
+async def test_a_process_that_is_not_ready_any_more_is_unready(
     launch: Launches, running: Running
 ) -> None:
     """It is told with the part that is wrong, and is ready again by itself."""
@@ -164,12 +164,28 @@ async def test_a_process_that_is_not_ready_any_more_is_degraded(
     async with running(one) as run:
         await run.ready("orders")
         (one.folder / "unready").touch()
-        await run.until(lambda: run.now("orders").state is State.DEGRADED)
+        await run.until(lambda: run.now("orders").state is State.UNREADY)
         reason = run.now("orders").reason
         (one.folder / "unready").unlink()
         await run.ready("orders")
 
     assert reason == "/readyz answered 503: broker: gone"
+    assert run.now("orders").restarts == 0
+
+
+async def test_a_process_that_goes_on_without_a_part_is_degraded(
+    launch: Launches, running: Running
+) -> None:
+    """It takes calls; what it lacks is told from the start, until it is back."""
+    one = launch()
+    (one.folder / "degraded").touch()
+    async with running(one) as run:
+        await run.until(lambda: run.now("orders").state is State.DEGRADED)
+        reason = run.now("orders").reason
+        (one.folder / "degraded").unlink()
+        await run.ready("orders")
+
+    assert reason == "goes on without broker: gone"
     assert run.now("orders").restarts == 0
 
 

@@ -1,15 +1,33 @@
 """Checks of the parts: run together, bounded in time, remembered for a moment."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import structlog
+from opentelemetry import metrics
 
 from fleetwright._clock import clock
-from fleetwright._part import method_of, name_of
+from fleetwright._part import is_essential, method_of, name_of
 from fleetwright._secrets import mask
 
 _CHECK_SECONDS = 2.0
 _REMEMBERED_SECONDS = 1.0
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
+_parts = metrics.get_meter("fleetwright").create_gauge(
+    "fleetwright.service.parts",
+    unit="{part}",
+    description="Parts of the service, by what their checks found.",
+)
+
+
+class Status(StrEnum):
+    """How well a part is, or the service as a whole."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    DOWN = "down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,23 +37,41 @@ class Report:
     Attributes:
         parts: Each checked part and `ok`, or what is wrong with it.
         at: When, in seconds of `Clock.monotonic()`.
+        spared: Which of the parts the service does its work without.
     """
 
     parts: dict[str, str]
     at: float
+    spared: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def failing(self) -> dict[str, str]:
+        """The parts that are not well, and what is wrong with them."""
+        return {name: found for name, found in self.parts.items() if found != "ok"}
+
+    @property
+    def status(self) -> Status:
+        """`ok`; `degraded` when only parts are wrong that can be spared; else `down`.
+
+        A service that is degraded still does its work.
+        """
+        failing = self.failing
+        if not failing:
+            return Status.OK
+        return Status.DEGRADED if self.spared.issuperset(failing) else Status.DOWN
 
     @property
     def ready(self) -> bool:
-        """Whether no part is wrong."""
-        return all(finding == "ok" for finding in self.parts.values())
+        """Whether the service does its work: no part is wrong that it cannot spare."""
+        return self.status is not Status.DOWN
 
 
 class Health:
     """The health of one service's parts.
 
     Bounded: however often it is asked, every part is checked at most once a second,
-    by one check at a time, which is given up after two seconds. Safe to call from
-    several tasks.
+    by one check at a time, which is given up after two seconds. A change is logged
+    once, whoever asks. Safe to call from several tasks.
     """
 
     def __init__(
@@ -54,6 +90,8 @@ class Health:
         self._remembered_seconds = remembered_seconds
         self._report: Report | None = None
         self._running: asyncio.Task[Report] | None = None
+        self._failing: frozenset[str] = frozenset()
+        self._failing_since = 0.0
 
     async def report(self, parts: Sequence[object]) -> Report:
         """Return what the checks of the parts find.
@@ -77,8 +115,10 @@ class Health:
     async def _checked(self, parts: Sequence[object]) -> Report:
         checked = [part for part in parts if method_of(part, "check") is not None]
         found = await asyncio.gather(*(self._check(part) for part in checked))
-        names = [name_of(part) for part in checked]
-        report = Report(dict(zip(names, found, strict=True)), clock().monotonic())
+        findings = dict(zip(map(name_of, checked), found, strict=True))
+        spared = frozenset(name_of(part) for part in checked if not is_essential(part))
+        report = Report(findings, clock().monotonic(), spared)
+        self._tell(report)
         self._report = report
         return report
 
@@ -93,3 +133,31 @@ class Health:
         except Exception as error:  # whatever a check raises is its finding
             return mask(f"{type(error).__name__}: {error}".splitlines()[0])
         return "ok"
+
+    def _tell(self, report: Report) -> None:
+        """Count the parts; log it when other parts are wrong than before."""
+        for status, count in _counts(report).items():
+            _parts.set(count, {"status": str(status)})
+        failing = report.failing
+        if self._failing == failing.keys():
+            return
+        if not self._failing:
+            self._failing_since = report.at
+        self._failing = frozenset(failing)
+        if report.status is Status.OK:
+            after = round(report.at - self._failing_since, 3)
+            _log.info("service.recovered", after_seconds=after)
+        elif report.status is Status.DEGRADED:
+            _log.warning("service.degraded", parts=failing)
+        else:
+            _log.error("service.failed", parts=failing)
+
+
+def _counts(report: Report) -> Mapping[Status, int]:
+    """Return how many parts are in each status."""
+    failing = report.failing.keys()
+    return {
+        Status.OK: len(report.parts) - len(failing),
+        Status.DEGRADED: len(failing & report.spared),
+        Status.DOWN: len(failing - report.spared),
+    }

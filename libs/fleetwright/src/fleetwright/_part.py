@@ -30,6 +30,20 @@ def name_of(part: object) -> str:
     return str(getattr(kind, "__name__", kind))
 
 
+def is_essential(part: object) -> bool:
+    """Return whether the service cannot do its work without a part.
+
+    Args:
+        part: Any object; one that can be spared has `is_essential = False`.
+
+    Returns:
+        True unless the part says otherwise.
+    """
+    declared = getattr(part, "__part__", None)
+    asked = part if declared is None else declared
+    return bool(getattr(asked, "is_essential", True))
+
+
 def method_of(part: object, name: str) -> Callable[[], Awaitable[Any]] | None:
     """Return an optional method of a part, or None where it has no such.
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from fleetwright._health import Health
+from fleetwright._health import Status
 from fleetwright._lifecycle import State
 from fleetwright._service import Service
 
@@ -19,7 +19,6 @@ class Probes:
             service: Whose probes these are.
         """
         self._service = service
-        self._health = Health()
 
     async def answer(self, path: str) -> tuple[int, dict[str, Any]]:
         """Return the answer to a probe.
@@ -30,7 +29,8 @@ class Probes:
         Returns:
             HTTP status and JSON document. `/livez` is 200 while the loop turns;
             `/readyz` is 503 before the parts are open, when the check of a part fails,
-            and from the moment the service is told to stop.
+            and from the moment the service is told to stop. It is 200 and says
+            `degraded` when only parts fail that the service does its work without.
         """
         service = self._service
         if path == "/livez":
@@ -39,11 +39,13 @@ class Probes:
             return 200, await service.info()
         state = service.state
         if state is not State.READY:
-            return 503, {"service": service.name, "ready": False, "state": str(state)}
-        report = await self._health.report(service.parts)
+            down = {"ready": False, "status": str(Status.DOWN), "state": str(state)}
+            return 503, {"service": service.name} | down
+        report = await service.health.report(service.parts)
         return (200 if report.ready else 503), {
             "service": service.name,
             "ready": report.ready,
+            "status": str(report.status),
             "state": str(state),
             "parts": report.parts,
         }

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 from typing_extensions import TypeForm
 
 from fleetwright._admission import Admission
+from fleetwright._health import Health, Status
 from fleetwright._lifecycle import Lifecycle, State
 from fleetwright._part import kind_of, method_of, name_of
 from fleetwright._secrets import mask
@@ -26,7 +27,8 @@ class Service:
     part; `open`, `drain`, `close`, `check` and `facts` are called where it has them. An
     attribute `service` that is None becomes the service's name, one `tokens` that is
     None becomes where it has its tokens from; a method `added_to` is called with the
-    service itself.
+    service itself. A service whose part fails its check is not ready, unless the part
+    has `is_essential = False`: then it is degraded, and goes on.
 
     Attributes:
         name: What the fleet calls it.
@@ -34,6 +36,7 @@ class Service:
         version: Which version of it runs.
         lifecycle: Its state and its calls in flight.
         admission: The places it has for calls in flight.
+        health: What the checks of its parts find.
         gate: Who may call it.
         tokens: What it shows to those it calls; None when nobody says where from.
     """
@@ -61,6 +64,7 @@ class Service:
         self.version = version
         self.lifecycle = Lifecycle()
         self.admission = Admission(settings.max_in_flight)
+        self.health = Health()
         self.gate = Gate(name, settings)
         self.tokens = token_source(name, settings)
         self._parts: dict[object, object] = {}
@@ -182,14 +186,21 @@ class Service:
         """Return what the service says about itself.
 
         Returns:
-            `service`, `version`, `state`, `in_flight`, `admission` and, under `parts`,
-            the facts of each part; a part that cannot tell says why.
+            `service`, `version`, `state`, `status` (ok, degraded or down), `failing`
+            (each part that is not well, and why), `in_flight`, `admission` and, under
+            `parts`, the facts of each part; a part that cannot tell says why.
         """
+        status, failing = Status.DOWN, {}
+        if self.state is State.READY:
+            report = await self.health.report(self.parts)
+            status, failing = report.status, report.failing
         parts = {name_of(part): await _facts(part) for part in self.parts}
         return {
             "service": self.name,
             "version": self.version,
             "state": str(self.state),
+            "status": str(status),
+            "failing": failing,
             "in_flight": self.lifecycle.in_flight,
             "admission": self.admission.facts(),
             "parts": parts,

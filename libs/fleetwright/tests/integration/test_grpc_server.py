@@ -33,6 +33,12 @@ class Ready:
             raise RuntimeError("not now")
 
 
+class Spared(Ready):
+    """A part the service does its work without."""
+
+    is_essential = False
+
+
 class Turnstile:
     """An answer that is held until the test lets it go."""
 
@@ -164,6 +170,22 @@ async def test_health_follows_readiness(echo: Any) -> None:
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
     assert [first, second] == [SERVING, NOT_SERVING]
     assert third == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+
+
+async def test_a_degraded_service_serves_and_says_what_it_lacks(echo: Any) -> None:
+    """A broker that is away takes nobody out; `Check` names it beside the answer."""
+    part = Spared()
+    await echo.start(parts=(part,))
+    part.is_ready = False
+    async with aio.insecure_channel(f"127.0.0.1:{echo.server.port}") as channel:
+        call = health_pb2_grpc.HealthStub(channel).Check(
+            health_pb2.HealthCheckRequest()
+        )
+        status = (await call).status
+        told = dict(await call.trailing_metadata())
+
+    assert status == SERVING
+    assert told["fleet-degraded"] == "Spared"
 
 
 async def test_watchers_leave_places_for_calls(echo: Any) -> None:

@@ -33,7 +33,14 @@ from fleetwright_cli.local._table import (
 from fleetwright_cli.venvs import make, venv_of
 
 TOLD_STATES = frozenset(
-    {State.READY, State.DEGRADED, State.UNHEALTHY, State.BACKOFF, State.FAILED}
+    {
+        State.READY,
+        State.DEGRADED,
+        State.UNREADY,
+        State.UNHEALTHY,
+        State.BACKOFF,
+        State.FAILED,
+    }
 )
 
 

@@ -13,7 +13,8 @@ class Answer:
 
     Attributes:
         status: HTTP status; None when nobody answered.
-        detail: The reason in a few words; empty when all is well.
+        detail: The reason in a few words, also of a yes that is a `degraded`; empty
+            when all is well.
     """
 
     status: int | None
@@ -72,19 +73,25 @@ def _read(raw: bytes, path: str) -> Answer:
     if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
         return Answer(None, f"{path} did not answer in HTTP")
     status = int(words[1])
-    if 200 <= status < 300:
-        return Answer(status, "")
-    return Answer(status, f"{path} answered {status}{_because(body)}")
+    said = _document(body)
+    if not 200 <= status < 300:
+        return Answer(status, f"{path} answered {status}{_because(said)}")
+    if said.get("status") == "degraded":
+        return Answer(status, f"goes on without{_because(said).removeprefix(':')}")
+    return Answer(status, "")
 
 
-def _because(body: bytes) -> str:
-    """Return the reason that a probe's JSON body gives, as `: reason`."""
+def _document(body: bytes) -> dict[str, object]:
+    """Return what a probe's JSON body says; nothing where it is none."""
     try:
         said = json.loads(body)
     except ValueError:
-        return ""
-    if not isinstance(said, dict):
-        return ""
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _because(said: dict[str, object]) -> str:
+    """Return the reason that a probe's answer gives, as `: reason`."""
     parts = said.get("parts")
     if isinstance(parts, dict):
         wrong = [f"{name}: {found}" for name, found in parts.items() if found != "ok"]

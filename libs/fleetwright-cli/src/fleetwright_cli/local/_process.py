@@ -15,7 +15,9 @@ from fleetwright_cli.local._logfiles import LogFile
 from fleetwright_cli.local._probe import Answer, probe
 from fleetwright_cli.local._status import State, Status, now_text
 
-SETTLED = frozenset({State.READY, State.DEGRADED, State.FAILED, State.STOPPED})
+SETTLED = frozenset(
+    {State.READY, State.DEGRADED, State.UNREADY, State.FAILED, State.STOPPED}
+)
 OUTPUT_SECONDS = 1.0  # longest wait for the output of a process that has ended
 
 
@@ -226,7 +228,7 @@ class Process:
                 return f"not ready in {timings.start_seconds:g} s: {answer.detail}"
             await asyncio.sleep(timings.start_probe_seconds)
         self._ready_at = time.monotonic()
-        self._become(State.READY, None, ready_seconds=self._lasted(self._started_at))
+        self._ready(answer, ready_seconds=self._lasted(self._started_at))
         ready = asyncio.create_task(self._watch_ready())
         try:
             return await self._watch_live()
@@ -234,16 +236,16 @@ class Process:
             ready.cancel()
 
     async def _watch_ready(self) -> None:
-        """Move between ready and degraded."""
+        """Move between ready, degraded and unready."""
         while True:
             await asyncio.sleep(self._timings.ready_probe_seconds)
             answer = await self._ask("/readyz")
             if self.status.state is State.UNHEALTHY:
                 continue
             if answer.good:
-                self._become(State.READY, None)
+                self._ready(answer)
             else:
-                self._become(State.DEGRADED, answer.detail)
+                self._become(State.UNREADY, answer.detail)
 
     async def _watch_live(self) -> str:
         """Return why, when it has not answered several times in a row."""
@@ -253,7 +255,7 @@ class Process:
             answer = await self._ask("/livez")
             if answer.good:
                 if unanswered:
-                    self._become(State.DEGRADED, "answers again")
+                    self._become(State.UNREADY, "answers again")
                 unanswered = 0
                 continue
             unanswered += 1
@@ -325,6 +327,11 @@ class Process:
             return
         self.status = status
         self._listener.changed(status)
+
+    def _ready(self, answer: Answer, **changes: Any) -> None:
+        """Take calls, maybe without a part."""
+        state = State.DEGRADED if answer.detail else State.READY
+        self._become(state, answer.detail or None, **changes)
 
     def _note(self, event: str, **fields: object) -> None:
         """Put a line of our own into the log file."""

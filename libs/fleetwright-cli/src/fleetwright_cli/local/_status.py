@@ -9,7 +9,8 @@ class State(StrEnum):
     """Where a process is in its life.
 
     `waiting` (not started yet), `starting` (runs, not ready yet), `ready`, `degraded`
-    (was ready, says it is not), `unhealthy` (does not answer), `stopping`, `stopped`,
+    (takes calls, and does without a part of it), `unready` (was ready, takes no calls
+    now), `unhealthy` (does not answer), `stopping`, `stopped`,
     `failed` (given up), `backoff` (starts again soon).
     """
 
@@ -17,6 +18,7 @@ class State(StrEnum):
     STARTING = "starting"
     READY = "ready"
     DEGRADED = "degraded"
+    UNREADY = "unready"
     UNHEALTHY = "unhealthy"
     STOPPING = "stopping"
     STOPPED = "stopped"

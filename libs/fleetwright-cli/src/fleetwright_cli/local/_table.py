@@ -13,6 +13,7 @@ STATE_COLOURS = {
     "degraded": "yellow",
     "stopping": "yellow",
     "backoff": "yellow",
+    "unready": "red",
     "unhealthy": "red",
     "failed": "red",
 }
@@ -55,17 +56,17 @@ def _addresses(facts: Mapping[str, object]) -> str:
 
 
 def front_line(services: Iterable[Mapping[str, object]], stream: TextIO) -> str | None:
-    """Return where to look first, once everything is ready.
+    """Return where to look first, once everything takes calls.
 
     Args:
         services: `Status.facts()` of each.
         stream: Where it will be written.
 
     Returns:
-        The shop's address; None when it does not run or something is not ready.
+        The shop's address; None when it does not run or something takes no calls.
     """
     known = list(services)
-    if any(facts["state"] != "ready" for facts in known):
+    if any(facts["state"] not in ("ready", "degraded") for facts in known):
         return None
     for facts in known:
         if facts["service"] == FRONT:

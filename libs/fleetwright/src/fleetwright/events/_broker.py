@@ -68,7 +68,9 @@ class Receiver(Protocol):
 class Broker(Protocol):
     """Carries messages from publishers to groups: at least once, in order per lane.
 
-    Safe to call from several tasks of one event loop.
+    Safe to call from several tasks of one event loop. A broker has `is_essential =
+    False`: without it a service is degraded and goes on, its outbox keeps what it
+    publishes.
     """
 
     async def open(self) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from enum import StrEnum
 from random import Random
+from typing import Final
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -63,6 +64,8 @@ class Consumer:
         subscriptions: What is heard.
         service: The name of the service this is a part of; set before it is opened.
     """
+
+    is_essential: Final = False
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Final
 from uuid import uuid4
 
 import structlog
@@ -46,6 +47,8 @@ class Outbox:
         database: Where the events were published.
         broker: Where they go.
     """
+
+    is_essential: Final = False
 
     def __init__(self, database: AsyncDatabase | Database, broker: Broker) -> None:
         """Describe the relay; nothing runs yet.

@@ -18,7 +18,11 @@ _Status = health_pb2.HealthCheckResponse
 
 
 class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
-    """Says SERVING where `/readyz` says 200, and NOT_SERVING otherwise."""
+    """Says SERVING where `/readyz` says 200, and NOT_SERVING otherwise.
+
+    A service that is degraded is SERVING; `Check` names the parts it lacks in the
+    trailing metadata `fleet-degraded`.
+    """
 
     def __init__(self, service: Service, names: Iterable[str]) -> None:
         """Tell about one service.
@@ -39,7 +43,10 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         if request.service not in self._names:
             words = "no such service"
             await context.abort(grpc.StatusCode.NOT_FOUND, words)
-        return _Status(status=await self._status())
+        status, lacking = await self._readiness()
+        if lacking:
+            context.set_trailing_metadata((("fleet-degraded", ", ".join(lacking)),))
+        return _Status(status=status)
 
     async def Watch(  # noqa: N802 - as in the .proto
         self, request: Any, context: Any
@@ -57,7 +64,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         last = None
         try:
             while True:
-                status = await self._status()
+                status, _ = await self._readiness()
                 if status != last:
                     yield _Status(status=status)
                     last = status
@@ -68,9 +75,13 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
             self._watchers -= 1
             forget()
 
-    async def _status(self) -> Any:
-        status, _ = await self._probes.answer("/readyz")
-        return _Status.SERVING if status == 200 else _Status.NOT_SERVING
+    async def _readiness(self) -> tuple[Any, tuple[str, ...]]:
+        """Return whether the service takes calls, and the parts it does without."""
+        status, told = await self._probes.answer("/readyz")
+        if status != 200:
+            return _Status.NOT_SERVING, ()
+        lacking = [name for name, found in told["parts"].items() if found != "ok"]
+        return _Status.SERVING, tuple(lacking)
 
 
 async def _first(event: asyncio.Event, seconds: float) -> None:

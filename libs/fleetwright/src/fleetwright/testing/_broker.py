@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import func, select
 
@@ -34,6 +34,8 @@ class FakeBroker:
         parked: Events that could not be handled and wait for another try.
         is_down: Whether publishing fails; set it to see what the service does then.
     """
+
+    is_essential: Final = False
 
     def __init__(self) -> None:
         """Start with nothing published and nobody listening."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
@@ -34,6 +34,8 @@ class EmbeddedBroker:
     Attributes:
         path: Of the file.
     """
+
+    is_essential: Final = False
 
     def __init__(self, path: str) -> None:
         """Describe the broker; the file is opened by `open`.

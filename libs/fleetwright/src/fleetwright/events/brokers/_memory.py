@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Final
 from weakref import WeakValueDictionary
 
 from fleetwright.events._broker import Delivery, Receiver
@@ -45,6 +46,8 @@ class MemoryBroker:
 
     At least once, in order per lane; one receiver of a group is active at a time.
     """
+
+    is_essential: Final = False
 
     def __init__(self) -> None:
         """Carry nothing yet."""
