@@ -256,20 +256,6 @@ async def test_a_delivery_that_comes_twice_has_one_effect(fleet: World) -> None:
     assert await fleet.effects() == [1]
 
 
-async def test_an_owner_of_an_earlier_epoch_is_shut_out(fleet: World) -> None:
-    """A worker that was paused past its lease changes nothing any more."""
-    newer, older = Placed(order_id="a", n=1), Placed(order_id="a", n=2)
-    await fleet.consumer.deliver(delivery(newer, 1, epoch=9))
-    other = Consumer(
-        fleet.bank, fleet.consumer.broker, fleet.consumer.subscriptions, group="bank"
-    )
-
-    late = await other.deliver(delivery(older, 2, epoch=8))
-
-    assert late is Outcome.FENCED
-    assert await fleet.effects() == [1]
-
-
 async def test_a_message_that_cannot_be_read_is_dead_at_once(fleet: World) -> None:
     """Trying again changes nothing; it is kept for a person to look at."""
     good = encode(Placed(order_id="a", n=1), source="shop")

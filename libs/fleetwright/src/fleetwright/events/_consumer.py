@@ -19,7 +19,8 @@ from fleetwright.database import AsyncDatabase
 from fleetwright.errors import FleetwrightError
 from fleetwright.events import _inbox, _parking
 from fleetwright.events._broker import Broker, Delivery, Receiver
-from fleetwright.events._inbox import Seen
+from fleetwright.events._envelope import Message
+from fleetwright.events._inbox import Hold, Seen
 from fleetwright.events._parking import State, Verdict
 from fleetwright.events._reacting import (
     QUICK_PAUSES_SECONDS,
@@ -91,7 +92,7 @@ class Consumer:
         self.service: str | None = None
         self._group = group
         self._random = random or Random()  # noqa: S311 - jitter is no secret
-        self._fences: dict[int, int] = {}
+        self._holds: dict[tuple[str, int], tuple[int, Hold]] = {}
         self._receiver: Receiver | None = None
         self._receiving: asyncio.Task[None] | None = None
         self._redeliverer: Redeliverer | None = None
@@ -145,75 +146,85 @@ class Consumer:
         return outcome
 
     async def _tell(self, delivery: Delivery) -> tuple[Outcome, str | None]:
-        subscription = self.subscriptions.find(delivery.message.topic)
+        message = delivery.message
+        subscription = self.subscriptions.find(message.topic)
         if subscription is None:
             return Outcome.IGNORED, None
-        if not await self._owns(delivery):
-            return Outcome.FENCED, None
+        hold = await self._hold(delivery)
         for pause_seconds in (*QUICK_PAUSES_SECONDS, None):
             try:
-                seen = await self._apply(subscription, delivery)
+                seen = await self._apply(subscription, hold, message)
             except Exception as error:  # the story of a reaction ends here
                 if pause_seconds is None or not is_transient(error):
-                    return await self._park_failed(subscription, delivery, error)
+                    return await self._park_failed(subscription, hold, message, error)
                 await clock().sleep(pause_seconds)
             else:
                 _crash.point("consumer.after_commit")
-                return await self._conclude(seen, delivery)
+                return await self._conclude(seen, hold, message)
         raise AssertionError("the last attempt has no pause")
 
-    async def _owns(self, delivery: Delivery) -> bool:
-        """Shut out earlier owners of the lane, once per epoch."""
-        if self._fences.get(delivery.lane, -1) >= delivery.epoch:
-            return True
-        lane, epoch = delivery.lane, delivery.epoch
-        async with self.database.transaction() as transaction:
-            is_ours = await _inbox.raise_fence(transaction, self.group, lane, epoch)
-        if is_ours:
-            self._fences[lane] = epoch
-        return is_ours
+    async def _hold(self, delivery: Delivery) -> Hold:
+        """Shut out earlier owners of the lane, once per tenure."""
+        place = delivery.stream, delivery.lane
+        epoch, hold = self._holds.get(place, (None, None))
+        if hold is None or epoch != delivery.epoch:
+            async with self.database.transaction() as transaction:
+                hold = await _inbox.take_lane(transaction, self.group, *place)
+            self._holds[place] = delivery.epoch, hold
+        return hold
 
-    async def _apply(self, subscription: Subscription, delivery: Delivery) -> Seen:
+    async def _apply(
+        self, subscription: Subscription, hold: Hold, message: Message
+    ) -> Seen:
         """Commit the effects and the row that says "heard", both or neither."""
         async with self.database.transaction() as transaction:
-            seen = await _inbox.claim(transaction, self.group, delivery)
+            seen = await _inbox.claim(transaction, hold, message)
             if seen is Seen.NEW:
-                await react(subscription, delivery.message, transaction, self.group)
+                await react(subscription, message, transaction, self.group)
         return seen
 
     async def _conclude(
-        self, seen: Seen, delivery: Delivery
+        self, seen: Seen, hold: Hold, message: Message
     ) -> tuple[Outcome, str | None]:
         if seen is Seen.NEW:
             return Outcome.HANDLED, None
         if seen is Seen.DUPLICATE:
             return Outcome.DUPLICATE, None
         if seen is Seen.FENCED:
-            return Outcome.FENCED, None
+            return self._shut_out(hold), None
         behind = Verdict(0, clock().now(), None, State.RETRY)
-        return await self._park(delivery, behind), None
+        return await self._park(hold, message, behind), None
+
+    def _shut_out(self, hold: Hold) -> Outcome:
+        """Forget the lane: handed to us again, it is ours anew."""
+        self._holds.pop((hold.stream, hold.lane), None)
+        return Outcome.FENCED
 
     async def _park_failed(
-        self, subscription: Subscription, delivery: Delivery, error: Exception
+        self,
+        subscription: Subscription,
+        hold: Hold,
+        message: Message,
+        error: Exception,
     ) -> tuple[Outcome, str]:
         verdict = verdict_on(error, 1, subscription.redelivery, self._random)
-        outcome = await self._park(delivery, verdict)
+        outcome = await self._park(hold, message, verdict)
         if outcome is Outcome.DEAD:
             _log.error(
                 "event.died",
-                topic=delivery.message.topic,
-                message=delivery.message.id,
+                topic=message.topic,
+                message=message.id,
                 exc_info=error,
             )
         return outcome, f"{type(error).__name__}: {error}"
 
-    async def _park(self, delivery: Delivery, verdict: Verdict) -> Outcome:
+    async def _park(self, hold: Hold, message: Message, verdict: Verdict) -> Outcome:
         _crash.point("consumer.before_park")
         async with self.database.transaction() as transaction:
-            is_ours = await _parking.park(transaction, self.group, delivery, verdict)
+            is_ours = await _parking.park(transaction, hold, message, verdict)
         _crash.point("consumer.after_park")
         if not is_ours:
-            return Outcome.FENCED
+            return self._shut_out(hold)
         if self._redeliverer is not None:
             self._redeliverer.wake()
         return Outcome.PARKED if verdict.state is State.RETRY else Outcome.DEAD
@@ -228,10 +239,11 @@ class Consumer:
         await ensure(self.database, CONSUMER_TABLES)
         await self.broker.open()
         self._is_stopping = False
+        self._holds.clear()
         receiver = await self.broker.subscribe(group, self.subscriptions.topics)
         self._receiver = receiver
         self._redeliverer = Redeliverer(
-            self.database, self.subscriptions, group, receiver, self._random
+            self.database, self.subscriptions, group, self._random
         )
         self._redeliverer.start()
         self._receiving = asyncio.create_task(self._run(receiver), name="consumer")
@@ -291,7 +303,7 @@ class Consumer:
         }
 
     async def parked(self) -> Sequence[_parking.Parked]:
-        """Return what is parked or dead, in the order of the broker."""
+        """Return what is parked or dead, in order per key."""
         async with self.database.reading() as session:
             return await _parking.everything(session, self.group)
 
@@ -329,9 +341,10 @@ class Consumer:
 
     async def _hear(self, receiver: Receiver, deliveries: Sequence[Delivery]) -> None:
         """Handle a batch: in order within a lane, a few lanes at once."""
-        lanes: dict[int, list[Delivery]] = {}
+        lanes: dict[tuple[str, int], list[Delivery]] = {}
         for delivery in deliveries:
-            lanes.setdefault(delivery.lane, []).append(delivery)
+            place = delivery.stream, delivery.lane
+            lanes.setdefault(place, []).append(delivery)
         done: list[Delivery] = []
         at_once = asyncio.Semaphore(
             _LANES_AT_ONCE.get(self.database.dialect, _LANES_AT_ONCE_ELSEWHERE)
@@ -343,7 +356,6 @@ class Consumer:
                     if self._is_stopping:
                         return
                     if await self.deliver(delivery) is Outcome.FENCED:
-                        self._fences.pop(delivery.lane, None)
                         return
                     done.append(delivery)
 
@@ -356,4 +368,6 @@ class Consumer:
             if isinstance(result, BaseException):
                 raise result
         if not done and not self._is_stopping:
-            await clock().sleep(0.1)  # another process owns what we were given
+            # Another process owns what we were given; two that both think so must not
+            # shut each other out in step.
+            await clock().sleep(self._random.uniform(0.05, 0.15))

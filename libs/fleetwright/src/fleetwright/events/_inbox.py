@@ -1,6 +1,8 @@
 """Seen before? Asked and answered in the transaction of the reaction."""
 
+from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -15,11 +17,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from fleetwright._clock import clock
-from fleetwright.events._broker import Delivery
+from fleetwright.events._envelope import Message
 from fleetwright.events._tables import fence, inbox, parked
 
 KEEP_SECONDS = 7 * 24 * 3600.0  # longer than any broker keeps, plus the longest outage
 _PURGE_ROWS = 5_000
+_LONGEST_NAME = 200  # of a column
 DEAD_RELEASED = 3  # states below this one hold back later events of their key
 _WORDS = {"sqlite": sqlite, "postgresql": postgresql}
 
@@ -35,7 +38,7 @@ class Seen(StrEnum):
 
 # Built once: making a statement costs more than running it.
 _newer_owner = select(fence.c.epoch).where(
-    fence.c.grp == bindparam("grp", type_=String),
+    fence.c.grp == bindparam("fence", type_=String),
     fence.c.lane == bindparam("lane"),
     fence.c.epoch > bindparam("epoch"),
 )
@@ -43,6 +46,13 @@ _held_back = select(parked.c.seq).where(
     parked.c.grp == bindparam("grp", type_=String),
     parked.c.key == bindparam("key"),
     parked.c.state < DEAD_RELEASED,
+)
+_fence = (
+    select(fence.c.epoch)
+    .where(
+        fence.c.grp == bindparam("grp", type_=String), fence.c.lane == bindparam("lane")
+    )
+    .with_for_update(read=True)
 )
 _known = select(inbox.c.at).where(
     inbox.c.grp == bindparam("grp"), inbox.c.msg_id == bindparam("id")
@@ -68,46 +78,78 @@ _record = _insert_of(_row)
 
 
 def _raise_of(words: Any) -> Any:
-    insert = words.insert(fence)
+    insert = words.insert(fence).values(
+        grp=bindparam("grp"), lane=bindparam("lane"), epoch=1
+    )
     return insert.on_conflict_do_update(
-        index_elements=["grp", "lane"],
-        set_={"epoch": insert.excluded.epoch},
-        where=insert.excluded.epoch >= fence.c.epoch,
+        index_elements=["grp", "lane"], set_={"epoch": fence.c.epoch + 1}
     ).returning(fence.c.epoch)
 
 
 _raise = {name: _raise_of(words) for name, words in _WORDS.items()}
 
 
-async def claim(transaction: AsyncSession, group: str, delivery: Delivery) -> Seen:
-    """Record the delivery if its reaction may run now.
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A lane as this process holds it: by the fence of the consumer's database.
+
+    Attributes:
+        group: Who hears.
+        stream: What the lane is counted within; empty for all topics of the group.
+        lane: The lane.
+        epoch: How often the lane has changed hands, this time included. Who holds a
+            lower one was paused past its lease and is shut out.
+    """
+
+    group: str
+    stream: str
+    lane: int
+    epoch: int
+
+    @property
+    def fence(self) -> str:
+        """The name the fence is kept by."""
+        return _fence_name(self.group, self.stream)
+
+
+def _fence_name(group: str, stream: str) -> str:
+    if not stream:
+        return group
+    name = f"{group}/{stream}"
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{group}/{sha256(stream.encode()).hexdigest()[:32]}"
+
+
+async def claim(transaction: AsyncSession, hold: Hold, message: Message) -> Seen:
+    """Record a message if its reaction may run now.
 
     One statement in the common case. The row is the proof that the effects of this
     transaction happen once: whoever commits it second gets nothing.
 
     Args:
         transaction: The one the reaction will run in.
-        group: Who hears.
-        delivery: What came in.
+        hold: Of its lane.
+        message: What came in.
 
     Returns:
         NEW: run the reaction. DUPLICATE: it ran. BEHIND: an earlier event of the key
         is parked. FENCED: the lane has a newer owner.
     """
-    message = delivery.message
     values = {
-        "grp": group,
+        "grp": hold.group,
         "id": message.id,
         "at": clock().now(),
         "key": message.order_key,
-        "lane": delivery.lane,
-        "epoch": delivery.epoch,
+        "fence": hold.fence,
+        "lane": hold.lane,
+        "epoch": hold.epoch,
     }
     if await _changed(transaction, _claim, values):
         return Seen.NEW
-    if await is_fenced(transaction, group, delivery.lane, delivery.epoch):
+    if await is_fenced(transaction, hold):
         return Seen.FENCED
-    if await is_known(transaction, group, message.id):
+    if await is_known(transaction, hold.group, message.id):
         return Seen.DUPLICATE
     return Seen.BEHIND
 
@@ -139,38 +181,36 @@ async def is_known(transaction: AsyncSession, group: str, message_id: str) -> bo
     return await transaction.scalar(_known, values) is not None
 
 
-async def is_fenced(
-    transaction: AsyncSession, group: str, lane: int, epoch: int
-) -> bool:
-    """Return whether the lane has an owner newer than that epoch.
+async def is_fenced(transaction: AsyncSession, hold: Hold) -> bool:
+    """Return whether the lane has a newer owner; while not, nobody becomes one.
 
     Args:
-        transaction: An open one.
-        group: Who hears.
-        lane: The lane.
-        epoch: Of the owner that asks.
+        transaction: An open one; on PostgreSQL the fence stands still until it ends.
+        hold: Of who asks.
     """
-    values = {"grp": group, "lane": lane, "epoch": epoch}
-    return await transaction.scalar(_newer_owner, values) is not None
+    values = {"grp": hold.fence, "lane": hold.lane}
+    epoch = await transaction.scalar(_fence, values)
+    return epoch is not None and int(epoch) > hold.epoch
 
 
-async def raise_fence(
-    transaction: AsyncSession, group: str, lane: int, epoch: int
-) -> bool:
-    """Shut out owners of the lane before this epoch.
+async def take_lane(
+    transaction: AsyncSession, group: str, stream: str, lane: int
+) -> Hold:
+    """Become the owner of a lane and shut out earlier ones.
 
     Args:
         transaction: An open one.
         group: Who hears.
+        stream: What the lane is counted within.
         lane: The lane.
-        epoch: Of the owner.
 
     Returns:
-        False where a newer owner has done so.
+        The lane as it is held from now on.
     """
-    values = {"grp": group, "lane": lane, "epoch": epoch}
-    raised = _raise[transaction.get_bind().dialect.name].values(**values)
-    return await transaction.scalar(raised) is not None
+    values = {"grp": _fence_name(group, stream), "lane": lane}
+    raised = _raise[transaction.get_bind().dialect.name]
+    epoch = await transaction.scalar(raised, values)
+    return Hold(group, stream, lane, int(epoch))
 
 
 async def purge(transaction: AsyncSession, group: str) -> int:

@@ -113,7 +113,7 @@ class Outbox:
         self._relaying.cancel()
         await asyncio.gather(self._relaying, return_exceptions=True)
         self._relaying = None
-        if self._lease_until > clock().now():
+        if self._lease_until > clock().monotonic():
             async with self._store.transaction() as transaction:
                 await transaction.execute(
                     update(relay_lease)
@@ -207,7 +207,7 @@ class Outbox:
         async with self._store.reading() as session:
             if not await session.scalar(_ANY):
                 return []
-        if self._lease_until - clock().now() < LEASE_SECONDS * 2 / 3:
+        if self._lease_until - clock().monotonic() < LEASE_SECONDS * 2 / 3:
             async with self._store.transaction() as transaction:
                 await self._take_lanes(transaction)
         mine = select(relay_lease.c.lane).where(relay_lease.c.owner == self._owner)
@@ -222,19 +222,26 @@ class Outbox:
 
     async def _take_lanes(self, transaction: AsyncSession) -> None:
         """Renew our lanes and take those whose owner has not renewed in time."""
-        now = clock().now()
+        now, taken_at = clock().now(), clock().monotonic()
         lease = relay_lease.c
         changes_hands = or_(lease.owner.is_(None), lease.owner != self._owner)
         await transaction.execute(
             update(relay_lease)
-            .where(or_(lease.owner == self._owner, lease.until <= now))
+            .where(
+                or_(
+                    lease.owner == self._owner,
+                    lease.until <= now,
+                    # The time of day was put back: no lease ends that far ahead.
+                    lease.until > now + 2 * LEASE_SECONDS,
+                )
+            )
             .values(
                 owner=self._owner,
                 epoch=case((changes_hands, lease.epoch + 1), else_=lease.epoch),
                 until=now + LEASE_SECONDS,
             )
         )
-        self._lease_until = now + LEASE_SECONDS
+        self._lease_until = taken_at + LEASE_SECONDS
 
     async def _send(self, messages: Sequence[Message]) -> Mapping[str, str]:
         try:

@@ -5,14 +5,23 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Row, and_, delete, func, select, update
+from sqlalchemy import (
+    CursorResult,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from fleetwright._clock import clock
-from fleetwright.events._broker import Delivery
 from fleetwright.events._envelope import Message
-from fleetwright.events._inbox import DEAD_RELEASED, is_fenced, is_known
+from fleetwright.events._inbox import DEAD_RELEASED, Hold, is_fenced, is_known
 from fleetwright.events._tables import headers_text, message_of, parked
 
 _LONGEST_ERROR = 2_000
@@ -68,51 +77,73 @@ class Parked:
     state: State
 
 
+# Built once; the order within a key is given here, not by the broker.
+_behind_all = (
+    select(func.coalesce(func.max(parked.c.seq), 0) + 1)
+    .where(parked.c.grp == bindparam("grp"), parked.c.key == bindparam("key"))
+    .scalar_subquery()
+)
+_park = {
+    name: words.insert(parked)
+    .values(
+        {"seq": _behind_all}
+        | {
+            column.name: bindparam(column.name)
+            for column in parked.c
+            if column.name != "seq"
+        }
+    )
+    .on_conflict_do_nothing(index_elements=["grp", "msg_id"])
+    for name, words in _WORDS.items()
+}
+_one_at_a_time = text("select pg_advisory_xact_lock(hashtextextended(:key, 0))")
+
+
 async def park(
-    transaction: AsyncSession, group: str, delivery: Delivery, verdict: Verdict
+    transaction: AsyncSession, hold: Hold, message: Message, verdict: Verdict
 ) -> bool:
-    """Park a delivery, unless its effects were committed meanwhile.
+    """Park a message behind all of its key, unless its effects were committed.
 
     Args:
         transaction: An open one.
-        group: Who hears.
-        delivery: What came in; parked before, it stays as it is.
+        hold: Of its lane.
+        message: What came in; parked before, it stays as it is.
         verdict: What was decided.
 
     Returns:
         False where the lane has a newer owner: nothing was done.
     """
-    message = delivery.message
-    if await is_fenced(transaction, group, delivery.lane, delivery.epoch):
+    if await is_fenced(transaction, hold):
         return False
-    if await is_known(transaction, group, message.id):
+    if await is_known(transaction, hold.group, message.id):
         return True
-    insert = _WORDS[transaction.get_bind().dialect.name].insert(parked)
-    row = insert.values(
-        grp=group,
-        key=message.order_key,
-        seq=delivery.position,
-        lane=delivery.lane,
-        msg_id=message.id,
-        topic=message.topic,
-        partition_key=message.key,
-        headers=headers_text(message.headers),
-        body=message.body,
+    dialect = transaction.get_bind().dialect.name
+    if dialect == "postgresql":  # lanes of two streams may park behind one key
+        key = {"key": f"fleet_parked/{hold.group}/{message.order_key}"}
+        await transaction.execute(_one_at_a_time, key)
+    values = {
+        "grp": hold.group,
+        "key": message.order_key,
+        "lane": message.lane,
+        "msg_id": message.id,
+        "topic": message.topic,
+        "partition_key": message.key,
+        "headers": headers_text(message.headers),
+        "body": message.body,
         **_values(verdict),
-    )
-    await transaction.execute(row.on_conflict_do_nothing())
+    }
+    await transaction.execute(_park[dialect], values)
     return True
 
 
 async def heads(
-    session: AsyncSession, group: str, lanes: Iterable[int], topics: Iterable[str]
+    session: AsyncSession, group: str, topics: Iterable[str]
 ) -> Sequence[Parked]:
     """Return the first event of each key that is to be tried again.
 
     Args:
         session: An open one.
         group: Who hears.
-        lanes: Only of these lanes.
         topics: Only of these topics.
 
     Returns:
@@ -129,11 +160,7 @@ async def heads(
         )
         .exists()
     )
-    mine = and_(
-        parked.c.grp == group,
-        parked.c.lane.in_(list(lanes)),
-        parked.c.topic.in_(list(topics)),
-    )
+    mine = and_(parked.c.grp == group, parked.c.topic.in_(list(topics)))
     rows = await session.execute(
         select(parked)
         .where(mine, parked.c.state == State.RETRY, is_first)
@@ -144,14 +171,14 @@ async def heads(
 
 
 async def everything(session: AsyncSession, group: str) -> Sequence[Parked]:
-    """Return what is parked for a group, in the order of the broker.
+    """Return what is parked for a group, in order per key.
 
     Args:
         session: An open one.
         group: Who hears.
     """
     rows = await session.execute(
-        select(parked).where(parked.c.grp == group).order_by(parked.c.seq)
+        select(parked).where(parked.c.grp == group).order_by(parked.c.key, parked.c.seq)
     )
     return [_parked(row) for row in rows]
 
@@ -176,14 +203,20 @@ async def counts(session: AsyncSession, group: str) -> tuple[int, int]:
 async def take(transaction: AsyncSession, group: str, head: Parked) -> bool:
     """Take a parked event out, to be handled in this transaction.
 
+    Whoever deletes such a row records the message in the inbox, in one transaction:
+    an event is never neither parked nor known once later ones of its key have come.
+
     Args:
         transaction: The one the reaction will run in.
         group: Who hears.
         head: What was read.
 
     Returns:
-        False where another process was quicker.
+        False where another process is at it or was quicker; it is not waited for.
     """
+    free = select(parked.c.seq).where(_is(group, head))
+    if await transaction.scalar(free.with_for_update(skip_locked=True)) is None:
+        return False
     return await _one(transaction, delete(parked).where(_is(group, head)))
 
 
@@ -241,8 +274,7 @@ def _is(group: str, head: Parked) -> Any:
     # The attempts tell whether it is still what was read.
     return and_(
         parked.c.grp == group,
-        parked.c.key == head.message.order_key,
-        parked.c.seq == head.seq,
+        parked.c.msg_id == head.message.id,
         parked.c.attempts == head.attempts,
         parked.c.state == int(head.state),
     )

@@ -11,13 +11,12 @@ from fleetwright._clock import clock
 from fleetwright.database import AsyncDatabase
 from fleetwright.errors import FleetwrightError
 from fleetwright.events import _inbox, _parking
-from fleetwright.events._broker import Receiver
 from fleetwright.events._parking import Parked, State
 from fleetwright.events._reacting import react, verdict_on
 from fleetwright.events._subscriptions import Subscription, Subscriptions
 
 _POLL_SECONDS = 2.0
-_OTHERS_SECONDS = 0.2  # after an event that another process was quicker to take
+_OTHERS_SECONDS = 0.2  # where other processes are at all that is due
 _PURGE_SECONDS = 3600.0
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
@@ -25,7 +24,8 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright"
 class Redeliverer:
     """Tries parked events again: exactly once in effect, in order per key.
 
-    Only the head of a key is tried, and only in the process that owns its lane.
+    Only the head of a key is tried, by any process of the group: it takes the row out
+    in the transaction of the reaction, so that two never succeed at one event.
     """
 
     def __init__(
@@ -33,7 +33,6 @@ class Redeliverer:
         database: AsyncDatabase,
         subscriptions: Subscriptions,
         group: str,
-        receiver: Receiver,
         random: Random,
     ) -> None:
         """Describe whose events are tried again.
@@ -42,13 +41,11 @@ class Redeliverer:
             database: Where they are parked.
             subscriptions: What is heard.
             group: Who hears.
-            receiver: Knows the lanes this process owns.
             random: Where the jitter comes from.
         """
         self._database = database
         self._subscriptions = subscriptions
         self._group = group
-        self._receiver = receiver
         self._random = random
         self._woken = asyncio.Event()
         self._is_waiting = False
@@ -99,28 +96,25 @@ class Redeliverer:
     async def _try_due(self) -> float:
         """Try what is due; return how long nothing will be."""
         while not self._is_stopping:
-            lanes = dict(self._receiver.lanes)
-            if not lanes:
-                return _POLL_SECONDS
             async with self._database.reading() as session:
                 topics = self._subscriptions.topics
-                heads = await _parking.heads(session, self._group, lanes, topics)
+                heads = await _parking.heads(session, self._group, topics)
             now = clock().now()
             due = [head for head in heads if head.next_at <= now]
             if not due:
                 return heads[0].next_at - now if heads else _POLL_SECONDS
-            for head in due:
-                if not await self._try(head, lanes[head.lane]):
-                    return _OTHERS_SECONDS
+            tried = [await self._try(head) for head in due]
+            if not any(tried):
+                return _OTHERS_SECONDS
         return _POLL_SECONDS
 
-    async def _try(self, head: Parked, epoch: int) -> bool:
+    async def _try(self, head: Parked) -> bool:
         """Try one event again; return whether it was ours to try."""
         subscription = self._subscriptions.find(head.message.topic)
         if subscription is None or self._is_stopping:
             return False
         try:
-            is_ours = await self._apply(subscription, head, epoch)
+            is_ours = await self._apply(subscription, head)
         except Exception as error:  # the story of a reaction ends here, as in _consumer
             await self._keep(subscription, head, error)
             return True
@@ -129,13 +123,9 @@ class Redeliverer:
             _log.info("event.redelivered", **_facts(head))
         return is_ours
 
-    async def _apply(
-        self, subscription: Subscription, head: Parked, epoch: int
-    ) -> bool:
+    async def _apply(self, subscription: Subscription, head: Parked) -> bool:
         async with self._database.transaction() as transaction:
             group = self._group
-            if await _inbox.is_fenced(transaction, group, head.lane, epoch):
-                return False
             if not await _parking.take(transaction, group, head):
                 return False
             if await _inbox.record(transaction, group, head.message.id):
@@ -156,7 +146,7 @@ class Redeliverer:
 
     async def _purge(self) -> None:
         """Forget what was heard long ago, once an hour."""
-        now = clock().now()
+        now = clock().monotonic()
         if now < self._purge_at:
             return
         async with self._database.transaction() as transaction:

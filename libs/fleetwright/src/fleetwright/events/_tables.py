@@ -16,6 +16,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    delete,
+    select,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -119,6 +121,7 @@ parked = Table(
     Column("next_at", Double, nullable=False),
     Column("error", Text),
     Column("state", SmallInteger, nullable=False),
+    Index("fleet_parked_once", "grp", "msg_id", unique=True),
 )
 
 fence = Table(
@@ -131,6 +134,17 @@ fence = Table(
 
 PRODUCER_TABLES: Sequence[Table] = (outbox, relay_lease)
 CONSUMER_TABLES: Sequence[Table] = (inbox, parked, fence)
+# Databases of before, whose rows were in the order of a broker, may have them.
+_twin = parked.alias()
+_parked_twice = delete(parked).where(
+    select(_twin.c.seq)
+    .where(
+        _twin.c.grp == parked.c.grp,
+        _twin.c.msg_id == parked.c.msg_id,
+        _twin.c.seq < parked.c.seq,
+    )
+    .exists()
+)
 _LOCK = 0x666C6565  # any number, the same in every process
 
 
@@ -147,6 +161,8 @@ async def ensure(database: "AsyncDatabase", tables: Sequence[Table]) -> None:
             await transaction.execute(text("select pg_advisory_xact_lock(:lock)"), lock)
         for table in tables:
             await transaction.execute(CreateTable(table, if_not_exists=True))
+            if table is parked:
+                await transaction.execute(_parked_twice)
             for index in table.indexes:
                 await transaction.execute(CreateIndex(index, if_not_exists=True))
         if relay_lease in tables:

@@ -191,11 +191,11 @@ class EmbeddedReceiver:
         self._lanes: dict[int, int] = {}
         self._has_surplus = False
         self._lanes_changed = False
-        self._in_hand = False
+        self._in_hand: set[int] = set()
         self._woken = asyncio.Event()
         self._bell: Bell | None = None
         self._tending: asyncio.Task[None] | None = None
-        self._purge_at = clock().now() + _PURGE_SECONDS
+        self._purge_at = clock().monotonic() + _PURGE_SECONDS
 
     async def open(self) -> None:
         """Take a share of the lanes and renew it from now on."""
@@ -222,7 +222,9 @@ class EmbeddedReceiver:
         Returns:
             At least one delivery, oldest first within a lane.
         """
-        self._in_hand = False
+        if self._in_hand:  # not acknowledged: is it still ours?
+            self._in_hand.clear()
+            self._lanes_changed = True
         while True:
             self._woken.clear()
             if self._lanes_changed or self._has_surplus:
@@ -230,7 +232,7 @@ class EmbeddedReceiver:
                 await self._tend()
             found = await self._read(limit)
             if found:
-                self._in_hand = True
+                self._in_hand = {delivery.position for delivery in found}
                 return found
             await self._woken.wait()
 
@@ -245,9 +247,12 @@ class EmbeddedReceiver:
             deliveries: What was received and is done.
         """
         owner = self._owner
-        await self._broker.run(
+        are_ours = await self._broker.run(
             lambda file: file.acknowledge(self._group, owner, deliveries)
         )
+        self._in_hand.difference_update(one.position for one in deliveries)
+        if not are_ours:
+            self._lanes_changed = True
 
     async def close(self) -> None:
         """Leave the group; others take the lanes at once."""
@@ -286,12 +291,12 @@ class EmbeddedReceiver:
         ring(others, LANES)
 
     async def _purge(self) -> None:
-        if clock().now() < self._purge_at:
+        if clock().monotonic() < self._purge_at:
             return
         purged = await self._broker.run(
             lambda file: file.purge(KEEP_SECONDS, KEEP_MESSAGES)
         )
-        self._purge_at = clock().now() + (0.0 if purged else _PURGE_SECONDS)
+        self._purge_at = clock().monotonic() + (0.0 if purged else _PURGE_SECONDS)
 
 
 def _too_large(messages: Sequence[Message]) -> dict[str, str]:

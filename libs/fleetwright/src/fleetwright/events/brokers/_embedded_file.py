@@ -169,11 +169,12 @@ class EmbeddedFile:
 
         Returns:
             The lanes it owns with their epochs, whether it has more than its share,
-            and the bells of others that have a reason to look.
+            and the bells of others that have a reason to look. A lease that ends
+            further ahead than one can is over: the time of day was put back.
         """
-        now = clock().now()
-        until = now + LEASE_SECONDS
         with self._writing("NORMAL") as connection:
+            now = clock().now()  # not before our turn: others take theirs meanwhile
+            until = now + LEASE_SECONDS
             came = self._appear(group, owner, now)
             share = -(-LANES // len(self._members(group)))
             rows = connection.execute(
@@ -185,7 +186,7 @@ class EmbeddedFile:
             free = [
                 (lane, epoch)
                 for lane, epoch, by, ends in rows
-                if by is None or (by != owner and ends <= now)
+                if by is None or (by != owner and not now < ends <= until)
             ]
             for lane, epoch in free[: max(0, share - len(mine))]:
                 mine[lane] = epoch + 1
@@ -207,8 +208,9 @@ class EmbeddedFile:
     def _appear(self, group: str, owner: str, now: float) -> bool:
         """Be seen; return whether somebody came or went."""
         gone = self._connection.execute(
-            "delete from member where grp=? and seen<? and owner<>? returning owner",
-            (group, now - LEASE_SECONDS, owner),
+            "delete from member where grp=? and owner<>?"
+            " and not seen between ? and ? returning owner",
+            (group, owner, now - LEASE_SECONDS, now),
         ).fetchall()
         known = self._connection.execute(
             "update member set seen=? where grp=? and owner=? returning owner",
@@ -268,27 +270,28 @@ class EmbeddedFile:
 
     def acknowledge(
         self, group: str, owner: str, deliveries: Sequence[Delivery]
-    ) -> None:
+    ) -> bool:
         """Forget deliveries of lanes that have not changed hands since.
 
         Args:
             group: The consuming service.
             owner: The member that handled them.
             deliveries: What is done.
+
+        Returns:
+            Whether all of their lanes are still the member's.
         """
         with self._writing("NORMAL") as connection:
             rows = connection.execute(
                 "select lane,epoch from lane where grp=? and owner=?", (group, owner)
             )
             mine = dict(rows.fetchall())
+            ours = [one for one in deliveries if mine.get(one.lane) == one.epoch]
             connection.executemany(
                 "delete from delivery where grp=? and lane=? and seq=?",
-                [
-                    (group, delivery.lane, delivery.position)
-                    for delivery in deliveries
-                    if mine.get(delivery.lane) == delivery.epoch
-                ],
+                [(group, one.lane, one.position) for one in ours],
             )
+            return len(ours) == len(deliveries)
 
     def purge(self, keep_seconds: float, keep_messages: int) -> int:
         """Forget some messages that are old or too many, and that nobody waits for.
