@@ -1,0 +1,202 @@
+"""What one process receives of a group, as the loop sees it."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+
+import structlog
+from confluent_kafka import (
+    OFFSET_INVALID,
+    ConsumerGroupTopicPartitions,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
+
+from fleetwright._clock import clock
+from fleetwright.errors import FleetwrightError
+from fleetwright.events._broker import Delivery
+from fleetwright.events._envelope import LANES
+from fleetwright.events.brokers._kafka_link import ANSWER_SECONDS, KafkaLink
+from fleetwright.events.brokers._kafka_member import KafkaMember
+from fleetwright.events.brokers._kafka_topics import Topics
+
+CLOSE_SECONDS = 5.0
+JOIN_SECONDS = 60.0  # the longest a healthy group takes to share out its lanes
+_STUCK_SECONDS = 30.0
+_MEND_SECONDS = 5.0
+_EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+_LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
+
+
+class KafkaReceiver:
+    """One member of a group, as the loop sees it: at least once, in order per lane.
+
+    It waits for Kafka by itself. Safe to use from several tasks of one event loop.
+
+    Attributes:
+        is_closed: Whether the group has been left.
+    """
+
+    def __init__(
+        self, link: KafkaLink, topics: Topics, group: str, heard: Sequence[str]
+    ) -> None:
+        """Begin to join as soon as Kafka is there.
+
+        Args:
+            link: To Kafka.
+            topics: Which topics there are.
+            group: The consuming service.
+            heard: What it hears.
+        """
+        self._link = link
+        self._topics = topics
+        self._group = group
+        self._heard = tuple(dict.fromkeys(heard))
+        self._loop = asyncio.get_running_loop()
+        self._woken = asyncio.Event()
+        self._unusable: FleetwrightError | None = None
+        self.is_closed = False
+        self._turns_seen = -1
+        self._seen_at = self._joining_since = clock().monotonic()
+        self._member = KafkaMember(link.address, group, self._heard, self._came)
+        self._has_started = False
+        self._tending = asyncio.create_task(self._tend(), name="kafka-receiver")
+
+    @property
+    def lanes(self) -> Mapping[int, int]:
+        """The lanes owned now, of whatever topic, and their tenures."""
+        return self._member.hand.lanes()
+
+    async def receive(self, limit: int) -> Sequence[Delivery]:
+        """Wait for messages of the lanes owned.
+
+        Args:
+            limit: How many at most.
+
+        Returns:
+            At least one delivery, oldest first within a lane.
+
+        Raises:
+            FleetwrightError: A topic cannot be heard as it is.
+        """
+        while True:
+            self._woken.clear()
+            if self._unusable is not None:
+                raise self._unusable
+            found = self._member.hand.take(limit)
+            if found:
+                return found
+            await self._woken.wait()
+
+    async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Let go of deliveries; their offsets are committed shortly after, in order.
+
+        Args:
+            deliveries: What is done; what belongs to a lane that has gone is ignored.
+        """
+        self._member.hand.finish(deliveries)
+
+    async def close(self) -> None:
+        """Commit what is done and leave the group at once; safe to call again."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self._tending.cancel()
+        await asyncio.gather(self._tending, return_exceptions=True)
+        if self._has_started:
+            self._member.leave()
+            wait = self._member.wait
+            if not await self._loop.run_in_executor(None, wait, CLOSE_SECONDS):
+                _log.warning("group.not_left", group=self._group)
+
+    def check(self) -> None:
+        """Raise when nothing is received that should be.
+
+        Raises:
+            FleetwrightError: A topic cannot be heard as it is.
+            Unavailable: The group has not let it in, or it is deaf.
+        """
+        if self._unusable is not None:
+            raise self._unusable
+        now, member = clock().monotonic(), self._member
+        if member.turns != self._turns_seen or not self._has_started:
+            self._turns_seen, self._seen_at = member.turns, now
+        if member.has_joined:
+            self._joining_since = now
+        elif member.trouble is not None:
+            raise self._link.unavailable(member.trouble)
+        if now - self._joining_since > JOIN_SECONDS:
+            raise self._link.unavailable(f"the group {self._group} does not let it in")
+        if now - self._seen_at > _STUCK_SECONDS:
+            raise self._link.unavailable("nothing is received any more")
+
+    async def lag(self) -> dict[str, int]:
+        """Return how many messages of each topic the group has not done yet.
+
+        Raises:
+            Unavailable: Kafka did not answer.
+        """
+        try:
+            return await self._lag()
+        except KafkaException as error:
+            raise self._link.unavailable(str(error.args[0])) from error
+
+    async def _lag(self) -> dict[str, int]:
+        places = [
+            TopicPartition(topic, lane)
+            for topic in self._heard
+            for lane in range(LANES)
+        ]
+        admin, limit = self._link.admin, ANSWER_SECONDS
+        asked = admin.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(self._group, places)], request_timeout=limit
+        )
+        ends = admin.list_offsets(dict.fromkeys(places, _LATEST), request_timeout=limit)
+        begins = admin.list_offsets(
+            dict.fromkeys(places, _EARLIEST), request_timeout=limit
+        )
+        answer = await self._link.answer(asked[self._group])
+        lag = dict.fromkeys(self._heard, 0)
+        for it in answer.topic_partitions:
+            place = TopicPartition(it.topic, it.partition)
+            end = (await self._link.answer(ends[place])).offset
+            begin = (await self._link.answer(begins[place])).offset
+            committed = begin if it.offset == OFFSET_INVALID else it.offset
+            lag[it.topic] += max(0, end - max(begin, committed))
+        return lag
+
+    def _came(self) -> None:
+        # Called in the member's thread.
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._woken.set)
+
+    async def _tend(self) -> None:
+        """Make the topics that are heard, then join; make them again when they go."""
+        while True:
+            await self._link.found()
+            try:
+                unusable = await self._topics.make(self._heard)
+            except FleetwrightError as error:
+                _log.warning("topics.not_made", group=self._group, error=error.message)
+            else:
+                self._judge(unusable)
+                if not unusable and not self._has_started:
+                    self._has_started = True
+                    self._member.start()
+            await clock().sleep(_MEND_SECONDS)
+            if self._member.trouble is not None:
+                self._topics.forget(self._heard)
+
+    def _judge(self, unusable: Mapping[str, str]) -> None:
+        was, self._unusable = self._unusable, None
+        for reason in unusable.values():
+            self._unusable = FleetwrightError(
+                f"events cannot be heard: {reason}",
+                where=str(self._link.address),
+                hint="make the topic with 16 partitions, or let this service make it",
+            )
+            if was is None:
+                _log.error("topic.unusable", group=self._group, reason=reason)
+            self._woken.set()
