@@ -1,0 +1,74 @@
+"""What is wrong with RabbitMQ, in words that can be mended."""
+
+import ssl
+
+from aiormq.exceptions import (
+    AuthenticationError,
+    ConnectionClosed,
+    ConnectionNotAllowed,
+    ProbableAuthenticationError,
+)
+
+from fleetwright.errors import FleetwrightError, Reason, Unavailable
+from fleetwright.events.brokers._rabbit_address import Address
+
+_NOT_ALLOWED = 530
+
+
+class Lost(Exception):  # noqa: N818 - what happened to the connection
+    """The connection, or a channel of it, cannot be used any more."""
+
+
+def fault_of(error: BaseException, address: Address) -> Unavailable:
+    """Return what is told about a broker that cannot be used.
+
+    Args:
+        error: What came up.
+        address: Where the broker is.
+    """
+    if isinstance(error, FleetwrightError):
+        where = f"{address}\n{error.where}" if error.where else str(address)
+        return _told(error.message, where, error.hint, "rejected")
+    cause = error.__cause__ if isinstance(error, Lost) and error.__cause__ else error
+    what, hint, reason = _words(cause, address)
+    return _told(what, str(address), hint, reason)
+
+
+def told_again(fault: Unavailable, what: str = "") -> Unavailable:
+    """Return the same fault to be raised anew.
+
+    Args:
+        fault: What was found.
+        what: Put before its message.
+    """
+    return _told(f"{what}{fault.message}", fault.where, fault.hint, fault.reason)
+
+
+def _words(error: BaseException, address: Address) -> tuple[str, str, Reason]:
+    if isinstance(error, ProbableAuthenticationError | AuthenticationError):
+        what = "RabbitMQ refuses the name or the password"
+        return what, "mend BROKER_URL, or `rabbitmqctl add_user`", "rejected"
+    if isinstance(error, ConnectionNotAllowed) or (
+        isinstance(error, ConnectionClosed) and error.args[:1] == (_NOT_ALLOWED,)
+    ):
+        what = f"RabbitMQ lets {address.name} not into the vhost {address.vhost}"
+        hint = "`rabbitmqctl add_vhost` and `set_permissions`, or mend BROKER_URL"
+        return what, hint, "rejected"
+    if isinstance(error, ssl.SSLError):
+        what = f"the TLS of RabbitMQ is not to be trusted: {error.reason or error}"
+        hint = "give the authority's certificate: amqps://...?cafile=/etc/ca.pem"
+        return what, hint, "rejected"
+    hint = "it is tried again; look at RabbitMQ if this goes on"
+    if isinstance(error, TimeoutError):
+        return "RabbitMQ did not answer in time", hint, "timeout"
+    if isinstance(error, OSError) and error.strerror:
+        return f"RabbitMQ cannot be reached: {error.strerror}", hint, "connect"
+    return f"RabbitMQ was lost: {error}", hint, "connect"
+
+
+def _told(
+    message: str, where: str | None, hint: str | None, reason: Reason
+) -> Unavailable:
+    return Unavailable(
+        message, reason=reason, provider="broker", where=where, hint=hint
+    )

@@ -1,0 +1,100 @@
+"""One lane of a group: its queue, its channel, what is in hand."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from aiormq import Channel, Connection
+from aiormq.abc import DeliveredMessage
+
+from fleetwright.events._broker import Delivery
+from fleetwright.events.brokers._rabbit_link import calls, open_channel
+from fleetwright.events.brokers._rabbit_wire import message_of
+
+PREFETCH = 64
+
+
+class Lane:
+    """What one consumer of a lane's queue has received and not acknowledged.
+
+    A channel of its own: its delivery tags count one queue, so that "everything up to
+    here" is exactly the lane's, and closing it gives back the lane and no other.
+
+    Attributes:
+        number: 0 to 15.
+        tenure: Which time the lane is here.
+        in_hand: What was received and not acknowledged, by its delivery tag, in order.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        tenure: int,
+        told: Callable[[], None],
+        gone: Callable[[str], None],
+    ) -> None:
+        """Describe the lane.
+
+        Args:
+            number: 0 to 15.
+            tenure: Which time it is here.
+            told: Called when something has come.
+            gone: Called with the reason when nothing will come any more.
+        """
+        self.number = number
+        self.tenure = tenure
+        self.in_hand: dict[int, Delivery] = {}
+        self._told = told
+        self._gone = gone
+        self._queue = ""
+        self._channel: Channel | None = None
+
+    async def open(self, connection: Connection, queue: str) -> None:
+        """Begin to receive.
+
+        Args:
+            connection: Where.
+            queue: The name of the lane's queue.
+        """
+        self._queue = queue
+        channel = await open_channel(connection, confirms=False)
+        channel.on_consumer_cancel_callbacks.add(self._cancelled)
+        channel.closing.add_done_callback(self._closed)
+        await channel.basic_qos(prefetch_count=PREFETCH)
+        self._channel = channel
+        await channel.basic_consume(queue, self._take)
+
+    async def _take(self, delivered: DeliveredMessage) -> None:
+        tag, key = delivered.delivery_tag or 0, delivered.routing_key or ""
+        message = message_of(delivered.header.properties, key, delivered.body)
+        self.in_hand[tag] = Delivery(message, self.number, self.tenure, tag)
+        self._told()
+
+    def _cancelled(self, _: object) -> None:
+        self._gone(f"the server stopped delivering from {self._queue}")
+
+    def _closed(self, closing: asyncio.Future[None]) -> None:
+        error = None if closing.cancelled() else closing.exception()
+        self._gone(str(error or "") or f"the channel of {self._queue} was closed")
+
+    async def acknowledge(self, positions: Sequence[int]) -> None:
+        """Tell the server that deliveries are done.
+
+        Args:
+            positions: Of what is done.
+
+        Raises:
+            Lost: The channel is closed; they come again.
+        """
+        done = sorted(self.in_hand.keys() & set(positions))
+        channel = self._channel
+        if not done or channel is None:
+            return
+        for position in done:
+            del self.in_hand[position]
+        oldest_left = next(iter(self.in_hand), done[-1] + 1)
+        up_to = [position for position in done if position < oldest_left]
+        with calls():
+            if up_to:
+                await channel.basic_ack(up_to[-1], multiple=True)
+            for position in done[len(up_to) :]:
+                await channel.basic_ack(position)

@@ -1,0 +1,155 @@
+"""What stands in RabbitMQ: one exchange, a queue per group and lane, dead letters.
+
+Declared again at each connection: a declaration that finds everything as it should be
+changes nothing, and what was lost is made anew.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from aiormq.abc import AbstractChannel
+from aiormq.exceptions import (
+    ChannelAccessRefused,
+    ChannelLockedResource,
+    ChannelPreconditionFailed,
+)
+
+from fleetwright.errors import FleetwrightError
+from fleetwright.events._envelope import LANES
+
+EXCHANGE = "fleet.events"
+UNHEARD = "fleet.unheard"
+MOST_DELIVERIES = 20  # a crash guard: a consumer that lives never gives back
+MOST_UNHEARD = 100_000
+_MOST_UNHEARD_BYTES = 256 * 1024 * 1024
+
+_LANE: dict[str, Any] = {
+    "x-queue-type": "quorum",
+    "x-single-active-consumer": True,
+    "x-delivery-limit": MOST_DELIVERIES,
+    "x-overflow": "reject-publish",
+    "x-dead-letter-strategy": "at-least-once",
+}
+_DEAD: dict[str, Any] = {"x-queue-type": "quorum"}
+_KEPT: dict[str, Any] = {
+    "x-queue-type": "quorum",
+    "x-max-length": MOST_UNHEARD,
+    "x-max-length-bytes": _MOST_UNHEARD_BYTES,
+    "x-overflow": "drop-head",
+}
+
+
+def queue_of(group: str, lane: int) -> str:
+    """Return the name of the queue of a lane.
+
+    Args:
+        group: Who hears.
+        lane: 0 to 15.
+    """
+    return f"{group}.{lane}"
+
+
+def dead_of(group: str) -> str:
+    """Return the name of the exchange and queue where a group's dead letters are.
+
+    Args:
+        group: Who hears.
+    """
+    return f"{group}.dead"
+
+
+def routing_key(topic: str, lane: int) -> str:
+    """Return what a message is published with.
+
+    Args:
+        topic: Of the message.
+        lane: Of its key.
+    """
+    return f"{topic}.{lane}"
+
+
+async def declare_exchange(channel: AbstractChannel) -> None:
+    """Make the exchange, and a bounded queue for what nobody hears.
+
+    Args:
+        channel: Where; it is closed by the server when something else stands there.
+
+    Raises:
+        FleetwrightError: Something else stands there, or it is not allowed.
+    """
+    declared = _Declared(channel)
+    await declared.exchange(UNHEARD, "fanout")
+    await declared.queue(UNHEARD, _KEPT)
+    await declared.bind(UNHEARD, UNHEARD, "")
+    await declared.exchange(EXCHANGE, "topic", {"alternate-exchange": UNHEARD})
+
+
+async def declare_group(
+    channel: AbstractChannel, group: str, topics: Sequence[str]
+) -> None:
+    """Make the queues of a group and bind what it hears.
+
+    Args:
+        channel: Where; it is closed by the server when something else stands there.
+        group: Who hears.
+        topics: What it hears.
+
+    Raises:
+        FleetwrightError: Something else stands there, or it is not allowed.
+    """
+    declared = _Declared(channel)
+    dead = dead_of(group)
+    await declared.exchange(dead, "fanout")
+    await declared.queue(dead, _DEAD)
+    await declared.bind(dead, dead, "")
+    for lane in range(LANES):
+        name = queue_of(group, lane)
+        await declared.queue(name, _LANE | {"x-dead-letter-exchange": dead})
+        for topic in topics:
+            await declared.bind(name, EXCHANGE, routing_key(topic, lane))
+
+
+class _Declared:
+    """Declarations whose refusals are told."""
+
+    def __init__(self, channel: AbstractChannel) -> None:
+        self._channel = channel
+
+    async def exchange(
+        self, name: str, kind: str, arguments: dict[str, Any] | None = None
+    ) -> None:
+        try:
+            await self._channel.exchange_declare(
+                name, exchange_type=kind, durable=True, arguments=arguments
+            )
+        except _REFUSALS as error:
+            raise _told(f"the exchange {name}", error) from error
+
+    async def queue(self, name: str, arguments: dict[str, Any]) -> None:
+        try:
+            await self._channel.queue_declare(name, durable=True, arguments=arguments)
+        except _REFUSALS as error:
+            raise _told(f"the queue {name}", error) from error
+
+    async def bind(self, queue: str, exchange: str, key: str) -> None:
+        try:
+            await self._channel.queue_bind(queue, exchange, key)
+        except _REFUSALS as error:
+            raise _told(f"the binding of {queue} to {exchange}", error) from error
+
+
+_REFUSALS = (ChannelAccessRefused, ChannelLockedResource, ChannelPreconditionFailed)
+
+
+def _told(what: str, error: Exception) -> FleetwrightError:
+    if isinstance(error, ChannelPreconditionFailed):
+        return FleetwrightError(
+            f"{what} stands in RabbitMQ otherwise than it is declared",
+            where=str(error),
+            hint="empty it, delete it in RabbitMQ, and it is made anew",
+        )
+    return FleetwrightError(
+        f"RabbitMQ does not allow {what}",
+        where=str(error),
+        hint="rabbitmqctl set_permissions -p VHOST NAME '.*' '.*' '.*'",
+    )
