@@ -1,18 +1,16 @@
 """What is wrong with RabbitMQ, in words that can be mended."""
 
+import os
 import ssl
 
 from aiormq.exceptions import (
     AuthenticationError,
-    ConnectionClosed,
     ConnectionNotAllowed,
     ProbableAuthenticationError,
 )
 
 from fleetwright.errors import FleetwrightError, Reason, Unavailable
 from fleetwright.events.brokers._rabbit_address import Address
-
-_NOT_ALLOWED = 530
 
 
 class Lost(Exception):  # noqa: N818 - what happened to the connection
@@ -48,9 +46,8 @@ def _words(error: BaseException, address: Address) -> tuple[str, str, Reason]:
     if isinstance(error, ProbableAuthenticationError | AuthenticationError):
         what = "RabbitMQ refuses the name or the password"
         return what, "mend BROKER_URL, or `rabbitmqctl add_user`", "rejected"
-    if isinstance(error, ConnectionNotAllowed) or (
-        isinstance(error, ConnectionClosed) and error.args[:1] == (_NOT_ALLOWED,)
-    ):
+    # A refused vhost comes as "expected Connection.OpenOk", without the server's words.
+    if isinstance(error, ConnectionNotAllowed) or "Connection.OpenOk" in str(error):
         what = f"RabbitMQ lets {address.name} not into the vhost {address.vhost}"
         hint = "`rabbitmqctl add_vhost` and `set_permissions`, or mend BROKER_URL"
         return what, hint, "rejected"
@@ -61,8 +58,9 @@ def _words(error: BaseException, address: Address) -> tuple[str, str, Reason]:
     hint = "it is tried again; look at RabbitMQ if this goes on"
     if isinstance(error, TimeoutError):
         return "RabbitMQ did not answer in time", hint, "timeout"
-    if isinstance(error, OSError) and error.strerror:
-        return f"RabbitMQ cannot be reached: {error.strerror}", hint, "connect"
+    if isinstance(error, OSError) and error.errno:
+        why = os.strerror(error.errno) if error.errno > 0 else str(error.strerror)
+        return f"RabbitMQ cannot be reached: {why}", hint, "connect"
     return f"RabbitMQ was lost: {error}", hint, "connect"
 
 

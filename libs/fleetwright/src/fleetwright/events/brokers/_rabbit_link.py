@@ -12,7 +12,6 @@ from typing import Protocol, cast
 
 import structlog
 from aiormq import Channel, Connection, TransportFactory
-from aiormq.exceptions import AMQPError
 from yarl import URL
 
 from fleetwright._clock import clock
@@ -71,7 +70,9 @@ def calls() -> Iterator[None]:
         if task is not None and task.cancelling():
             raise
         raise Lost("the connection was dropped") from error
-    except (AMQPError, OSError, RuntimeError) as error:
+    except (FleetwrightError, Lost):
+        raise
+    except Exception as error:  # whatever the library raises, the connection is lost
         raise Lost(str(error) or type(error).__name__) from error
 
 
@@ -236,13 +237,13 @@ class Link:
         self._why = "the connection was closed"
         is_cut = True
         try:
-            connection = await self._connect()
             with calls():
+                connection = await self._connect()
                 async with asyncio.timeout(BEGIN_SECONDS):
                     await self._work.begin(connection)
             self._tell_found()
             await self._watch(connection)
-        except (FleetwrightError, Lost, OSError, TimeoutError) as error:
+        except (FleetwrightError, Lost) as error:
             return error
         except asyncio.CancelledError:
             is_cut = False
