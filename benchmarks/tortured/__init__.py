@@ -1,0 +1,1 @@
+"""A fleet of producers, relays and consumers that is tortured, then audited."""
