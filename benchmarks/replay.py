@@ -1,7 +1,7 @@
 """Replays real invoices through the running shop and audits what became of them.
 
     venv/bin/python benchmarks/replay.py FILE... [--chaos SEED] [--faults]
-        [--up --fresh]
+        [--up --fresh [--on postgres+rabbit]]
 
 Exits 0 when every check passed, 1 when one failed, 2 when nothing could be replayed.
 """
@@ -9,6 +9,7 @@ Exits 0 when every check passed, 1 when one failed, 2 when nothing could be repl
 import argparse
 import asyncio
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -22,10 +23,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 from fleetwright.errors import FleetwrightError
 from shop_replay.audit import Check
 from shop_replay.figures import Figures
+from shop_replay.own_servers import OwnServers
 from shop_replay.reading import Invoice, read_invoices
 from shop_replay.run import Wishes, replay
 from shop_replay.running import RunningFleet
 from shop_replay.sample import write_sample
+
+KINDS = ("postgres", "rabbit", "kafka")
+ON = "with --up: on servers of its own, as postgres+rabbit or postgres+kafka"
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -66,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--fleet-dir", type=Path, default=Path(), help="where fleet.toml is (.)")
     add("--up", action="store_true", help="start the fleet first, stop it at the end")
     add("--fresh", action="store_true", help="with --up: move earlier data away")
+    add("--on", type=_kinds, default=(), metavar="SERVERS", help=ON)
+    add("--server-kills", type=_count, default=4, help="with --on and --chaos (4)")
     add("--json", action="store_true", help="print all figures as JSON")
     return parser
 
@@ -76,6 +83,8 @@ def _invoices(wanted: argparse.Namespace) -> list[Invoice]:
         raise FleetwrightError(
             "--fresh is for a fleet this command starts", hint="add --up"
         )
+    if wanted.on and not wanted.up:
+        raise FleetwrightError("--on is for a fleet this command starts", hint="--up")
     if bool(wanted.files) == bool(wanted.sample):
         raise FleetwrightError(
             "there is nothing to replay, or two things at once",
@@ -91,12 +100,26 @@ def _invoices(wanted: argparse.Namespace) -> list[Invoice]:
 
 async def _run(wanted: argparse.Namespace, invoices: list[Invoice]) -> Figures:
     """Replay, in a fleet of its own if one is wanted."""
+    servers = OwnServers(wanted.on)
+    variables = await servers.up()
+    os.environ |= variables  # the fleet is told by them, and so are we
+    try:
+        return await _replayed(wanted, invoices, servers)
+    finally:
+        await servers.down()
+
+
+async def _replayed(
+    wanted: argparse.Namespace, invoices: list[Invoice], servers: OwnServers
+) -> Figures:
+    """Replay on servers that are up, if any are wanted."""
     fleet = RunningFleet(wanted.fleet_dir.absolute())
     wishes = Wishes(
         concurrency=wanted.concurrency,
         rate=wanted.rate,
         chaos=wanted.chaos,
         kills=wanted.kills,
+        server_kills=wanted.server_kills,
         faults=(wanted.chaos or 1) if wanted.faults else None,
     )
     ended: list[str] = []
@@ -106,7 +129,11 @@ async def _run(wanted: argparse.Namespace, invoices: list[Invoice]) -> Figures:
         with _progress(len(invoices)) as bar:
             task = bar.task_ids[0]
             figures = await replay(
-                fleet, invoices, wishes, after=lambda: bar.advance(task)
+                fleet,
+                invoices,
+                wishes,
+                servers=servers,
+                after=lambda: bar.advance(task),
             )
     finally:
         if wanted.up:
@@ -130,6 +157,15 @@ def _progress(total: int) -> Iterator[Progress]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         bar.add_task("invoices", total=total)
         yield bar
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    kinds = tuple(text.split("+"))
+    if not set(kinds) <= set(KINDS) or {"rabbit", "kafka"} <= set(kinds):
+        raise argparse.ArgumentTypeError(
+            "postgres, rabbit or kafka with + between them; one broker at most"
+        )
+    return kinds
 
 
 def _count(text: str) -> int:

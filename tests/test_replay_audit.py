@@ -1,14 +1,19 @@
 """The audit passes an honest shop and finds every single breach."""
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from shop_replay.audit import audit
+from shop_replay.databases import RecordsError
 from shop_replay.ledger import (
     ALWAYS,
     Ledger,
@@ -19,7 +24,6 @@ from shop_replay.ledger import (
 )
 from shop_replay.records import (
     Leftovers,
-    RecordsError,
     count_orders,
     read_leftovers,
     read_records,
@@ -35,6 +39,7 @@ def key(number: int) -> str:
     return UUID(int=number).hex
 
 
+IDS = ("id", "cancellation_id", "order_id", "charge_id")
 PAID, REFUSED, REFUND, CANCELLATION, CHARGE, DECLINED = map(key, range(1, 7))
 
 
@@ -103,6 +108,49 @@ def failed(ledger: Ledger, files: dict[str, Path]) -> list[str]:
 def test_an_honest_shop_passes(honest: Ledger, shop_files: dict[str, Path]) -> None:
     """No check fails where everything agrees."""
     assert failed(honest, shop_files) == []
+
+
+def copy(server: "psycopg.Connection[Any]", name: str, path: Path) -> None:
+    """Copy a SQLite file into a schema of a PostgreSQL."""
+    server.execute(f"create schema {name}".encode())
+    with closing(sqlite3.connect(path)) as file:
+        tables = file.execute("select name from sqlite_master where type = 'table'")
+        for (table,) in tables.fetchall():
+            columns = file.execute(f"pragma table_info({table})").fetchall()
+            is_own = name in ("orders", "payments")
+            kinds = ", ".join(
+                f"{column[1]} {'uuid' if is_own and column[1] in IDS else column[2]}"
+                for column in columns
+            )
+            server.execute(f"create table {name}.{table}({kinds})".encode())
+            places = ", ".join(["%s"] * len(columns))
+            for row in file.execute(f"select * from {table}"):
+                into = f"insert into {name}.{table} values ({places})"
+                server.execute(into.encode(), row)
+
+
+def test_postgresql_is_read_as_sqlite_is(
+    honest: Ledger, shop_files: dict[str, Path], postgres_url: str
+) -> None:
+    """The same rows there are the same records, ids kept as PostgreSQL's own."""
+    url = postgres_url.replace("+asyncpg", "")
+    databases: dict[str, Path | str] = {}
+    with psycopg.connect(url, autocommit=True) as server:
+        for name, path in shop_files.items():
+            copy(server, name, path)
+            databases[name] = f"{url}?options=-csearch_path%3D{name}"
+    broker = shop_files["broker"]
+    del databases["broker"]
+
+    records = read_records(databases, broker)
+
+    files = {name: path for name, path in shop_files.items() if name != "broker"}
+    assert records == read_records(files, broker)
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute("insert into payments.fleet_outbox values (1)")
+    assert read_leftovers(databases, broker).words() == ["1 outbox rows of payments"]
+    with pytest.raises(RecordsError, match="cannot be read"):
+        count_orders({"orders": databases["payments"]})
 
 
 ROWS = "every row is accounted for"

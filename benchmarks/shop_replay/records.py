@@ -1,24 +1,17 @@
 """What the services' databases say, read without the services."""
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from fleetwright.errors import FleetwrightError
+from shop_replay.brokers import waiting
+from shop_replay.databases import Books, Place, Places, count, has_table, reading
 from shop_replay.stock_records import StockBooks, read_stock
 
 PUBLISHERS = ("orders", "payments")
 CONSUMERS = ("notifications", "orders", "payments", "stock")
-READ_SECONDS = 30.0
-
-
-class RecordsError(FleetwrightError):
-    """A database cannot be read, or is not what it should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +123,17 @@ class Records:
     stock: StockBooks
 
 
-def read_records(databases: Mapping[str, Path], broker: Path) -> Records:
+def read_records(databases: Places, broker: Place) -> Records:
     """Return what all databases of the shop say.
 
     Args:
-        databases: The SQLite file of each service.
-        broker: The file of the embedded broker.
+        databases: Where each service keeps its data.
+        broker: The file of the embedded broker, or the URL of another.
 
     Raises:
-        RecordsError: A file or a table is missing.
+        RecordsError: A database or a table is missing.
     """
-    with _reading(databases, "orders") as orders:
+    with reading(databases, "orders") as orders:
         kept = tuple(_orders(orders))
         cancellations = tuple(
             Cancellation(_id(row[0]), *row[1:])
@@ -156,7 +149,7 @@ def read_records(databases: Mapping[str, Path], broker: Path) -> Records:
                 "left join orders o on o.number = r.order_number"
             )
         )
-    with _reading(databases, "payments") as payments:
+    with reading(databases, "payments") as payments:
         charges = tuple(
             Charge(_id(row[0]), *row[1:])
             for row in payments.execute(
@@ -170,14 +163,14 @@ def read_records(databases: Mapping[str, Path], broker: Path) -> Records:
                 "left join charges c on c.id = r.charge_id"
             )
         )
-    with _reading(databases, "notifications") as notifications:
+    with reading(databases, "notifications") as notifications:
         mails = Counter(
             (_id(order_id), str(kind), _id(refund_id))
             for order_id, kind, refund_id in notifications.execute(
                 "select order_id, kind, refund_id from mails"
             )
         )
-    with _reading(databases, "stock") as stock:
+    with reading(databases, "stock") as stock:
         books = read_stock(stock)
     return Records(
         orders=kept,
@@ -191,47 +184,46 @@ def read_records(databases: Mapping[str, Path], broker: Path) -> Records:
     )
 
 
-def read_leftovers(databases: Mapping[str, Path], broker: Path) -> Leftovers:
+def read_leftovers(databases: Places, broker: Place) -> Leftovers:
     """Return what is still on its way or stuck.
 
     Args:
-        databases: The SQLite file of each service.
-        broker: The file of the embedded broker.
+        databases: Where each service keeps its data.
+        broker: The file of the embedded broker, or the URL of another.
 
     Raises:
-        RecordsError: A file or a table is missing.
+        RecordsError: A database or a table is missing.
     """
     outbox = _counts(databases, "fleet_outbox", PUBLISHERS)
-    with _opened(broker) as connection:
-        deliveries = _count(connection, "delivery")
-    with _reading(databases, "orders") as orders:
-        undecided = _count(orders, "orders where state = 'accepted'")
-        refunds = _count(orders, "refunds where state = 'requested'")
+    deliveries = waiting(broker)
+    with reading(databases, "orders") as orders:
+        undecided = count(orders, "orders where state = 'accepted'")
+        refunds = count(orders, "refunds where state = 'requested'")
     parked = _counts(databases, "fleet_parked", CONSUMERS)
     return Leftovers(undecided, refunds, outbox, parked, deliveries)
 
 
-def count_orders(databases: Mapping[str, Path]) -> int:
+def count_orders(databases: Places) -> int:
     """Return how many orders and cancellations the shop has taken so far.
 
     Args:
-        databases: The SQLite file of each service.
+        databases: Where each service keeps its data.
 
     Raises:
-        RecordsError: The file or a table is missing.
+        RecordsError: The database or a table is missing.
     """
-    with _reading(databases, "orders") as orders:
-        return _count(orders, "orders") + _count(orders, "cancellations")
+    with reading(databases, "orders") as orders:
+        return count(orders, "orders") + count(orders, "cancellations")
 
 
-def _orders(connection: sqlite3.Connection) -> Iterator[Order]:
+def _orders(books: Books) -> Iterator[Order]:
     lines: dict[int, list[Line]] = {}
-    for number, *values in connection.execute(
+    for number, *values in books.execute(
         "select order_number, position, sku, quantity, price_pence from order_lines "
         "order by order_number, position"
     ):
         lines.setdefault(number, []).append(Line(*values))
-    for number, order_id, *values in connection.execute(
+    for number, order_id, *values in books.execute(
         "select number, id, reference, customer_id, state, total_pence, "
         "refused_because from orders order by number"
     ):
@@ -239,56 +231,14 @@ def _orders(connection: sqlite3.Connection) -> Iterator[Order]:
         yield Order(_id(order_id), *[*values, theirs])
 
 
-def _counts(
-    databases: Mapping[str, Path], table: str, required: tuple[str, ...]
-) -> dict[str, int]:
+def _counts(databases: Places, table: str, required: tuple[str, ...]) -> dict[str, int]:
     """Return the rows of a table in each database that has it; some must."""
     found = {}
     for name in databases:
-        with _reading(databases, name) as connection:
-            known = connection.execute(
-                "select 1 from sqlite_master where type = 'table' and name = ?",
-                (table,),
-            ).fetchone()
-            if known or name in required:
-                found[name] = _count(connection, table)
+        with reading(databases, name) as books:
+            if has_table(books, table) or name in required:
+                found[name] = count(books, table)
     return found
-
-
-def _count(connection: sqlite3.Connection, what: str) -> int:
-    return int(connection.execute(f"select count(*) from {what}").fetchone()[0])
-
-
-@contextmanager
-def _reading(
-    databases: Mapping[str, Path], service: str
-) -> Iterator[sqlite3.Connection]:
-    if service not in databases:
-        raise RecordsError(
-            f"the fleet tells of no database of {service}",
-            where=f"known: {', '.join(sorted(databases)) or 'none'}",
-            hint="look at `database_url` in `fleet ps --json`",
-        )
-    with _opened(databases[service]) as connection:
-        yield connection
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a file for reading only, and name it in whatever goes wrong."""
-    try:
-        with closing(
-            sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=READ_SECONDS
-            )
-        ) as connection:
-            yield connection
-    except sqlite3.Error as error:
-        raise RecordsError(
-            f"cannot be read: {error}",
-            where=str(path),
-            hint="start the fleet with `fleet up --detach`; its services make the file",
-        ) from error
 
 
 def _id(value: Any) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +12,16 @@ import aiohttp
 from shop_replay.audit import Check, audit
 from shop_replay.calling import Shop
 from shop_replay.chaos import Chaos
+from shop_replay.databases import Place, Places, shown
 from shop_replay.faults import Faults
 from shop_replay.figures import Figures
 from shop_replay.ledger import Ledger
+from shop_replay.own_servers import OwnServers, ServerChaos
 from shop_replay.placing import Catalog, Till, place_all
 from shop_replay.reading import Invoice
 from shop_replay.records import count_orders, read_leftovers, read_records
 from shop_replay.running import SHOP, FleetError, RunningFleet
-from shop_replay.settling import settled
+from shop_replay.settling import LOOKS_AT_REST, LOOKS_AT_SERVERS, settled
 from shop_replay.stocktaking import stocktaking
 from shop_replay.tokens import Tokens
 
@@ -33,6 +35,7 @@ class Wishes:
         rate: Most invoices a second; None for as fast as the shop takes them.
         chaos: Seed of the kills; None for a calm run.
         kills: How many kills, when there are any.
+        server_kills: How many kills of servers of the replay's own, with chaos.
         faults: Seed of the faults on every edge; None for calls that go through.
         call_seconds: Longest time for one call, repeats included, in seconds.
         settle_seconds: Longest wait for the fleet to come to rest, in seconds.
@@ -42,6 +45,7 @@ class Wishes:
     rate: float | None = None
     chaos: int | None = None
     kills: int = 20
+    server_kills: int = 4
     faults: int | None = None
     call_seconds: float = 120.0
     settle_seconds: float = 180.0
@@ -52,6 +56,7 @@ async def replay(
     invoices: Sequence[Invoice],
     wishes: Wishes,
     *,
+    servers: OwnServers | None = None,
     after: Callable[[], None] | None = None,
 ) -> Figures:
     """Replay invoices through a running fleet and audit what became of them.
@@ -60,6 +65,7 @@ async def replay(
         fleet: Where the shop runs.
         invoices: What is replayed, the oldest first.
         wishes: How.
+        servers: What the fleet runs on, if it is to be killed as well.
         after: Called when an invoice is done.
 
     Returns:
@@ -77,15 +83,8 @@ async def replay(
         rows_read=sum(len(invoice.rows) for invoice in invoices),
         invoices=len(invoices),
     )
-    chaos = None
-    if wishes.chaos is not None and invoices:
-        chaos = Chaos(
-            fleet,
-            SHOP,
-            seed=wishes.chaos,
-            kills=wishes.kills,
-            invoices=len(invoices),
-        )
+    chaos, server_chaos = _chaos(fleet, servers, wishes, len(invoices))
+    if chaos is not None:
         await chaos.open()
     faults = None
     if wishes.faults is not None:
@@ -93,33 +92,57 @@ async def replay(
         await faults.open()
     started = time.monotonic()
     try:
-        await _place(fleet, invoices, wishes, ledger, chaos, after=after)
+        killers = [it.before for it in (chaos, server_chaos) if it is not None]
+        await _place(fleet, invoices, wishes, ledger, killers, after=after)
         placed = time.monotonic()
     finally:
+        if server_chaos is not None:
+            await server_chaos.close()
         if chaos is not None:
             await chaos.close()
         if faults is not None:
             await faults.close()
     broker = fleet.broker
     left = await settled(
-        lambda: read_leftovers(databases, broker), bound_seconds=wishes.settle_seconds
+        lambda: read_leftovers(databases, broker),
+        bound_seconds=wishes.settle_seconds,
+        looks=LOOKS_AT_REST if isinstance(broker, Path) else LOOKS_AT_SERVERS,
     )
     rested = time.monotonic()
     records = await asyncio.to_thread(read_records, databases, broker)
     checks = [_at_rest(left, wishes), *audit(ledger, records), *stocktaking(records)]
+    kills: Counter[str] = Counter()
     if chaos is not None:
         checks.append(_killed(chaos.kills, wishes))
+        kills += chaos.kills
+    if server_chaos is not None:
+        checks.append(_servers_killed(server_chaos.kills, wishes))
+        kills += server_chaos.kills
     if faults is not None:
         checks.append(_struck(faults.struck))
     return Figures(
         ledger=ledger,
         records=records,
         checks=tuple(checks),
-        kills=Counter() if chaos is None else chaos.kills,
+        kills=kills,
         faults=Counter() if faults is None else faults.struck,
         seconds=placed - started,
         settle_seconds=rested - placed,
     )
+
+
+def _chaos(
+    fleet: RunningFleet, servers: OwnServers | None, wishes: Wishes, invoices: int
+) -> tuple[Chaos | None, ServerChaos | None]:
+    """Return who kills services and who kills servers, where that is wished for."""
+    seed = wishes.chaos
+    if seed is None or not invoices:
+        return None, None
+    of_services = Chaos(fleet, SHOP, seed=seed, kills=wishes.kills, invoices=invoices)
+    if servers is None or not servers.kinds or not wishes.server_kills:
+        return of_services, None
+    kills = wishes.server_kills
+    return of_services, ServerChaos(servers, seed=seed, kills=kills, invoices=invoices)
 
 
 async def _place(
@@ -127,10 +150,14 @@ async def _place(
     invoices: Sequence[Invoice],
     wishes: Wishes,
     ledger: Ledger,
-    chaos: Chaos | None,
+    killers: Sequence[Callable[[int], Awaitable[None]]],
     *,
     after: Callable[[], None] | None,
 ) -> None:
+    async def before(index: int) -> None:
+        for kill in killers:
+            await kill(index)
+
     connector = aiohttp.TCPConnector(limit=wishes.concurrency)
     async with aiohttp.ClientSession(connector=connector) as session:
         shop = Shop(
@@ -146,20 +173,24 @@ async def _place(
             Till(shop, catalog, ledger),
             concurrency=wishes.concurrency,
             rate=wishes.rate,
-            before=None if chaos is None else chaos.before,
+            before=before if killers else None,
             after=after,
         )
         ledger.repeats = shop.repeats
 
 
-def _require_unused(databases: dict[str, Path]) -> None:
+def _require_unused(databases: Places) -> None:
     """Refuse a shop with orders: what they were is unknown to this run's ledger."""
     if known := count_orders(databases):
         raise FleetError(
             f"this shop has taken {known} orders and cancellations already",
-            where=str(databases.get("orders")),
+            where=_shown(databases.get("orders")),
             hint="stop it with `fleet down` and replay with `--up --fresh`",
         )
+
+
+def _shown(place: Place | None) -> str:
+    return shown(place) if isinstance(place, str) else str(place)
 
 
 def _at_rest(left: list[str], wishes: Wishes) -> Check:
@@ -174,6 +205,14 @@ def _killed(kills: Counter[str], wishes: Wishes) -> Check:
     if kills.total() < wishes.kills:
         problems.append(f"only {kills.total()} of {wishes.kills}")
     return Check("services were killed", f"{kills.total()} kills", tuple(problems))
+
+
+def _servers_killed(kills: Counter[str], wishes: Wishes) -> Check:
+    problems = []
+    if kills.total() < wishes.server_kills:
+        problems.append(f"only {kills.total()} of {wishes.server_kills}")
+    figure = ", ".join(f"{kind} {n}" for kind, n in sorted(kills.items()))
+    return Check("servers were killed and started", figure, tuple(problems))
 
 
 def _struck(struck: Counter[str]) -> Check:

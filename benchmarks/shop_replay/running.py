@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from fleetwright.errors import FleetwrightError
+from shop_replay.databases import Place
 from shop_replay.tokens import Issuer
 
 TOOL = (sys.executable, "-m", "fleetwright_cli")
@@ -37,38 +40,49 @@ class Process:
         state: Where it is in its life; "ready" when it takes calls.
         pid: Its process id while it runs.
         exit_code: How it ended last; None when it never did.
-        database: Where it keeps its data; None when it has no SQLite file.
+        database: Where it keeps its data: a file, or the URL of a database on a server;
+            None when it keeps none.
     """
 
     name: str
     state: str
     pid: int | None
     exit_code: int | None
-    database: Path | None
+    database: Place | None
 
 
 class RunningFleet:
     """A fleet on this machine."""
 
-    def __init__(self, folder: Path, tool: Sequence[str] = TOOL) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        tool: Sequence[str] = TOOL,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Look at the fleet in a folder.
 
         Args:
             folder: Where `fleet.toml` is.
             tool: How `fleet` is started.
+            environment: The tool's variables; the process's own when None.
         """
         self._folder = folder
         self._tool = tuple(tool)
+        self.environment = dict(os.environ if environment is None else environment)
 
     @property
-    def broker(self) -> Path:
-        """The file of the embedded broker."""
+    def broker(self) -> Place:
+        """The file of the embedded broker, or the URL of the broker that is used."""
+        url = self.environment.get("BROKER_URL", "")
+        if url and not url.startswith("embedded:"):
+            return url
         return self._folder / ".fleet" / "data" / "broker.db"
 
     async def processes(self) -> dict[str, Process]:
         """Return every process of the fleet by name; empty when nothing runs."""
         _, report = await self.tell("ps", "--json")
-        return {facts["name"]: _process(facts) for facts in report["services"]}
+        return {facts["name"]: self._process(facts) for facts in report["services"]}
 
     async def require_running(self) -> dict[str, Process]:
         """Return the processes of the shop.
@@ -148,7 +162,7 @@ class RunningFleet:
             What did not end with exit code 0, in words; empty when all did.
         """
         code, report = await self.tell("down", "--json")
-        processes = [_process(facts) for facts in report["services"]]
+        processes = [self._process(facts) for facts in report["services"]]
         bad = [
             f"{it.name} ended with {it.exit_code}"
             for it in processes
@@ -171,6 +185,7 @@ class RunningFleet:
             *self._tool,
             *arguments,
             cwd=self._folder,
+            env=self.environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -189,17 +204,24 @@ class RunningFleet:
             ) from error
         return code, report
 
+    def _process(self, facts: Mapping[str, Any]) -> Process:
+        return Process(
+            name=facts["name"],
+            state=facts["state"],
+            pid=facts.get("pid"),
+            exit_code=facts.get("exit_code"),
+            database=self._database(facts.get("database_url") or ""),
+        )
 
-def _process(facts: Mapping[str, Any]) -> Process:
-    url = facts.get("database_url") or ""
-    scheme, _, path = url.partition(":///")
-    return Process(
-        name=facts["name"],
-        state=facts["state"],
-        pid=facts.get("pid"),
-        exit_code=facts.get("exit_code"),
-        database=Path(path) if scheme.startswith("sqlite") and path else None,
-    )
+    def _database(self, url: str) -> Place | None:
+        """Return where a service keeps its data; the tool tells no passwords."""
+        scheme, _, path = url.partition(":///")
+        if scheme.startswith("sqlite") and path:
+            return Path(path)
+        if not url.startswith("postgresql"):
+            return None
+        server = urlsplit(self.environment.get("POSTGRES_URL") or url)
+        return server._replace(scheme="postgresql", path=urlsplit(url).path).geturl()
 
 
 def _reasons(report: Mapping[str, Any]) -> str:

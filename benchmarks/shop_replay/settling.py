@@ -6,6 +6,7 @@ from collections.abc import Callable
 from shop_replay.records import Leftovers
 
 LOOKS_AT_REST = 3
+LOOKS_AT_SERVERS = 10  # RabbitMQ counts once a second: longer than that must be calm
 LOOK_SECONDS = 0.3
 
 
@@ -14,6 +15,7 @@ async def settled(
     *,
     bound_seconds: float = 180.0,
     look_seconds: float = LOOK_SECONDS,
+    looks: int = LOOKS_AT_REST,
 ) -> list[str]:
     """Return what is not at rest when everything is, or when time is up.
 
@@ -24,6 +26,7 @@ async def settled(
         look: Reads what is left.
         bound_seconds: Longest wait, in seconds.
         look_seconds: Time between two looks, in seconds.
+        looks: How many in a row must find all at rest.
 
     Returns:
         What is left, in words; empty when the fleet is at rest.
@@ -32,10 +35,10 @@ async def settled(
     calm = 0
     try:
         async with asyncio.timeout(bound_seconds):
-            while calm < LOOKS_AT_REST:
+            while calm < looks:
                 words = (await asyncio.to_thread(look)).words()
                 calm = 0 if words else calm + 1
-                if calm < LOOKS_AT_REST:
+                if calm < looks:
                     await asyncio.sleep(look_seconds)
     except TimeoutError:
         return words or ["it never looked at rest for long enough"]

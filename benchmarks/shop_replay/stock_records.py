@@ -1,10 +1,11 @@
 """What stock's database says, read without the service."""
 
-import sqlite3
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
+
+from shop_replay.databases import Books
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,36 +76,36 @@ class StockBooks:
         }
 
 
-def read_stock(connection: sqlite3.Connection) -> StockBooks:
+def read_stock(books: Books) -> StockBooks:
     """Return what stock keeps.
 
     Args:
-        connection: Its database.
+        books: Its database.
 
     Raises:
-        sqlite3.Error: A table is missing.
+        RecordsError: A table is missing.
     """
     counts = {
         sku: Count(*figures)
-        for sku, *figures in connection.execute(
+        for sku, *figures in books.execute(
             "select sku, received, on_hand, held, sold, returned from counts"
         )
     }
     received: Counter[str] = Counter()
-    for sku, quantity in connection.execute("select sku, quantity from receipts"):
+    for sku, quantity in books.execute("select sku, quantity from receipts"):
         received[sku] += quantity
     lines: dict[str, Counter[str]] = {}
-    for hold_id, sku, quantity in connection.execute(
+    for hold_id, sku, quantity in books.execute(
         "select hold_id, sku, quantity from hold_lines"
     ):
         lines.setdefault(hold_id, Counter())[sku] += quantity
     holds = tuple(
         Hold(_id(hold_id), state, lines.get(hold_id, Counter()))
-        for hold_id, state in connection.execute("select id, state from holds")
+        for hold_id, state in books.execute("select id, state from holds")
     )
     returns = tuple(
         Return(_id(row[0]), _id(row[1]), *row[2:])
-        for row in connection.execute("select id, hold_id, sku, quantity from returns")
+        for row in books.execute("select id, hold_id, sku, quantity from returns")
     )
     return StockBooks(counts, received, holds, returns)
 

@@ -7,6 +7,7 @@ import typer
 
 from fleetwright_cli._printer import Printer
 from fleetwright_cli.fleet import find_root
+from fleetwright_cli.local._backing import backing_line, read_backing
 from fleetwright_cli.local._control import ask
 from fleetwright_cli.local._plan import Places
 from fleetwright_cli.local._table import lasting, status_table
@@ -20,9 +21,13 @@ def ps(
     Examples: `fleet ps`, `fleet ps --json`.
     """
     printer = Printer(as_json=as_json)
-    report = ask(Places(find_root()).run, "ps")
+    places = Places(find_root())
+    report = ask(places.run, "ps")
     if report is None:
         printer.data({"running": False, "services": []}, "nothing runs here")
         return
-    printer.data(report, status_table(report["services"], sys.stdout))
+    facts = read_backing(places.backing)
+    lines = [status_table(report["services"], sys.stdout)]
+    lines += [backing_line(facts, sys.stdout)] if facts else []
+    printer.data(report | facts, "\n".join(lines))
     printer.talk(f"up for {lasting(report['seconds'])}")

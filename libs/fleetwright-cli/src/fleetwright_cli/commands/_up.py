@@ -15,6 +15,7 @@ from fleetwright_cli._errors import NOT_COMPLIANT
 from fleetwright_cli._printer import Printer, colourful, paint
 from fleetwright_cli.fleet import Fleet, Service, discover
 from fleetwright_cli.local import _background
+from fleetwright_cli.local._backing import backing_line, read_backing
 from fleetwright_cli.local._control import require_none
 from fleetwright_cli.local._logfiles import Line
 from fleetwright_cli.local._plan import Places, Plan, needed, plan
@@ -69,6 +70,8 @@ def up(
     places.make()
     require_none(places.run)
     ready_plan = plan(fleet, chosen, _interpreters(fleet, chosen, printer))
+    if not background:
+        ready_plan.prepare_backing()
     if not detach:
         screen = Screen(ready_plan, printer, lines=not background)
         raise typer.Exit(screen.run(reload=not no_reload))
@@ -98,9 +101,13 @@ def _detached(places: Places, arguments: list[str], printer: Printer) -> None:
     """Start in the background and say how that went."""
     report = _background.start(places, arguments)
     services = report["services"]
-    text = status_table(services, sys.stdout)
-    front = front_line(services, sys.stdout)
-    printer.data(report, f"{text}\n{front}" if front else text)
+    facts = read_backing(places.backing)
+    lines = [
+        status_table(services, sys.stdout),
+        backing_line(facts, sys.stdout),
+        front_line(services, sys.stdout),
+    ]
+    printer.data(report | facts, "\n".join(line for line in lines if line))
     failed = [facts for facts in services if facts["state"] == State.FAILED]
     if failed:
         raise _background.explained(places, failed)
@@ -190,9 +197,11 @@ class Screen:
         services = [status.facts() for status in supervisor.statuses]
         if self._printer.as_json:
             document = {"event": "fleet.settled", "seconds": supervisor.seconds}
+            document |= self._plan.backing.facts()
             self._emit(document | {"services": services})
             return
         self._talk("\n" + status_table(services, sys.stderr))
+        self._talk(backing_line(self._plan.backing.facts(), sys.stderr))
         if all(facts["state"] == State.READY for facts in services):
             seconds = lasting(supervisor.seconds)
             self._talk(f"{len(services)} ready in {seconds}, stop with Ctrl-C")

@@ -10,6 +10,7 @@ from pathlib import Path
 from fleetwright_cli._errors import FleetError
 from fleetwright_cli.fleet import Fleet, Service
 from fleetwright_cli.local import _ports
+from fleetwright_cli.local._backing import Backing, backing, without_password
 from fleetwright_cli.local._identity import NAME as ISSUER
 from fleetwright_cli.local._identity import Identity, identity, require_known, verifying
 from fleetwright_cli.local._launch import Launch
@@ -54,6 +55,11 @@ class Places:
         return self.run / "map.json"
 
     @property
+    def backing(self) -> Path:
+        """Which broker and databases the services use."""
+        return self.run / "backing.json"
+
+    @property
     def faults(self) -> Path:
         """The faults that are switched on, read by the services."""
         return self.run / "faults.json"
@@ -96,6 +102,8 @@ class Plan:
             where stock answers gRPC.
         stop_seconds: Grace between SIGTERM and SIGKILL.
         places: Where state is kept.
+        backing: The broker and the databases.
+        keepers: The services that are given a database, with their interpreters.
         identity: Who issues tokens; None when no service asks for any.
     """
 
@@ -103,13 +111,27 @@ class Plan:
     urls: Mapping[str, str]
     stop_seconds: float
     places: Places
+    backing: Backing
+    keepers: Mapping[str, Path]
     identity: Identity | None = None
 
     def write_map(self) -> None:
-        """Write the map of URLs that the services read, and the issuer's clients."""
+        """Write what the services and other commands read: URLs, clients, backing."""
         if self.identity is not None:
             self.identity.write()
         _ports.write_whole(self.places.map, json.dumps(self.urls, indent=2) + "\n")
+        self.backing.write(self.places.backing)
+
+    def prepare_backing(self) -> None:
+        """Make sure that the servers are there, and the databases on them.
+
+        Raises:
+            FleetError: A server does not answer, or does not let us.
+        """
+        self.backing.require()
+        if self.keepers:
+            python = next(iter(self.keepers.values()))
+            self.backing.make_databases(self.keepers, python)
 
     def clear_faults(self) -> None:
         """Begin without the faults of an earlier run."""
@@ -164,6 +186,7 @@ def plan(
     Places(fleet.root).make()
     require_known(fleet)
     chosen = list(services)
+    behind = backing(fleet, Places(fleet.root).data, _inherited())
     verifier = None if ISSUER in fleet.services else verifying(chosen)
     grpc = sorted(s for s, it in fleet.services.items() if answers_grpc(it.folder))
     ports = _ports_of(fleet, grpc, [ISSUER] if verifier else [])
@@ -180,7 +203,7 @@ def plan(
     needs = _needs(fleet)
     launches = [
         replace(
-            _launch(fleet, service, name, ports, issuer=issuer),
+            _launch(fleet, service, name, ports, issuer=issuer, behind=behind),
             argv=_argv(found[service.name], service),
             needs=needs[service.name] | ({ISSUER} if issuer else frozenset()),
         )
@@ -193,7 +216,11 @@ def plan(
         launches.append(issuer.launch)
         urls[ISSUER] = issuer.url
     stop_seconds = fleet.manifest.up.stop_seconds
-    return Plan(tuple(launches), urls, stop_seconds, Places(fleet.root), issuer)
+    keepers = {it.service: found[it.service] for it in launches if it.database_url}
+    places = Places(fleet.root)
+    return Plan(
+        tuple(launches), urls, stop_seconds, places, behind, keepers, identity=issuer
+    )
 
 
 def _interpreter(service: Service, pythons: Mapping[str, Path]) -> Path:
@@ -215,9 +242,12 @@ def _launch(
     ports: Mapping[str, int],
     *,
     issuer: Identity | None,
+    behind: Backing,
 ) -> Launch:
     """Return one process of a service, without what it runs and needs."""
-    environment, database_url = _environment(fleet, service, name, ports, issuer=issuer)
+    environment, database_url = _environment(
+        fleet, service, name, ports, issuer=issuer, behind=behind
+    )
     return Launch(
         name=name,
         service=service.name,
@@ -291,6 +321,7 @@ def _environment(
     ports: Mapping[str, int],
     *,
     issuer: Identity | None,
+    behind: Backing,
 ) -> tuple[dict[str, str], str | None]:
     """Return the environment of a process, and the database URL given to it.
 
@@ -301,11 +332,8 @@ def _environment(
     up = fleet.manifest.up
     defaults = {"LOG_FORMAT": "json", "ENVIRONMENT": "development"}
     if (service.folder / "src" / service.package / "migrations").is_dir():
-        defaults["DATABASE_URL"] = (
-            f"sqlite+aiosqlite:///{places.data / service.name}.db"
-        )
-    if up.broker == "embedded":
-        defaults["BROKER_URL"] = f"embedded:///{places.data / 'broker.db'}"
+        defaults["DATABASE_URL"] = behind.database(service.name)
+    defaults["BROKER_URL"] = behind.broker
     if issuer is not None:
         defaults |= issuer.given_to(service.name)
     callers = fleet.manifest.callers.get(service.name)
@@ -328,7 +356,7 @@ def _environment(
         environment["GRPC_PORT"] = str(ports[_grpc(name)])
     overruled = "DATABASE_URL" in own or "DATABASE_URL" in asked
     given = None if overruled else defaults.get("DATABASE_URL")
-    return environment, given
+    return environment, given and without_password(given)
 
 
 def _assigned(file: Path) -> set[str]:
