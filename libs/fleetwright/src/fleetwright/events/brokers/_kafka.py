@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from random import Random
+from typing import Final
 
 from fleetwright.events._broker import Receiver
 from fleetwright.events._envelope import Message
@@ -18,7 +19,12 @@ class KafkaBroker:
     A message is confirmed by all replicas in sync when `publish` returns. A group is
     a consumer group; its members share the partitions of each topic. A new group hears
     what the topic still keeps. Safe to call from several tasks of one event loop.
+
+    Attributes:
+        is_essential: False; a service without its broker is degraded and goes on.
     """
+
+    is_essential: Final = False
 
     def __init__(self, url: str, *, random: Random | None = None) -> None:
         """Describe the broker; it is connected when it is opened.

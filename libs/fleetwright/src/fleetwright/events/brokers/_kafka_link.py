@@ -1,6 +1,7 @@
 """Whether Kafka is there: asked now and then, told when that changes."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable
 from concurrent.futures import Future
 from random import Random
@@ -16,6 +17,7 @@ from fleetwright.events.brokers._kafka_log import KafkaLog
 from fleetwright.events.brokers._kafka_url import KafkaAddress
 
 ANSWER_SECONDS = 3.0  # the longest wait for an answer to a question
+_LISTEN_SECONDS = 0.1
 _ASK_SECONDS = 5.0  # between questions while it is there
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -51,11 +53,13 @@ class KafkaLink:
         self._random = random
         self._admin: AdminClient | None = None
         self._asking: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._doubted = asyncio.Event()
         self._known = asyncio.Event()
         self._found = asyncio.Event()
         self._is_there: bool | None = None
         self._said = ""  # by the client, about its connections
+        self._are_all_down = False
         self._reason = "it has not answered yet"
 
     def open(self) -> None:
@@ -71,6 +75,7 @@ class KafkaLink:
             self._admin = AdminClient(settings, error_cb=self._heard, logger=KafkaLog())
         except KafkaException as error:
             raise unusable(self.address, error) from error
+        self._loop = asyncio.get_running_loop()
         self._asking = asyncio.create_task(self._keep_asking(), name="kafka-link")
 
     async def close(self) -> None:
@@ -100,8 +105,11 @@ class KafkaLink:
         await self._found.wait()
 
     def doubt(self) -> None:
-        """Ask again at once: something did not work."""
-        self._doubted.set()
+        """Ask again at once: something did not work. May be called in any thread."""
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._doubted.set)
 
     def unavailable(self, reason: str) -> Unavailable:
         """Return the error of a Kafka that cannot be used.
@@ -154,11 +162,13 @@ class KafkaLink:
         except KafkaException as error:
             if not _is_silence(error.args[0]):
                 raise
-            raise self.unavailable(self._said or text_of(error)) from error
+            raise self.unavailable(text_of(error)) from error
 
     def _heard(self, error: KafkaError) -> None:
         # Called from `poll`, in the task that asks.
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self._are_all_down = True
+        else:
             self._said = error.str()
 
     async def _keep_asking(self) -> None:
@@ -183,18 +193,21 @@ class KafkaLink:
 
     async def _ask(self) -> str | None:
         """Ask once; return why Kafka is not there, None when it is."""
-        reason = None
-        try:
-            question = self.admin.describe_cluster(request_timeout=ANSWER_SECONDS)
-            await self.answer(question)
-        except KafkaException as error:
-            reason = text_of(error)
-        except Unavailable as error:
+        self._said, self._are_all_down = "", False
+        question = asyncio.wrap_future(
+            self.admin.describe_cluster(request_timeout=ANSWER_SECONDS)
+        )
+        while not question.done() and not self._are_all_down:
+            await asyncio.wait((question,), timeout=_LISTEN_SECONDS)
             self.admin.poll(0)
-            reason = self._said or error.message
-        else:
-            self.admin.poll(0)
-            self._said = ""
+        reason: str | None = None
+        if not question.done():
+            question.cancel()
+            reason = self._said or "all of its servers are down"
+        elif (error := question.exception()) is not None:
+            if not isinstance(error, KafkaException):
+                raise error
+            reason = self._said or text_of(error)
         self._learn(reason)
         return reason
 

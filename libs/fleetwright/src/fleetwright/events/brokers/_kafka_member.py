@@ -26,6 +26,13 @@ _POLL_SECONDS = 0.1
 _AT_ONCE = 256
 _COMMIT_AGAIN_SECONDS = 5.0  # after a commit that was never answered
 _LONGEST_POLL_SECONDS = 300
+_PASSING = {
+    KafkaError._TRANSPORT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TIMED_OUT,
+    KafkaError._TIMED_OUT_QUEUE,
+    KafkaError._RESOLVE,
+}  # told by the link
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
 
@@ -46,6 +53,7 @@ class KafkaMember:
         group: str,
         topics: Sequence[str],
         came: Callable[[], None],
+        doubt: Callable[[], None],
     ) -> None:
         """Describe the member; it joins when it is started.
 
@@ -54,6 +62,7 @@ class KafkaMember:
             group: The consuming service.
             topics: What it hears; they exist.
             came: Called in the thread when something was received.
+            doubt: Called in the thread when a connection fails.
         """
         self.hand = Hand()
         self.turns = 0
@@ -62,6 +71,7 @@ class KafkaMember:
         self._group = group
         self._topics = list(topics)
         self._came = came
+        self._doubt = doubt
         self._settings = _settings(address, group)
         self._is_leaving = False
         self._commit_sent_at: float | None = None
@@ -103,7 +113,10 @@ class KafkaMember:
     def _take_part(self) -> None:
         """Be a member until told to leave, or until the client is beyond repair."""
         consumer = Consumer(
-            {**self._settings, "on_commit": self._on_commit}, logger=KafkaLog()
+            self._settings,
+            on_commit=self._on_commit,
+            error_cb=lambda _: self._doubt(),
+            logger=KafkaLog(),
         )
         try:
             consumer.subscribe(
@@ -197,7 +210,7 @@ class KafkaMember:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self.hand.gain(_places(partitions))
-        self.has_joined = True
+        self.has_joined, self.trouble = True, None
         self._tell("lanes.gained", partitions)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -219,7 +232,7 @@ class KafkaMember:
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():
             raise KafkaException(error)
-        if self.trouble != error.str():
+        if error.code() not in _PASSING and self.trouble != error.str():
             self.trouble = error.str()
             _log.warning("member.refused", group=self._group, error=self.trouble)
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -107,11 +107,14 @@ class KafkaProducer:
     and another one takes its place. Used by one task.
     """
 
-    def __init__(self, address: KafkaAddress, *, gapless: bool) -> None:
+    def __init__(
+        self, address: KafkaAddress, doubt: Callable[[], None], *, gapless: bool
+    ) -> None:
         """Make the producer; it connects by itself.
 
         Args:
             address: Where Kafka is.
+            doubt: Called, in any thread, when a connection fails.
             gapless: Whether a refusal breaks it. Without, it goes on after a refusal:
                 for one message at a time.
 
@@ -128,7 +131,9 @@ class KafkaProducer:
             "compression.type": "none",
         }
         try:
-            self._producer = Producer(settings, logger=KafkaLog())
+            self._producer = Producer(
+                settings, error_cb=lambda _: doubt(), logger=KafkaLog()
+            )
         except KafkaException as error:
             raise unusable(address, error) from error
         self._window: _Window | None = None

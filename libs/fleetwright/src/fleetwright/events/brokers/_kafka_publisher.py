@@ -168,7 +168,7 @@ class KafkaPublisher:
         if not places:
             return False
         if self._producer is None or self._producer.is_broken:
-            self._producer = KafkaProducer(self._link.address, gapless=True)
+            self._producer = self._new_producer(gapless=True)
         messages = [window.messages[place] for place in places]
         fates = await self._producer.send(messages, end - clock().monotonic())
         was_refused = any(fate.refused is not None or fate.is_fatal for fate in fates)
@@ -178,7 +178,7 @@ class KafkaPublisher:
         return was_refused
 
     async def _send_singly(self, window: Window, end: float) -> None:
-        producer = KafkaProducer(self._link.address, gapless=False)
+        producer = self._new_producer(gapless=False)
         try:
             for place in window.unsettled():
                 if window.refuse_behind(place):
@@ -191,12 +191,17 @@ class KafkaPublisher:
         finally:
             producer.end()
 
+    def _new_producer(self, *, gapless: bool) -> KafkaProducer:
+        link = self._link
+        return KafkaProducer(link.address, link.doubt, gapless=gapless)
+
     def _judge(self, window: Window) -> None:
         """Remember what `check` has to tell, and which topics to look for again."""
         self._trouble = None
         for message, fate in zip(window.messages, window.fates(), strict=True):
-            if fate.topic_gone:
-                self._topics.forget([message.topic])
-            elif fate.unknown is not None and self._trouble is None:
+            if fate.unknown is None:
+                continue
+            self._topics.forget([message.topic])  # it may have been deleted
+            if self._trouble is None and not fate.topic_gone:
                 self._trouble = clock().monotonic(), fate.unknown
                 self._link.doubt()

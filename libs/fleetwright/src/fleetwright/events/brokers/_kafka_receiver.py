@@ -60,7 +60,9 @@ class KafkaReceiver:
         self.is_closed = False
         self._turns_seen = -1
         self._seen_at = self._joining_since = clock().monotonic()
-        self._member = KafkaMember(link.address, group, self._heard, self._came)
+        self._member = KafkaMember(
+            link.address, group, self._heard, self._came, link.doubt
+        )
         self._has_started = False
         self._tending = asyncio.create_task(self._tend(), name="kafka-receiver")
 
@@ -123,10 +125,10 @@ class KafkaReceiver:
         now, member = clock().monotonic(), self._member
         if member.turns != self._turns_seen or not self._has_started:
             self._turns_seen, self._seen_at = member.turns, now
+        if member.trouble is not None:
+            raise self._link.unavailable(member.trouble)
         if member.has_joined:
             self._joining_since = now
-        elif member.trouble is not None:
-            raise self._link.unavailable(member.trouble)
         if now - self._joining_since > JOIN_SECONDS:
             raise self._link.unavailable(f"the group {self._group} does not let it in")
         if now - self._seen_at > _STUCK_SECONDS:
