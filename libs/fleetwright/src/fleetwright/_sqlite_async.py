@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from fleetwright._sqlite import (
+    BUSY_SECONDS,
     Synchronous,
     connect,
     is_memory,
@@ -25,6 +26,7 @@ from fleetwright._sqlite import (
 )
 
 BEGIN = "fleetwright_begin"
+BUSY = "fleetwright_busy_ms"
 _ERRORS = (
     "DatabaseError",
     "Error",
@@ -142,7 +144,8 @@ def sqlite_engine(url: URL, *, synchronous: Synchronous = "FULL") -> AsyncEngine
 
     Returns:
         The engine. The execution option `fleetwright_begin` says how a transaction
-        begins: DEFERRED (the default) or IMMEDIATE.
+        begins: DEFERRED (the default) or IMMEDIATE; `fleetwright_busy_ms` how long it
+        waits for another process, if not 15 seconds.
 
     Raises:
         FleetwrightError: This interpreter has no safe SQLite.
@@ -160,12 +163,22 @@ def sqlite_engine(url: URL, *, synchronous: Synchronous = "FULL") -> AsyncEngine
         return await connection
 
     engine = create_async_engine(
-        url, module=_Module(aiosqlite, module), async_creator=create
+        url,
+        module=_Module(aiosqlite, module),
+        async_creator=create,
+        hide_parameters=True,
     )
 
     def begin(connection: Connection) -> None:
-        how = connection.get_execution_options().get(BEGIN, "DEFERRED")
-        connection.exec_driver_sql(f"BEGIN {how}")
+        options = connection.get_execution_options()
+        if (busy_ms := options.get(BUSY)) is not None:
+            connection.exec_driver_sql(f"pragma busy_timeout={busy_ms}")
+        try:
+            connection.exec_driver_sql(f"BEGIN {options.get(BEGIN, 'DEFERRED')}")
+        finally:
+            if busy_ms is not None:
+                most_ms = round(BUSY_SECONDS * 1000)
+                connection.exec_driver_sql(f"pragma busy_timeout={most_ms}")
 
     event.listen(engine.sync_engine, "begin", begin)
     return engine

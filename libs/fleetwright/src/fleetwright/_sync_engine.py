@@ -1,21 +1,16 @@
-"""The engines of sync databases: each heeds the deadline of the thread it works in."""
+"""SQLite for sync code: it heeds the deadline of the thread it works in."""
 
 import math
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from fleetwright._deadline import current_deadline
 from fleetwright._sqlite import BUSY_SECONDS, Synchronous, connect, sqlite_module
 from fleetwright._sqlite_async import BEGIN
-from fleetwright.errors import DeadlineExceeded, FleetwrightError
 
 _STEPS: Final = 20_000  # of SQLite's machine between two looks: a few milliseconds
 
@@ -39,7 +34,7 @@ def sqlite_engine(url: URL, *, synchronous: Synchronous = "FULL") -> Engine:
     """
     create = partial(_connected, url.database, synchronous)
     engine = create_engine(  # no limit: there are as many as there are threads
-        url, module=sqlite_module(), creator=create, pool_size=0
+        url, module=sqlite_module(), creator=create, pool_size=0, hide_parameters=True
     )
 
     def begin(connection: Connection) -> None:
@@ -58,37 +53,6 @@ def _connected(path: str | None, synchronous: Synchronous) -> sqlite3.Connection
     return connection
 
 
-def server_engine(url: URL) -> Engine:
-    """Return a sync engine on PostgreSQL whose statements heed the deadline.
-
-    Args:
-        url: `postgresql+psycopg://...`.
-
-    Returns:
-        The engine.
-
-    Raises:
-        FleetwrightError: psycopg is not installed.
-    """
-    try:
-        engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=30)
-    except ModuleNotFoundError as error:
-        raise FleetwrightError(
-            f"a sync Database on PostgreSQL needs {error.name}",
-            where=url.render_as_string(hide_password=True),
-            hint="add `fleetwright[postgres]` to requirements.in and run `fleet lock`",
-        ) from None
-
-    def begin(connection: Connection) -> None:
-        deadline = current_deadline()
-        if deadline is not None:
-            left_ms = _left_ms(deadline.left())
-            connection.exec_driver_sql(f"set local statement_timeout = {left_ms}")
-
-    event.listen(engine, "begin", begin)
-    return engine
-
-
 def _is_over() -> bool:
     deadline = current_deadline()
     return deadline is not None and deadline.expired
@@ -99,21 +63,3 @@ def _left_ms(most_seconds: float) -> int:
     deadline = current_deadline()
     left = most_seconds if deadline is None else min(most_seconds, deadline.left())
     return max(1, math.ceil(left * 1000))
-
-
-@contextmanager
-def in_time() -> Iterator[None]:
-    """Say of a statement that was cut by the deadline that it was.
-
-    Yields:
-        Nothing.
-
-    Raises:
-        DeadlineExceeded: The database gave up, and the time is over.
-    """
-    try:
-        yield
-    except (DBAPIError, PoolTimeoutError) as error:
-        if not _is_over():
-            raise
-        raise DeadlineExceeded("the database was not done in time") from error
