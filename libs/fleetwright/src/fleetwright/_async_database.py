@@ -110,7 +110,7 @@ class AsyncDatabase:
         pause = 0.1
         while True:
             try:
-                await self.check()
+                await self._ask(self._checking)
                 return
             except (Unavailable, DBAPIError) as error:
                 mends = isinstance(error, Unavailable) and not self._is_sqlite
@@ -141,18 +141,12 @@ class AsyncDatabase:
         Raises:
             Unavailable: There is none, or another process has the SQLite file locked.
         """
-        if self._is_memory:
-            async with self.reading() as session:
-                await session.execute(text("select 1"))
-            return
         engine = self._checking
-        if self._is_sqlite and not self._turn.locked():
+        if self._is_sqlite and not self._is_memory and not self._turn.locked():
+            # A look at the file says nothing about writing: begin, and undo it.
             busy_ms = round(_LOCKED_SECONDS * 1000)
-            options = {BEGIN: "IMMEDIATE", BUSY: busy_ms}
-            engine = engine.execution_options(**options)
-        with in_words(self.url, connecting=True):
-            async with engine.connect() as connection:
-                await connection.execute(text("select 1"))
+            engine = engine.execution_options(**{BEGIN: "IMMEDIATE", BUSY: busy_ms})
+        await self._ask(engine)
         since = self._begins_since
         if since is not None and clock().monotonic() - since > _LOCKED_SECONDS:
             raise Unavailable(
@@ -162,6 +156,13 @@ class AsyncDatabase:
                 where=self.url,
                 hint="find it with `fuser` on the file; keep transactions short",
             )
+
+    async def _ask(self, engine: AsyncEngine) -> None:
+        turn = self._my_turn() if self._is_memory else nullcontext()
+        async with turn:
+            with in_words(self.url, connecting=True):
+                async with engine.connect() as connection:
+                    await connection.execute(text("select 1"))
 
     async def facts(self) -> dict[str, object]:
         """Return how the connections are used.

@@ -18,6 +18,14 @@ from fleetwright._sqlite_async import BEGIN
 from fleetwright.errors import FleetwrightError
 
 _ENVIRONMENT = Path(__file__).parent / "_migrations"
+# A name the server does not know is left out: the last is of PostgreSQL 14.
+_UNHURRIED = """
+    select set_config(name, value, true) from pg_settings join (values
+      ('statement_timeout', '0'),
+      ('idle_in_transaction_session_timeout', '0'),
+      ('client_connection_check_interval', '1000')
+    ) as wanted(known, value) on name = known
+"""
 # `alembic.op` is one per process: two upgrades of one loop must not interleave.
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
@@ -96,6 +104,9 @@ async def _upgrade_sqlite(engine: AsyncEngine, folder: Path, revision: str) -> N
 
 async def _upgrade_server(engine: AsyncEngine, folder: Path, revision: str) -> None:
     async with engine.begin() as connection:
+        # The others wait for the first as long as it takes; one that dies meanwhile is
+        # noticed within a second, whatever its statement, and lets go of the lock.
+        await connection.execute(text(_UNHURRIED))
         lock = {"lock": zlib.crc32(b"fleetwright.migrate")}
         await connection.execute(text("select pg_advisory_xact_lock(:lock)"), lock)
         await connection.run_sync(_run, folder, revision)

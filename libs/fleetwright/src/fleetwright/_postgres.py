@@ -192,13 +192,15 @@ def sync_engine(url: URL, pool: Pool, named: Callable[[], str]) -> Engine:
         connection.exec_driver_sql(f"select {words}")
 
     def check_out(driver: Any, _record: Any, _proxy: Any) -> None:
-        # Nobody reads an idle connection: that it was closed waits there to be read.
-        if not driver.closed and not _has_news(driver.fileno()):
-            return
+        # Nobody reads an idle connection: that it was closed waits there to be read,
+        # behind the server's last words.
         try:
-            driver.pgconn.consume_input()
+            while not driver.closed and _has_news(driver.fileno()):
+                driver.pgconn.consume_input()
         except engine.dialect.loaded_dbapi.Error as error:
             raise InvalidatePoolError from error
+        if driver.closed:
+            raise InvalidatePoolError
 
     event.listen(engine, "do_connect", connect)
     event.listen(engine, "begin", begin)
