@@ -211,6 +211,9 @@ class AsyncDatabase:
             with in_words(self.url, connecting=True):
                 await session.connection()
             return
+        if self._is_memory:  # there is no other process
+            await session.connection()
+            return
         self._begins_since = clock().monotonic()
         try:
             await session.connection()

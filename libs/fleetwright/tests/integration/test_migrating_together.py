@@ -89,7 +89,10 @@ async def url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[s
     found = str(request.getfixturevalue("postgres_url"))
     database = AsyncDatabase(found)
     async with database.transaction() as transaction:
-        everything = (*TABLES, *(one.name for one in PRODUCER_TABLES + CONSUMER_TABLES))
+        everything = (
+            *TABLES,
+            *(one.name for one in (*PRODUCER_TABLES, *CONSUMER_TABLES)),
+        )
         for table in everything:
             await transaction.execute(text(f"drop table if exists {table}"))
     await database.close()

@@ -95,7 +95,7 @@ async def test_statement_ends_at_the_deadline_on_the_server_as_well(make: Make) 
             await transaction.execute(SLOW)
 
     async with asyncio.timeout(2), database.reading() as session:
-        while await session.scalar(RUNNING):  # noqa: ASYNC110 - the server tells nobody
+        while await session.scalar(RUNNING):
             await asyncio.sleep(0.02)
             await session.rollback()
 
