@@ -70,6 +70,15 @@ def lane_of(key: str) -> int:
     return zlib.crc32(key.encode()) % LANES
 
 
+def schema_of(kind: type[Event]) -> str:
+    """Return what `dataschema` says of an event: its topic and version.
+
+    Args:
+        kind: The event as it is declared.
+    """
+    return f"{_SCHEMA}{kind.__topic__}/{kind.__version__}"
+
+
 def new_id() -> str:
     """Return a UUIDv7: sorts by time, unique without asking anyone."""
     milliseconds = int(clock().now() * 1000) & 0xFFFF_FFFF_FFFF
@@ -145,7 +154,7 @@ def encode(event: Event, *, source: str) -> Message:
         "type": event.__topic__,
         "time": datetime.fromtimestamp(clock().now(), UTC).isoformat(),
         "datacontenttype": "application/json",
-        "dataschema": f"{_SCHEMA}{event.__topic__}/{event.__version__}",
+        "dataschema": schema_of(type(event)),
     }
     if key is not None:
         headers["subject"] = headers["partitionkey"] = key
@@ -173,7 +182,7 @@ def decode(message: Message, kind: type[E]) -> E:
         Undecodable: The message is of another version or not of that shape.
     """
     schema = message.headers.get("dataschema", "")
-    wanted = f"{_SCHEMA}{kind.__topic__}/{kind.__version__}"
+    wanted = schema_of(kind)
     if schema != wanted:
         raise Undecodable(
             f"the message has the schema {schema!r}, its reader wants {wanted!r}",
