@@ -16,6 +16,7 @@ COMMANDS = {
     "logs": ("_logs", "logs", "Show what the services wrote"),
     "restart": ("_restart", "restart", "Drain services and start them again"),
     "faults": ("_faults", "faults", "Make calls between services fail or wait"),
+    "events": ("_events", "events", "See events that wait, and have them tried again"),
     "token": ("_token", "token", "Print a token for calls by hand"),
     "down": ("_down", "down", "Drain and stop the fleet"),
     "test": ("_test", "test", "Run the tests of libraries and services"),

@@ -93,7 +93,7 @@ class Lines:
             line["trace_id"] = call.trace_id
             line["span_id"] = call.span_id
         for name, value in fields.items():
-            line.setdefault(name, _masked(name, value))
+            line.setdefault(name, shown(name, value))
         self.writer.write(self.render(line), urgent=level in _URGENT)
 
 
@@ -116,8 +116,14 @@ def timestamp(now: float, _seen: list[Any] = [0, ""]) -> str:  # noqa: B006 - a 
     return f"{_seen[1]}.{int(now % 1 * 1000):03d}Z"
 
 
-def _masked(name: str, value: object, depth: int = 0) -> Any:
-    """Return a value that may be shown, in types JSON knows."""
+def shown(name: str, value: object, depth: int = 0) -> Any:
+    """Return a value that may be shown, in types JSON knows.
+
+    Args:
+        name: Of the field; one that names a secret is masked whatever it holds.
+        value: Anything; secrets in texts are masked.
+        depth: How deep it lies; below some levels nothing is shown.
+    """
     if value is None or value is True or value is False:
         return value
     if isinstance(value, SecretStr) or is_secret_name(name):
@@ -131,9 +137,9 @@ def _masked(name: str, value: object, depth: int = 0) -> Any:
     if name.lower() in ("headers", "request_headers", "response_headers"):
         return _shown_headers(value)
     if isinstance(value, Mapping):
-        return {str(k): _masked(str(k), v, depth + 1) for k, v in value.items()}
+        return {str(k): shown(str(k), v, depth + 1) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_masked("", item, depth + 1) for item in value]
+        return [shown("", item, depth + 1) for item in value]
     return mask(str(value))
 
 

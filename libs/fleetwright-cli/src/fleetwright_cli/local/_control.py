@@ -90,7 +90,7 @@ def ask(run_folder: Path, do: str, **details: object) -> dict[str, Any] | None:
 
     Args:
         run_folder: The fleet's `.fleet/run`.
-        do: `ps`, `logs`, `wait`, `restart`, `stop`, `start` or `down`.
+        do: `ps`, `logs`, `wait`, `launches`, `restart`, `stop`, `start` or `down`.
         **details: Beside it, for example `services`.
 
     Returns:
@@ -148,6 +148,7 @@ class Control:
             "ps": self._ps,
             "logs": self._logs,
             "wait": self._wait,
+            "launches": self._launches,
             "restart": self._restart,
             "stop": self._stop,
             "start": self._start,
@@ -228,6 +229,22 @@ class Control:
         """Say what the current process of each service wrote last."""
         found = self._supervisor.named(services)
         return {"lines": {p.launch.name: list(p.log.last) for p in found}}
+
+    async def _launches(self, services: list[str]) -> dict[str, Any]:
+        """Say how each process was started; only its owner can open our socket."""
+        found = [process.launch for process in self._supervisor.named(services)]
+        return {
+            "launches": [
+                {
+                    "name": launch.name,
+                    "service": launch.service,
+                    "python": launch.argv[0],
+                    "folder": str(launch.folder),
+                    "environment": dict(launch.environment),
+                }
+                for launch in found
+            ]
+        }
 
     async def _wait(self, services: list[str]) -> dict[str, Any]:
         """Say how everything is once all are ready or one is given up."""

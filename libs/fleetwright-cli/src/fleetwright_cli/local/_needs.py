@@ -1,4 +1,4 @@
-"""Who calls whom and who answers gRPC, read from sources without running them."""
+"""Who calls whom, who answers gRPC, who has events: read without running sources."""
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,6 +32,19 @@ def answers_grpc(folder: Path) -> bool:
         and node.module == "fleetwright.grpc"
         and any(name.name == "serve" for name in node.names)
         for tree in _trees(folder, "fleetwright.grpc")
+        for node in ast.walk(tree)
+    )
+
+
+def imports_events(folder: Path) -> bool:
+    """Return whether a service publishes or hears: it imports `fleetwright.events`.
+
+    Args:
+        folder: The service's folder.
+    """
+    return any(
+        isinstance(node, ast.ImportFrom) and node.module == "fleetwright.events"
+        for tree in _trees(folder, "fleetwright.events")
         for node in ast.walk(tree)
     )
 

@@ -12,6 +12,8 @@ from fleetwright._sqlite import sqlite_module, working
 from fleetwright.errors import FleetwrightError, Unavailable
 from fleetwright.events._broker import Delivery, Receiver
 from fleetwright.events._envelope import MOST_BODY_BYTES, Message
+from fleetwright.events._kept import Backlog, Span
+from fleetwright.events.brokers import _embedded_view
 from fleetwright.events.brokers._embedded_file import LEASE_SECONDS, EmbeddedFile
 from fleetwright.events.brokers._wake import LANES, LOOK, Bell, ring
 
@@ -169,6 +171,29 @@ class EmbeddedBroker:
                 where=self.path,
                 hint="check free disk space and the file's permissions",
             ) from error
+
+    async def backlog(self, group: str) -> Backlog:
+        """Return what a group has not heard yet; the broker need not be open.
+
+        Args:
+            group: The consuming service.
+        """
+        topics = await asyncio.to_thread(_embedded_view.waiting, self.path, group)
+        return Backlog(sum(topics.values()), topics)
+
+    async def deliver_again(self, group: str, topic: str, span: Span) -> int:
+        """Have kept messages delivered to a group once more; need not be open.
+
+        Args:
+            group: The consuming service; its inbox tells what it has handled.
+            topic: Which ones.
+            span: From when to when, or from which number to which.
+
+        Returns:
+            How many come again.
+        """
+        again = _embedded_view.deliver_again
+        return await asyncio.to_thread(again, self.path, group, topic, span)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()

@@ -1,0 +1,117 @@
+"""python -m fleetwright.bus orders.app:create_app VERB: the events of one service.
+
+Reads the service's own settings, looks at its own database and broker, and answers in
+JSON; the service may run or not. Exit codes: 0 done, 1 failed, 2 wrong arguments.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from fleetwright import _logs
+from fleetwright._log_writer import LineWriter
+from fleetwright._target import StartError, load, tell
+from fleetwright.errors import FleetwrightError
+from fleetwright.events._desk import Desk
+from fleetwright.events._kept import Span
+from fleetwright.events._stuck import Wanted
+
+STDERR = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: What was typed after the command; the process's own when left out.
+
+    Returns:
+        The exit code.
+    """
+    typed = _parser().parse_args(arguments)
+    try:
+        _, service = load(typed.target)
+        # The answer is all that goes to stdout.
+        _logs.set_up(service.name, service.settings, writer=LineWriter(STDERR))
+        package = typed.target.partition(":")[0].partition(".")[0]
+        answer = asyncio.run(_answer(Desk(service, package=package), typed))
+        sys.stdout.write(json.dumps(answer, indent=2) + "\n")
+    except FleetwrightError as error:
+        _logs.flush()
+        return tell("fleetwright.bus", error)
+    finally:
+        _logs.flush()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m fleetwright.bus", description=__doc__
+    )
+    parser.add_argument("target", help="module:function, as in orders.app:create_app")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("topics", help="what is sent and heard, and what waits where")
+    parked = verbs.add_parser("parked", help="what is parked, dead or refused")
+    parked.add_argument("--topic")
+    parked.add_argument("--limit", type=int, default=100)
+    parked.add_argument("--behind", action="store_true", help="those behind others too")
+    show = verbs.add_parser("show", help="an event with its headers and its body")
+    show.add_argument("id")
+    show.add_argument("--body", action="store_true", help="all of it, nothing masked")
+    replay = verbs.add_parser("replay", help="try what is stuck again")
+    replay.add_argument("ids", nargs="*")
+    replay.add_argument("--topic")
+    replay.add_argument("--all", action="store_true")
+    reread = verbs.add_parser("reread", help="hear again what the broker has kept")
+    reread.add_argument("topic")
+    reread.add_argument("--first", type=float)
+    reread.add_argument("--last", type=float)
+    reread.add_argument("--counts", action="store_true", help="numbers, not seconds")
+    discard = verbs.add_parser("discard", help="destroy what is stuck")
+    discard.add_argument("ids", nargs="+")
+    publish = verbs.add_parser("publish", help="publish an event; its data on stdin")
+    publish.add_argument("topic")
+    publish.add_argument("--version", type=int)
+    return parser
+
+
+async def _answer(desk: Desk, typed: argparse.Namespace) -> Any:
+    async with desk.open():
+        match typed.verb:
+            case "topics":
+                return await desk.topics()
+            case "parked":
+                wanted = Wanted(topic=typed.topic)
+                limit, behind = typed.limit, typed.behind
+                return await desk.parked(wanted, limit=limit, behind=behind)
+            case "show":
+                return await desk.show(typed.id, whole=typed.body)
+            case "replay":
+                return await desk.replay(_wanted(typed))
+            case "reread":
+                span = Span(typed.first, typed.last, typed.counts)
+                return await desk.reread(typed.topic, span)
+            case "discard":
+                return await desk.discard(typed.ids)
+            case _:
+                body = sys.stdin.buffer.read()
+                return await desk.publish(typed.topic, body, version=typed.version)
+
+
+def _wanted(typed: argparse.Namespace) -> Wanted:
+    """Return what is to be tried again; nothing is meant by nothing."""
+    if not (typed.ids or typed.topic or typed.all):
+        raise StartError(
+            "it is not said what to replay",
+            where="replay",
+            hint="give ids, --topic TOPIC or --all",
+            exit_code=2,
+        )
+    return Wanted(tuple(typed.ids), typed.topic)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

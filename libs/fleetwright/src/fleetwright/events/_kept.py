@@ -1,0 +1,87 @@
+"""What brokers keep: how far behind a group is, and what can be heard again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from fleetwright.errors import FleetwrightError
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of what was published.
+
+    Attributes:
+        first: Where it begins, itself included; at the oldest that is kept for None.
+        last: Where it ends, itself included; at the newest for None.
+        counts: Whether these are the broker's own numbers; else seconds since 1970.
+    """
+
+    first: float | None = None
+    last: float | None = None
+    counts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What a group has not heard yet.
+
+    Attributes:
+        total: How many messages.
+        topics: How many of each topic; None where the broker does not tell them apart.
+    """
+
+    total: int
+    topics: Mapping[str, int] | None
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A broker that can tell how far behind a group is."""
+
+    async def backlog(self, group: str) -> Backlog:
+        """Return what a group has not heard yet.
+
+        Args:
+            group: The consuming service.
+
+        Raises:
+            Unavailable: The broker does not answer.
+        """
+        ...
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """A broker that keeps what was heard, so that it can be heard again."""
+
+    async def deliver_again(self, group: str, topic: str, span: Span) -> int:
+        """Have kept messages delivered to a group once more, in order.
+
+        Args:
+            group: The consuming service; its inbox tells what it has handled.
+            topic: Which ones.
+            span: From when to when, or from which number to which.
+
+        Returns:
+            How many come again.
+
+        Raises:
+            Unavailable: The broker does not answer.
+            FleetwrightError: It cannot be done now.
+        """
+        ...
+
+
+def not_kept(broker: object) -> FleetwrightError:
+    """Return the error about a broker that forgets what was heard.
+
+    Args:
+        broker: Which one.
+    """
+    return FleetwrightError(
+        f"{type(broker).__name__} keeps nothing that was heard",
+        where="BROKER_URL",
+        hint="replay what is parked, or use a broker that keeps messages:"
+        " embedded:// or kafka://",
+    )
