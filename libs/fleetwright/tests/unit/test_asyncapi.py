@@ -18,7 +18,7 @@ from fleetwright.database import AsyncDatabase
 from fleetwright.errors import DeclarationError
 from fleetwright.events import Consumer, Event, Outbox, Subscriptions, connect
 
-PACKAGE = __name__.partition(".")[0]
+PACKAGE = __name__  # of a service it is the first word
 
 
 class Line(BaseModel):

@@ -19,6 +19,7 @@ from fleetwright_cli.local._bus import (
     with_events,
 )
 from fleetwright_cli.local._bus_words import (
+    replayed_words,
     span_words,
     stuck_table,
     topic_rows,
@@ -157,7 +158,7 @@ def replay(
     answers = _all(printer, lambda one: one.answer(*words), service)
     _require_known(chosen, answers)
     document = {"services": answers.said}
-    printer.data(document, _replayed(answers))
+    printer.data(document, replayed_words(answers.said))
     _tell_stopped(printer, answers, ("retried", "resent"))
     _tell_failed(printer, answers)
 
@@ -363,21 +364,6 @@ def _unknown(ids: Sequence[str], answers: Answers) -> FleetError:
         where=f"asked: {', '.join(answers.said) or 'nobody'}{silent}",
         hint="see what waits with `fleet events parked`",
     )
-
-
-def _replayed(answers: Answers) -> str:
-    words = {
-        "retried": "tried again",
-        "resent": "sent again",
-        "handled": "handled before",
-    }
-    lines = [
-        f"{name}: {len(told[what])} {word}"
-        for name, told in answers.said.items()
-        for what, word in words.items()
-        if told[what]
-    ]
-    return "\n".join(lines) or "nothing is parked"
 
 
 def _tell_stopped(printer: Printer, answers: Answers, moved: Sequence[str]) -> None:

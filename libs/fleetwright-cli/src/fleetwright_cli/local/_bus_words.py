@@ -180,6 +180,26 @@ def _short(text: str) -> str:
     return line if len(line) <= _LONGEST_ERROR else f"{line[: _LONGEST_ERROR - 3]}..."
 
 
+def replayed_words(said: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
+    """Return what came of a replay, a line for each service and outcome.
+
+    Args:
+        said: What each service answered to `replay`.
+    """
+    words = {
+        "retried": "tried again",
+        "resent": "sent again",
+        "handled": "handled before",
+    }
+    lines = [
+        f"{name}: {len(told[what])} {word}"
+        for name, told in said.items()
+        for what, word in words.items()
+        if told[what]
+    ]
+    return "\n".join(lines) or "nothing is parked"
+
+
 def span_words(since: str | None, first: str | None, last: str | None) -> list[str]:
     """Return what the runtime is told of a stretch of what was published.
 

@@ -135,12 +135,12 @@ def sent(service: Composed, *, package: str | None = None) -> list[type[Event]]:
     """
     if not any(isinstance(part, Outbox) for part in service.parts):
         return []
-    own = package or _package(type(service.settings))
+    own = package or type(service.settings).__module__.partition(".")[0]
     hears = set(heard(service))
     found = {
         kind
         for kind in _declared(Event)
-        if _is_of(kind, service.name) or (_package(kind) == own and kind not in hears)
+        if _is_of(kind, service.name) or (_is_in(kind, own) and kind not in hears)
     }
     return sorted(found, key=_order)
 
@@ -172,8 +172,8 @@ def _is_of(kind: type[Event], service: str) -> bool:
     return kind.__topic__.partition(".")[0] == service
 
 
-def _package(kind: type) -> str:
-    return kind.__module__.partition(".")[0]
+def _is_in(kind: type[Event], package: str) -> bool:
+    return f"{kind.__module__}.".startswith(f"{package}.")
 
 
 def _order(kind: type[Event]) -> tuple[str, int, str, str]:
