@@ -10,6 +10,7 @@ caught. Exits 0 when all is as it should be, 1 when not, 2 when it could not be 
 import argparse
 import asyncio
 import json
+import logging
 import random
 import shutil
 import signal
@@ -20,6 +21,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+
+import structlog
 
 from tortured.mistakes import MISTAKES
 from tortured.plan import Wishes
@@ -48,6 +51,9 @@ def main(words: Sequence[str] | None = None) -> int:
         wanted.broken or "",
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
+    )
     results = []
     for one in _runs(wishes, all_mistakes=wanted.mutants):
         try:

@@ -8,6 +8,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from fleetwright.database import AsyncDatabase
+from fleetwright.errors import FleetwrightError
 from fleetwright.events._parking import State
 from fleetwright.events._tables import parked
 from tortured.plan import GROUPS, PRODUCERS
@@ -152,5 +153,5 @@ async def counted(database: AsyncDatabase, table: str, where: str = "") -> int |
         async with database.reading() as session:
             count = text(f"select count(*) from {table} {where}")
             return int(await session.scalar(count) or 0)
-    except (SQLAlchemyError, OSError):
+    except (FleetwrightError, SQLAlchemyError, OSError):
         return None

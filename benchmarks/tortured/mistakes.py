@@ -55,10 +55,10 @@ def _no_waiting_behind() -> None:
 
     own = _inbox.claim
 
-    async def claim(transaction: Any, group: str, delivery: Delivery) -> _inbox.Seen:
-        seen = await own(transaction, group, delivery)
+    async def claim(transaction: Any, hold: Any, message: Message) -> _inbox.Seen:
+        seen = await own(transaction, hold, message)
         if seen is _inbox.Seen.BEHIND:
-            await _inbox.record(transaction, group, delivery.message.id)
+            await _inbox.record(transaction, hold.group, message.id)
             return _inbox.Seen.NEW
         return seen
 

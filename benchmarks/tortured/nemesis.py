@@ -16,6 +16,7 @@ from tortured.servers import Server
 
 _LOOK_SECONDS = 0.1
 _PATIENCE_SECONDS = 3.0  # how long a process may take to come to its crash point
+_SERVER_SHARE = 0.3  # of the deaths that could be one of a server
 _CRASHED = 137
 _KINDS = ("producer", "relay", "relay", "consumer", "consumer", "consumer")
 _FARTHEST_JUMP_SECONDS = 3600.0
@@ -116,7 +117,7 @@ class Nemesis:
         ]
         # A server takes seconds to come back: one of a few deaths is enough.
         kind = self._random.choice(kinds)
-        if kind == "server" and self._random.random() < 0.5:
+        if kind == "server" and self._random.random() > _SERVER_SHARE:
             kind = "kill"
         if kind == "server":
             self._kill_server()

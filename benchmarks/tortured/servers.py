@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from tortured.network import Wire
 
 _INFRA = Path(__file__).parents[2] / "scripts" / "infra"
+SESSION_SECONDS = 3  # of members of Kafka's groups: less than a pause
 _FAR = 7  # the place of Kafka's second listener among the ports of an instance
 
 
@@ -38,6 +39,8 @@ class Server:
         words = ("up", self.kind, "--durable", "--port", "0", "--json")
         told = json.loads(await self._infra(*words))[self.kind]
         self.url = told["url"]
+        if self.kind == "kafka":
+            self.url += f"?session_seconds={SESSION_SECONDS}"
         self.wire.target = int(urlsplit(self.url).port or 0)
         await self.wire.open()
         if self.kind == "kafka":
@@ -78,6 +81,7 @@ class Server:
             text = text.replace(near, f"{near},FAR://127.0.0.1:{far}")
         text += "listener.security.protocol.map="
         text += "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,FAR:PLAINTEXT\n"
+        text += f"group.min.session.timeout.ms={1000 * SESSION_SECONDS}\n"
         settings.write_text(text)
         await self._infra("start", self.kind)
 

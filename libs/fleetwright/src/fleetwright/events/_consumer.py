@@ -362,6 +362,7 @@ class Consumer:
         hearing = [hear_lane(waiting) for waiting in lanes.values()]
         results = await asyncio.gather(*hearing, return_exceptions=True)
         if done:
+            _crash.point("consumer.before_ack")
             await receiver.acknowledge(done)
             _crash.point("consumer.after_ack")
         for result in results:

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 import structlog
 
+from fleetwright import _crash
 from fleetwright._clock import clock
 from fleetwright._sqlite import sqlite_module, working
 from fleetwright.errors import FleetwrightError, Unavailable
@@ -123,6 +124,7 @@ class EmbeddedBroker:
             bells = await self.run(lambda file: file.publish(messages))
         except FleetwrightError as error:
             return error
+        _crash.point("relay.before_bell")
         ring(bells, LOOK)
         return None
 

@@ -15,6 +15,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from fleetwright import _crash
 from fleetwright._clock import clock
 from fleetwright.events.brokers._kafka_hand import Hand, Place
 from fleetwright.events.brokers._kafka_link import client_settings, text_of
@@ -186,6 +187,7 @@ class KafkaMember:
         if not offsets:
             return
         self._commit_sent_at = clock().monotonic()
+        _crash.point("consumer.before_offsets")
         try:
             consumer.commit(
                 offsets=[
@@ -202,6 +204,7 @@ class KafkaMember:
         self, error: KafkaError | None, partitions: Sequence[TopicPartition]
     ) -> None:
         self._commit_sent_at = None
+        _crash.point("consumer.after_offsets")
         failed = [it for it in partitions if error is not None or it.error is not None]
         if failed:
             self.hand.not_committed((it.topic, it.partition) for it in failed)

@@ -9,6 +9,7 @@ from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from fleetwright import _crash
 from fleetwright.events._envelope import Message
 from fleetwright.events.brokers._kafka_link import client_settings, text_of, unusable
 from fleetwright.events.brokers._kafka_log import KafkaLog
@@ -75,6 +76,7 @@ class _Window:
 
     def hear(self, place: int, error: KafkaError | None, _: object = None) -> None:
         """Take the report on one message; called in the producer's thread."""
+        _crash.point("relay.after_confirm")
         self.learn(place, _fate_of(error))
 
     def learn(self, place: int, fate: Fate) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from aiormq import Channel, Connection
 from aiormq.abc import DeliveredMessage
 
+from fleetwright import _crash
 from fleetwright.events._broker import Delivery
 from fleetwright.events.brokers._rabbit_link import calls, open_channel
 from fleetwright.events.brokers._rabbit_wire import message_of
@@ -98,3 +99,4 @@ class Lane:
                 await channel.basic_ack(up_to[-1], multiple=True)
             for position in done[len(up_to) :]:
                 await channel.basic_ack(position)
+        _crash.point("consumer.after_lane_ack")

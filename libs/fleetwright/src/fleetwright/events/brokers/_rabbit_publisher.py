@@ -7,6 +7,7 @@ from random import Random
 from aiormq import Channel, Connection
 from aiormq.exceptions import DeliveryError, PublishError
 
+from fleetwright import _crash
 from fleetwright.errors import Unavailable
 from fleetwright.events._envelope import Message
 from fleetwright.events.brokers._rabbit_address import Address
@@ -164,6 +165,7 @@ async def _publish(channel: Channel, message: Message) -> str | None:
                 mandatory=True,
                 wait=False,
             )
+            _crash.point("relay.after_confirm")
         except PublishError:
             return "nobody hears it, and what keeps it for later is not there"
         except DeliveryError:
