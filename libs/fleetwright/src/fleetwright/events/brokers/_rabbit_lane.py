@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import count
 
 from aiormq import Channel, Connection
 from aiormq.abc import DeliveredMessage
@@ -12,6 +13,7 @@ from fleetwright.events.brokers._rabbit_link import calls, open_channel
 from fleetwright.events.brokers._rabbit_wire import message_of
 
 PREFETCH = 64
+_tenures = count(1)  # of this process: each coming of a lane has its own
 
 
 class Lane:
@@ -29,7 +31,6 @@ class Lane:
     def __init__(
         self,
         number: int,
-        tenure: int,
         told: Callable[[], None],
         gone: Callable[[str], None],
     ) -> None:
@@ -37,17 +38,17 @@ class Lane:
 
         Args:
             number: 0 to 15.
-            tenure: Which time it is here.
             told: Called when something has come.
             gone: Called with the reason when nothing will come any more.
         """
         self.number = number
-        self.tenure = tenure
+        self.tenure = next(_tenures)
         self.in_hand: dict[int, Delivery] = {}
         self._told = told
         self._gone = gone
         self._queue = ""
         self._channel: Channel | None = None
+        self._is_leaving = False
 
     async def open(self, connection: Connection, queue: str) -> None:
         """Begin to receive.
@@ -75,7 +76,22 @@ class Lane:
 
     def _closed(self, closing: asyncio.Future[None]) -> None:
         error = None if closing.cancelled() else closing.exception()
+        if self._is_leaving:
+            return
         self._gone(str(error or "") or f"the channel of {self._queue} was closed")
+
+    async def leave(self) -> None:
+        """Give the lane back; what is in hand goes to who takes it, in order.
+
+        Raises:
+            Lost: The connection is lost.
+        """
+        self._is_leaving = True
+        self.in_hand = {}
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            with calls():
+                await channel.close()
 
     async def acknowledge(self, positions: Sequence[int]) -> None:
         """Tell the server that deliveries are done.

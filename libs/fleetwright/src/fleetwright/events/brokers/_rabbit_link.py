@@ -42,8 +42,11 @@ class Work(Protocol):
         """Set up: declare, open channels. A failure drops the connection."""
         ...
 
-    async def probe(self) -> None:
-        """Ask the server something; a failure drops the connection."""
+    async def probe(self) -> float:
+        """Ask the server something; return after how many seconds to ask again.
+
+        A failure drops the connection.
+        """
         ...
 
     def end(self) -> None:
@@ -270,23 +273,25 @@ class Link:
         self.suspect(str(error or "") or "the connection was closed")
 
     async def _watch(self, connection: Connection) -> None:
+        pause = 0.0
         while not self._lost.is_set():
             try:
-                async with asyncio.timeout(PROBE_SECONDS):
+                async with asyncio.timeout(pause):
                     await self._lost.wait()
             except TimeoutError:
-                await self._probe(connection)
+                pause = await self._probe(connection)
 
-    async def _probe(self, connection: Connection) -> None:
+    async def _probe(self, connection: Connection) -> float:
         try:
             async with asyncio.timeout(PROBE_ANSWER_SECONDS):
                 if not await is_blocked(connection):
                     with calls():
-                        await self._work.probe()
+                        return await self._work.probe()
         except TimeoutError:
             # A server in alarm reads nothing from who publishes; its heartbeats come.
             if not await is_blocked(connection):
                 raise Lost("the server does not answer") from None
+        return PROBE_SECONDS
 
     async def _disconnect(self, is_cut: bool) -> None:
         connection, self._connection = self._connection, None

@@ -13,6 +13,7 @@ from fleetwright.events._envelope import Message
 from fleetwright.events.brokers._rabbit_address import Address
 from fleetwright.events.brokers._rabbit_faults import Lost, fault_of, told_again
 from fleetwright.events.brokers._rabbit_link import (
+    PROBE_SECONDS,
     Link,
     calls,
     is_blocked,
@@ -65,10 +66,11 @@ class Publisher:
         channel.closing.add_done_callback(self._channel_closed)
         self._connection, self._channel = connection, channel
 
-    async def probe(self) -> None:
+    async def probe(self) -> float:
         """See whether the exchange is still there."""
         if self._asking is not None:
             await self._asking.exchange_declare(EXCHANGE, passive=True)
+        return PROBE_SECONDS
 
     def end(self) -> None:
         """Forget the connection."""

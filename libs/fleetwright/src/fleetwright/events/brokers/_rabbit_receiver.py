@@ -2,29 +2,35 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from itertools import count
+from math import ceil
 from random import Random
 
 from aiormq import Channel, Connection
+from aiormq.abc import DeliveredMessage
 
 from fleetwright.events._broker import Delivery
 from fleetwright.events._envelope import LANES
 from fleetwright.events.brokers._rabbit_address import Address
+from fleetwright.events.brokers._rabbit_claim import claiming, consumers_of
 from fleetwright.events.brokers._rabbit_faults import Lost, told_again
 from fleetwright.events.brokers._rabbit_lane import Lane
-from fleetwright.events.brokers._rabbit_link import Link, open_channel
+from fleetwright.events.brokers._rabbit_link import PROBE_SECONDS, Link, open_channel
 from fleetwright.events.brokers._rabbit_topology import (
     declare_exchange,
     declare_group,
+    members_of,
     queue_of,
 )
+
+_CLAIM_SECONDS = 0.2  # until another member has taken its lanes
 
 
 class RabbitReceiver:
     """One member of a group: a consumer at each lane's queue, on its own connection.
 
-    The server lets one member at a time receive from a lane, and hands the lane on in
-    order when its member has gone.
+    A lane nobody receives from is taken by whoever has less than its share of them, one
+    member at a time. What it has too much it gives back between batches; the lanes of a
+    member that has gone are free at once.
 
     Attributes:
         link: Its connection.
@@ -45,49 +51,91 @@ class RabbitReceiver:
         self._group = group
         self._topics = topics
         self._open: dict[int, Lane] = {}
-        self._tenures = count(1)
+        self._share = LANES
         self._woken = asyncio.Event()
         self._next = 0
         self._is_closed = False
+        self._connection: Connection | None = None
         self._asking: Channel | None = None
 
     async def begin(self, connection: Connection) -> None:
-        """Declare the group and begin to receive.
+        """Declare the group, be counted and take a share of the lanes.
 
         Args:
             connection: A new one.
         """
-        self._asking = await open_channel(connection, confirms=False)
-        await declare_exchange(self._asking)
-        await declare_group(self._asking, self._group, self._topics)
-        for number in range(LANES):
-            lane = Lane(number, next(self._tenures), self._woken.set, self.link.suspect)
-            self._open[number] = lane
-            await lane.open(connection, queue_of(self._group, number))
+        self._asking = asking = await open_channel(connection, confirms=False)
+        await declare_exchange(asking)
+        await declare_group(asking, self._group, self._topics)
+        asking.on_consumer_cancel_callbacks.add(self._uncounted)
+        await asking.basic_consume(members_of(self._group), _never)
+        self._connection = connection
+        await self.probe()
 
-    async def probe(self) -> None:
-        """See whether each queue is there and knows that it is consumed.
+    def _uncounted(self, _: object) -> None:
+        self.link.suspect("the server counts us no more among the members")
+
+    async def probe(self) -> float:
+        """See that each queue knows who receives from it; take lanes that are free.
+
+        Returns:
+            After how many seconds to look again.
 
         Raises:
-            Lost: A queue has nobody who receives from it.
+            Lost: A queue does not know that we receive from it.
         """
-        asking = self._asking
-        if asking is None:
-            return
+        connection, asking = self._connection, self._asking
+        if connection is None or asking is None:
+            return PROBE_SECONDS
+        members = await consumers_of(asking, members_of(self._group))
+        self._share = ceil(LANES / max(1, members))
+        free = []
         for number in range(LANES):
             queue = queue_of(self._group, number)
-            state = await asking.queue_declare(queue, passive=True)
-            if not state.consumer_count:
-                raise Lost(f"nobody receives from {queue}")
+            if await consumers_of(asking, queue):
+                continue
+            if number in self._open:
+                raise Lost(f"{queue} does not know that we receive from it")
+            free.append(number)
+        self._woken.set()  # whoever waits gives back what is too much
+        if not free or len(self._open) >= self._share:
+            return PROBE_SECONDS
+        async with claiming(connection, self._group) as may_claim:
+            if may_claim:
+                await self._claim(connection, asking, free)
+        return PROBE_SECONDS if may_claim else _CLAIM_SECONDS
+
+    async def _claim(
+        self, connection: Connection, asking: Channel, free: Sequence[int]
+    ) -> None:
+        """Take free lanes up to our share; nobody else takes any meanwhile."""
+        for number in free:
+            queue = queue_of(self._group, number)
+            if len(self._open) >= self._share or await consumers_of(asking, queue):
+                continue
+            lane = Lane(number, self._woken.set, self.link.suspect)
+            await lane.open(connection, queue)
+            self._open[number] = lane
+
+    async def _give_back(self) -> None:
+        """Leave the lanes that are more than our share; other members take them."""
+        ours = sorted(self._open.values(), key=lambda lane: len(lane.in_hand))
+        for lane in ours[: max(0, len(ours) - self._share)]:
+            del self._open[lane.number]
+            try:
+                await lane.leave()
+            except Lost:
+                return  # all lanes have gone with the connection
 
     def end(self) -> None:
         """Forget the connection and what was in hand; it comes again."""
         self._open = {}
-        self._asking = None
+        self._share = LANES
+        self._connection = self._asking = None
 
     @property
     def lanes(self) -> Mapping[int, int]:
-        """The lanes that are received here, and the tenure of each."""
+        """The lanes whose messages come here, and the tenure of each."""
         return {number: lane.tenure for number, lane in self._open.items()}
 
     async def check(self) -> None:
@@ -110,6 +158,7 @@ class RabbitReceiver:
         """
         while True:
             self._woken.clear()
+            await self._give_back()  # here nobody works at what was in hand
             found = self._in_hand(limit)
             if found:
                 return found
@@ -149,3 +198,7 @@ class RabbitReceiver:
         """Leave the group; others take the lanes at once."""
         self._is_closed = True
         await self.link.close()
+
+
+async def _never(_: DeliveredMessage) -> None:
+    """Nothing is published to the queue that counts the members."""

@@ -30,7 +30,7 @@ _LANE: dict[str, Any] = {
     "x-overflow": "reject-publish",
     "x-dead-letter-strategy": "at-least-once",
 }
-_DEAD: dict[str, Any] = {"x-queue-type": "quorum"}
+_QUORUM: dict[str, Any] = {"x-queue-type": "quorum"}
 _KEPT: dict[str, Any] = {
     "x-queue-type": "quorum",
     "x-max-length": MOST_UNHEARD,
@@ -56,6 +56,15 @@ def dead_of(group: str) -> str:
         group: Who hears.
     """
     return f"{group}.dead"
+
+
+def members_of(group: str) -> str:
+    """Return the name of the queue that each member consumes, to be counted.
+
+    Args:
+        group: Who hears.
+    """
+    return f"{group}.members"
 
 
 def routing_key(topic: str, lane: int) -> str:
@@ -100,8 +109,9 @@ async def declare_group(
     declared = _Declared(channel)
     dead = dead_of(group)
     await declared.exchange(dead, "fanout")
-    await declared.queue(dead, _DEAD)
+    await declared.queue(dead, _QUORUM)
     await declared.bind(dead, dead, "")
+    await declared.queue(members_of(group), _QUORUM)
     for lane in range(LANES):
         name = queue_of(group, lane)
         await declared.queue(name, _LANE | {"x-dead-letter-exchange": dead})
