@@ -73,7 +73,7 @@ def honest(write: Write) -> Ledger:
     hold, units = "insert into holds values (?, ?)", "insert into hold_lines values"
     write("stock", hold, str(UUID(PAID)), "sold")
     write("stock", f"{units} (?, '10002', 4), (?, '10080', 1)", *[str(UUID(PAID))] * 2)
-    write("stock", hold, str(UUID(REFUSED)), "released")
+    write("stock", hold, str(UUID(REFUSED)), "refused")
     write("stock", f"{units} (?, '10002', 1)", str(UUID(REFUSED)))
     came = "insert into returns values (?, ?, '10002', 3)"
     write("stock", came, str(UUID(REFUND)), str(UUID(PAID)))
@@ -213,8 +213,8 @@ BREACHES = [
     (UNITS, "stock", "delete from counts where sku = '10080'"),
     (UNITS, "stock", "update counts set received = -1, on_hand = -2 "
      "where sku = '10080'"),
-    (HELD, "stock", "delete from holds where state = 'released'"),
-    (HELD, "stock", "update holds set state = 'held' where state = 'released'"),
+    (HELD, "stock", "delete from holds where state = 'refused'"),
+    (HELD, "stock", "update holds set state = 'held' where state = 'refused'"),
     (HELD, "stock", "update hold_lines set sku = '10002'"),
     (HELD, "stock", "insert into holds values ('a script', 'held')"),
     (BACK, "stock", "delete from returns"),

@@ -65,7 +65,7 @@ def _lag(broker: str) -> int:
     from confluent_kafka.admin._listoffsets import OffsetSpec
 
     servers = urlsplit(broker).netloc
-    admin = AdminClient({"bootstrap.servers": servers, "client.id": "audit"})
+    admin = AdminClient({"bootstrap.servers": servers, "log_level": 3})
     topics = admin.list_topics(timeout=ASK_SECONDS).topics
     groups = admin.list_consumer_groups(request_timeout=ASK_SECONDS).result().valid
     behind = 0

@@ -37,7 +37,7 @@ def units_conserved(records: Records) -> Check:
 
 def holds_fit_orders(records: Records) -> Check:
     """Every order's units are held once: sold when paid, free again when refused."""
-    states = {"paid": "sold", "refused": "released", "accepted": "placed"}
+    states = {"paid": "sold", "refused": "refused", "accepted": "placed"}
     holds = {it.id: it for it in records.stock.holds}
     orders = {it.id: it for it in records.orders}
     problems = []

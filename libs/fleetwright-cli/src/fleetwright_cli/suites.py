@@ -2,15 +2,22 @@
 
 import difflib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from fleetwright_cli._errors import WRONG_ARGUMENTS, FleetError
 from fleetwright_cli.fleet import Fleet
 from fleetwright_cli.venvs import Venv, make, venv_of
 
 WHOLE = "fleet"
+# Real servers, and the variables by which tests are told of them.
+SERVERS = {
+    "PostgreSQL": "TEST_POSTGRES_URL",
+    "RabbitMQ": "TEST_RABBIT_URL",
+    "Kafka": "TEST_KAFKA_URL",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +115,19 @@ def _require_known(names: Sequence[str], known: Sequence[str]) -> None:
                 ),
                 exit_code=WRONG_ARGUMENTS,
             )
+
+
+def servers_line(environment: Mapping[str, str]) -> str:
+    """Return which real servers the tests are given, in one line.
+
+    Args:
+        environment: The variables of the command; they are passed on to the tests.
+    """
+    given, absent = [], []
+    for kind, variable in SERVERS.items():
+        url = environment.get(variable)
+        if url:
+            given.append(f"{kind} at {urlsplit(url).netloc.rpartition('@')[2]}")
+        else:
+            absent.append(f"no {kind} ({variable})")
+    return f"servers for the tests: {', '.join(given + absent)}"

@@ -132,3 +132,19 @@ def test_doctor_is_content_with_a_fleet_that_lacks_nothing(shop: "Shop") -> None
     states = {one["name"]: one["state"] for one in answer.document["findings"]}
     assert answer.code == 0, answer.out
     assert states["python"] == states["uv"] == states["locks"] == "ok"
+
+
+def test_doctor_tells_of_a_server_that_is_away(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever names a broker that nobody is at learns it before `fleet up`."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setenv("BROKER_URL", f"amqp://me:secret@127.0.0.1:{port}/")
+
+    answer = shop.fleet("doctor")
+
+    assert answer.code == 1
+    assert "RabbitMQ does not answer" in answer.out
+    assert "hint: broker: start it" in answer.out
+    assert "secret" not in answer.out

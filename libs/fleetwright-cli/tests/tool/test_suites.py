@@ -245,6 +245,22 @@ def test_last_line_of_the_command_is_the_summary(shop: "Shop") -> None:
     assert "no browser" in answer.err
 
 
+def test_servers_are_named_and_those_that_are_absent(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line tells which tests will be skipped, and by what they would run."""
+    suite(shop)
+    monkeypatch.setenv("TEST_RABBIT_URL", "amqp://me:secret@127.0.0.1:5673/")
+    monkeypatch.delenv("TEST_KAFKA_URL", raising=False)
+
+    answer = shop.fleet("test", "--no-coverage")
+
+    [line] = [it for it in answer.err.splitlines() if it.startswith("servers")]
+    assert "RabbitMQ at 127.0.0.1:5673" in line
+    assert "no Kafka (TEST_KAFKA_URL)" in line
+    assert "secret" not in line
+
+
 def test_failing_command_shows_the_whole_output_and_ends_with_one(
     shop: "Shop",
 ) -> None:

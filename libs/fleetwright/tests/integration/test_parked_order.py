@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -229,16 +229,13 @@ async def test_two_workers_park_behind_one_key_at_once(server_bank: Bank) -> Non
     """Both are kept, each at a place of its own: none is acknowledged and lost."""
     bank = server_bank
     one, other = told(1, 2)
-    holds = [
-        await bank.hold(Delivery(each.message, each.lane, 1, 1, stream))
-        for each, stream in ((one, "orders.placed"), (other, "orders.changed"))
-    ]
+    hold = await bank.hold(one)
     async with bank.database.transaction() as first:
-        assert await parking.park(first, holds[0], one.message, NOW)
+        assert await parking.park(first, hold, one.message, NOW)
 
         async def park_other() -> bool:
             async with bank.database.transaction() as second:
-                return await parking.park(second, holds[1], other.message, NOW)
+                return await parking.park(second, hold, other.message, NOW)
 
         parking_other = asyncio.create_task(park_other())
         await waits_for_a_lock(bank.database, parking_other)
@@ -387,3 +384,28 @@ async def test_two_workers_of_all_lanes_keep_order_and_count(
     for number, key in enumerate(keys):
         mine = [n - number * 1000 for n in effects if n // 1000 == number]
         assert mine == list(range(1, last[key] + 1))
+
+
+@pytest.mark.parametrize(
+    ("streams", "seen"),
+    [(("", ""), Seen.BEHIND), (("placed", "paid"), Seen.NEW)],
+)
+async def test_a_key_waits_behind_its_own_topic_only_where_topics_have_lanes_apart(
+    bank: Bank, streams: tuple[str, str], seen: Seen
+) -> None:
+    """Or a refund heard before its order would keep the order it waits for waiting."""
+    first, second = (
+        replace(one, stream=stream)
+        for one, stream in zip(told(1, 2), streams, strict=True)
+    )
+    holds = [await bank.hold(one) for one in (first, second)]
+    if streams[0] == streams[1]:
+        holds[0] = holds[1]
+    async with bank.database.transaction() as transaction:
+        assert await parking.park(transaction, holds[0], first.message, NOW)
+
+    async with bank.database.transaction() as transaction:
+        assert await inbox.claim(transaction, holds[1], second.message) is seen
+    async with bank.database.transaction() as transaction:
+        same = told(3)[0].message
+        assert await inbox.claim(transaction, holds[0], same) is Seen.BEHIND

@@ -33,7 +33,7 @@ T = TypeVar("T")
 MOST_LINES = 2_000
 MOST_UNITS = 1_000_000
 LONGEST = 64
-BACK = (HoldState.RELEASED, HoldState.EXPIRED)
+BACK = (HoldState.RELEASED, HoldState.REFUSED, HoldState.EXPIRED)
 
 
 class StockRpc(StockServicer):

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from fleetwright.events import Event, Redelivery, Subscriptions
 from stock import shelf
-from stock.lifecycle import HoldState, TransitionError
+from stock.lifecycle import DECIDED, HoldState, TransitionError
 from stock.tables import HoldLineRow, HoldRow, ReturnRow
 
 log = structlog.get_logger()
@@ -48,9 +48,11 @@ async def keep_held(order: OrderPlaced, transaction: AsyncSession) -> None:
     """Hold the units until the order is paid or refused.
 
     Where the hold has ended meanwhile its units are taken again, even from an empty
-    shelf: the order was accepted, so they are owed.
+    shelf: the order was accepted, so they are owed. Where what became of the order
+    was heard first, it stands: events of one order come in order within a topic only.
     """
-    if (row := await _hold(transaction, order.order_id)) is None:
+    row = await _hold(transaction, order.order_id)
+    if row is None or row.state in DECIDED:
         return
     counts = await shelf.move(transaction, [row], HoldState.PLACED)
     owed = sorted(sku for sku, count in counts.items() if count.on_hand < 0)
@@ -69,7 +71,7 @@ async def mark_sold(order: OrderPaid, transaction: AsyncSession) -> None:
 async def put_back(order: OrderRefused, transaction: AsyncSession) -> None:
     """Put the units of a refused order back on the shelf."""
     if (row := await _hold(transaction, order.order_id)) is not None:
-        await shelf.move(transaction, [row], HoldState.RELEASED)
+        await shelf.move(transaction, [row], HoldState.REFUSED)
 
 
 @subscriptions.on(UnitsReturned, redelivery=Redelivery(attempts=8))

@@ -15,7 +15,8 @@ class HoldState(StrEnum):
         HELD: Its units are off the shelf for a while; its order is not placed yet.
         PLACED: Its order was placed: it does not end by itself any more.
         SOLD: Its order was paid.
-        RELEASED: Its units are back: they were given back, or the order was refused.
+        RELEASED: Its units are back: they were given back.
+        REFUSED: Its units are back for good: its order was refused.
         EXPIRED: Its units are back: its order was not placed in time.
     """
 
@@ -23,6 +24,7 @@ class HoldState(StrEnum):
     PLACED = "placed"
     SOLD = "sold"
     RELEASED = "released"
+    REFUSED = "refused"
     EXPIRED = "expired"
 
 
@@ -35,6 +37,7 @@ PLACES: Mapping[HoldState, Place] = MappingProxyType(
         HoldState.PLACED: "held",
         HoldState.SOLD: "sold",
         HoldState.RELEASED: "on_hand",
+        HoldState.REFUSED: "on_hand",
         HoldState.EXPIRED: "on_hand",
     }
 )
@@ -47,22 +50,31 @@ MOVES: Mapping[HoldState, frozenset[HoldState]] = MappingProxyType(
                 HoldState.PLACED,
                 HoldState.SOLD,
                 HoldState.RELEASED,
+                HoldState.REFUSED,
                 HoldState.EXPIRED,
             }
         ),
-        HoldState.PLACED: frozenset({HoldState.SOLD, HoldState.RELEASED}),
+        HoldState.PLACED: frozenset(
+            {HoldState.SOLD, HoldState.RELEASED, HoldState.REFUSED}
+        ),
         HoldState.SOLD: frozenset(),
-        HoldState.RELEASED: frozenset({HoldState.HELD, HoldState.PLACED}),
+        HoldState.REFUSED: frozenset(),
+        HoldState.RELEASED: frozenset(
+            {HoldState.HELD, HoldState.PLACED, HoldState.REFUSED}
+        ),
         HoldState.EXPIRED: frozenset(
             {
                 HoldState.HELD,
                 HoldState.PLACED,
                 HoldState.SOLD,
                 HoldState.RELEASED,
+                HoldState.REFUSED,
             }
         ),
     }
 )
+# Its order was decided: whether it was ever heard to be placed changes nothing.
+DECIDED = frozenset({HoldState.SOLD, HoldState.REFUSED})
 
 
 class TransitionError(FleetwrightError):

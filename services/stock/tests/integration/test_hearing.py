@@ -118,6 +118,27 @@ async def test_a_paid_order_is_never_refused(
     assert await counts("tea") == (10, 7, 0, 3, 0)
 
 
+@pytest.mark.parametrize(
+    ("decision", "expected"),
+    [(OrderPaid, (10, 7, 0, 3, 0)), (OrderRefused, (10, 10, 0, 0, 0))],
+)
+async def test_a_decision_heard_before_the_order_was_placed_stands(
+    hold: Hold,
+    counts: Counts,
+    broker: FakeBroker,
+    decision: type[OrderPaid] | type[OrderRefused],
+    expected: tuple[int, ...],
+) -> None:
+    """Topics are in order each by itself: not every broker orders across them."""
+    await hold(ID, tea=3)
+    await broker.deliver(decision(order_id=ORDER))
+
+    await broker.deliver(OrderPlaced(order_id=ORDER))
+
+    assert broker.parked == []
+    assert await counts("tea") == expected
+
+
 @pytest.mark.usefixtures("service")
 async def test_orders_without_a_hold_are_passed_over(broker: FakeBroker) -> None:
     """Orders of before stock was there."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stock.lifecycle import MOVES, PLACES, HoldState, TransitionError, moved
+from stock.lifecycle import DECIDED, MOVES, PLACES, HoldState, TransitionError, moved
 
 
 def test_every_state_says_where_its_units_are() -> None:
@@ -10,11 +10,12 @@ def test_every_state_says_where_its_units_are() -> None:
     assert set(PLACES) == set(MOVES) == set(HoldState)
 
 
-def test_sold_is_the_end() -> None:
-    """Units of a paid order come back only as returns."""
-    for state in HoldState:
-        with pytest.raises(TransitionError, match="never becomes"):
-            moved(HoldState.SOLD, state)
+def test_a_decision_is_the_end() -> None:
+    """Units of a paid order come back as returns; a refused one is never paid."""
+    for decided in DECIDED:
+        for state in HoldState:
+            with pytest.raises(TransitionError, match="never becomes"):
+                moved(decided, state)
 
 
 def test_only_a_hold_that_waits_for_its_order_expires() -> None:

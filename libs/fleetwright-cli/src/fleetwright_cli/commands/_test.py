@@ -1,5 +1,6 @@
 """fleet test: the tests of libraries and services, each in its own environment."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from fleetwright_cli._printer import Printer, paint, table
 from fleetwright_cli.fleet import discover
 from fleetwright_cli.suite_report import Result, total, words
 from fleetwright_cli.suite_runs import Options, SuiteRuns, ended_by_sigterm
-from fleetwright_cli.suites import Suite, prepare, suites_of
+from fleetwright_cli.suites import Suite, prepare, servers_line, suites_of
 
 
 def test(
@@ -44,6 +45,7 @@ def test(
     started = time.monotonic()
     with ended_by_sigterm():
         prepare(suites, printer.talk)
+        printer.talk(servers_line(os.environ))
         options = Options(fleet.root, coverage, expression)
         results = []
         for result in _run(suites, options, jobs, printer):

@@ -77,17 +77,27 @@ class Backing:
             databases = f"PostgreSQL at {_place(self.postgres_url)}"
         return {"broker": broker, "databases": databases}
 
+    def away(self) -> dict[str, FleetError | None]:
+        """Return what keeps the broker and the databases, by name; None for nothing."""
+        found: dict[str, FleetError | None] = {"broker": None, "databases": None}
+        if self.broker_url is not None:
+            kind = _broker_kind(self.broker_url)
+            found["broker"] = _unheard(kind, "BROKER_URL", self.broker_url)
+        if self.postgres_url is not None:
+            found["databases"] = _unheard(
+                "PostgreSQL", "POSTGRES_URL", self.postgres_url
+            )
+        return found
+
     def require(self) -> None:
         """Make sure that somebody listens where servers are named.
 
         Raises:
             FleetError: Nobody does.
         """
-        if self.broker_url is not None:
-            kind = _broker_kind(self.broker_url)
-            _require_listener(kind, "BROKER_URL", self.broker_url)
-        if self.postgres_url is not None:
-            _require_listener("PostgreSQL", "POSTGRES_URL", self.postgres_url)
+        for problem in self.away().values():
+            if problem is not None:
+                raise problem
 
     def make_databases(self, services: Iterable[str], python: Path) -> None:
         """Make the databases that are not there yet; nothing to do for files.
@@ -222,24 +232,24 @@ def _listeners(parts: SplitResult) -> list[tuple[str, int]]:
     return found
 
 
-def _require_listener(kind: str, variable: str, url: str) -> None:
-    """Make sure that somebody listens at one address of a URL at least."""
-    addresses = _listeners(urlsplit(url))
+def _unheard(kind: str, variable: str, url: str) -> FleetError | None:
+    """Return what is wrong where nobody listens at any address of a URL."""
     problem: OSError | None = None
-    for address in addresses:
+    for address in _listeners(urlsplit(url)):
         try:
             socket.create_connection(address, timeout=ANSWER_SECONDS).close()
         except OSError as error:
             problem = error
         else:
-            return
-    if problem is not None:
-        raise FleetError(
-            f"{kind} does not answer: {problem.strerror or problem}",
-            where=f"{variable}, {_place(url)}",
-            hint=f"start it (here: `scripts/infra up {_SCRIPT[kind]}`), "
-            f"or unset {variable}",
-        )
+            return None
+    if problem is None:  # it names none: a socket file, which its driver finds
+        return None
+    return FleetError(
+        f"{kind} does not answer: {problem.strerror or problem}",
+        where=f"{variable}, {_place(url)}",
+        hint=f"start it (here: `scripts/infra up {_SCRIPT[kind]}`), "
+        f"or unset {variable}",
+    )
 
 
 def _unnamed(key: str, value: str, variable: str) -> FleetError:

@@ -106,6 +106,16 @@ class Hold:
     lane: int
     epoch: int
 
+    def order_key(self, message: Message) -> str:
+        """Return what a message keeps its order within: of its topic, on a stream.
+
+        A key is in order across topics only where one lane carries them all. Where it
+        is not, an event that fails must not hold back those of other topics, or what
+        it waits for would wait behind it.
+        """
+        key = message.order_key
+        return f"{self.stream}/{key}" if self.stream else key
+
     @property
     def fence(self) -> str:
         """The name the fence is kept by."""
@@ -140,7 +150,7 @@ async def claim(transaction: AsyncSession, hold: Hold, message: Message) -> Seen
         "grp": hold.group,
         "id": message.id,
         "at": clock().now(),
-        "key": message.order_key,
+        "key": hold.order_key(message),
         "fence": hold.fence,
         "lane": hold.lane,
         "epoch": hold.epoch,

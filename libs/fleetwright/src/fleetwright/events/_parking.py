@@ -118,12 +118,12 @@ async def park(
     if await is_known(transaction, hold.group, message.id):
         return True
     dialect = transaction.get_bind().dialect.name
-    if dialect == "postgresql":  # lanes of two streams may park behind one key
-        key = {"key": f"fleet_parked/{hold.group}/{message.order_key}"}
+    if dialect == "postgresql":  # two that park at once take places of their own
+        key = {"key": f"fleet_parked/{hold.group}/{hold.order_key(message)}"}
         await transaction.execute(_one_at_a_time, key)
     values = {
         "grp": hold.group,
-        "key": message.order_key,
+        "key": hold.order_key(message),
         "lane": message.lane,
         "msg_id": message.id,
         "topic": message.topic,
