@@ -14,6 +14,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from fleetwright._deadline import current_deadline
+from fleetwright._savepoints import make_cheap
 from fleetwright.errors import FleetwrightError
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def async_engine(url: URL, pool: Pool, named: Callable[[], str]) -> AsyncEngine:
 
     event.listen(engine.sync_engine, "do_connect", connect)
     event.listen(engine.sync_engine, "checkout", check_out)
+    make_cheap(engine.dialect)
     return engine
 
 

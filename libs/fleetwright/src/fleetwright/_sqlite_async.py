@@ -3,10 +3,10 @@
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import aiosqlite
 from aiosqlite.context import Result
@@ -15,6 +15,7 @@ from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_dbapi
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from fleetwright._savepoints import make_cheap
 from fleetwright._sqlite import (
     BUSY_SECONDS,
     Synchronous,
@@ -59,7 +60,10 @@ class OneHopCursor(aiosqlite.Cursor):
     async def execute(
         self, sql: str, parameters: Iterable[Any] | None = None
     ) -> aiosqlite.Cursor:
-        """Run one statement and fetch its rows."""
+        """Run one statement and fetch its rows; a BEGIN that locks nothing waits."""
+        if sql == "BEGIN DEFERRED":
+            cast(CountedConnection, self._conn).later(sql)
+            return self
         self._rows = await self._conn._execute(  # type: ignore[no-untyped-call]
             self._run, sql, parameters or ()
         )
@@ -85,7 +89,32 @@ class OneHopCursor(aiosqlite.Cursor):
 
 
 class CountedConnection(aiosqlite.Connection):
-    """An aiosqlite connection whose operations count as in flight."""
+    """An aiosqlite connection whose operations count as in flight.
+
+    What answers nothing (the beginning of a transaction or savepoint, a savepoint's
+    release) waits and goes to the thread with the statement after it.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        """Wait for nothing yet."""
+        super().__init__(*args)
+        self._waiting: list[str] = []
+
+    def later(self, sql: str) -> None:
+        """Run a statement without parameters or answer before the next one."""
+        self._waiting.append(sql)
+
+    def _caught_up(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        while self._waiting:
+            self._conn.execute(self._waiting[0])
+            del self._waiting[0]  # one that failed is tried again: nothing skips it
+        return work(*args, **kwargs)
+
+    async def commit(self) -> None:
+        """Commit; nothing to ask where nothing was done."""
+        waiting, self._waiting = self._waiting, []
+        if "BEGIN DEFERRED" not in waiting:
+            await super().commit()
 
     def cursor(self) -> Any:
         """Return a cursor, without asking the thread for it."""
@@ -96,6 +125,7 @@ class CountedConnection(aiosqlite.Connection):
 
     async def rollback(self) -> None:
         """Undo what was not committed; nothing to ask where nothing was begun."""
+        self._waiting.clear()
         if self._conn.in_transaction:
             await super().rollback()
 
@@ -117,11 +147,14 @@ class CountedConnection(aiosqlite.Connection):
         return self._stopping
 
     async def _execute(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._waiting:
+            fn = partial(self._caught_up, fn)
         with working():
             return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]
 
     async def close(self) -> None:
         """Finish what is queued and close."""
+        self._waiting.clear()
         with working():
             await super().close()
 
@@ -181,4 +214,5 @@ def sqlite_engine(url: URL, *, synchronous: Synchronous = "FULL") -> AsyncEngine
                 connection.exec_driver_sql(f"pragma busy_timeout={most_ms}")
 
     event.listen(engine.sync_engine, "begin", begin)
+    make_cheap(engine.dialect)
     return engine

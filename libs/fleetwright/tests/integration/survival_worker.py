@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -31,6 +32,7 @@ from fleetwright.events import (
     connect,
     publish,
 )
+from fleetwright.events._envelope import Message
 from fleetwright.events._inbox import Seen
 
 FOLDER, SEED, ROLES = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
@@ -122,6 +124,11 @@ async def claim_all(*_: object) -> Seen:
     return Seen.NEW
 
 
+async def claim_each(_: object, messages: Sequence[tuple[object, Message]]) -> set[str]:
+    """Handle whatever comes, several at a time."""
+    return {message.id for _, message in messages}
+
+
 async def always(*_: object) -> bool:
     """Take everything for new."""
     return True
@@ -136,6 +143,7 @@ def mutate() -> None:
     """Break the library in this process, where the test asks for it."""
     if MUTANT == "no_inbox":
         _inbox.claim = claim_all  # type: ignore[assignment]
+        _inbox.claim_all = claim_each  # type: ignore[assignment]
         _inbox.record = always  # type: ignore[assignment]
 
 

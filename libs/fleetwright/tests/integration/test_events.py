@@ -25,9 +25,9 @@ from fleetwright.events import (
     publish,
 )
 from fleetwright.events._broker import Delivery, Receiver
-from fleetwright.events._consumer import Outcome
 from fleetwright.events._envelope import MOST_BODY_BYTES, Message, encode
 from fleetwright.events._parking import State
+from fleetwright.events._settling import Outcome
 from fleetwright.events.brokers._embedded import EmbeddedBroker
 from fleetwright.events.brokers._embedded_file import EmbeddedFile
 

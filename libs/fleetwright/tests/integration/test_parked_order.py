@@ -16,11 +16,11 @@ from fleetwright.events import Consumer, Event, Redelivery, Subscriptions
 from fleetwright.events import _inbox as inbox
 from fleetwright.events import _parking as parking
 from fleetwright.events._broker import Delivery
-from fleetwright.events._consumer import Outcome
 from fleetwright.events._envelope import encode
 from fleetwright.events._inbox import Seen
 from fleetwright.events._parking import State, Verdict
 from fleetwright.events._redeliverer import Redeliverer
+from fleetwright.events._settling import Outcome
 from fleetwright.events._tables import CONSUMER_TABLES, ensure
 from fleetwright.events.brokers._memory import MemoryBroker
 

@@ -1,12 +1,7 @@
-"""The story of one event coming in: claim, yours, commit; or park.
-
-Reads from top to bottom in `Consumer.deliver`.
-"""
+"""Consumer: hears events for a group, as a part of a service."""
 
 import asyncio
-import time
 from collections.abc import Sequence
-from enum import StrEnum
 from random import Random
 from typing import Final
 
@@ -17,37 +12,18 @@ from fleetwright import _crash
 from fleetwright._clock import clock
 from fleetwright.database import AsyncDatabase
 from fleetwright.errors import FleetwrightError
-from fleetwright.events import _inbox, _parking
+from fleetwright.events import _parking
 from fleetwright.events._broker import Broker, Delivery, Receiver
-from fleetwright.events._envelope import Message
-from fleetwright.events._inbox import Hold, Seen
-from fleetwright.events._parking import State, Verdict
-from fleetwright.events._reacting import (
-    QUICK_PAUSES_SECONDS,
-    is_transient,
-    react,
-    verdict_on,
-)
 from fleetwright.events._redeliverer import Redeliverer
-from fleetwright.events._subscriptions import Subscription, Subscriptions
+from fleetwright.events._settling import Outcome, Settler
+from fleetwright.events._subscriptions import Subscriptions
 from fleetwright.events._tables import CONSUMER_TABLES, ensure
 
-BATCH = 128
-_LANES_AT_ONCE = {"sqlite": 2}  # one writer: more would only stand in its queue
-_LANES_AT_ONCE_ELSEWHERE = 8
+BATCH = 512
+_AT_ONCE = {"sqlite": 1}  # one writer: others would only stand in its queue
+_AT_ONCE_ELSEWHERE = 8
 _LONGEST_PAUSE_SECONDS = 5.0
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
-
-
-class Outcome(StrEnum):
-    """What became of one delivery."""
-
-    HANDLED = "handled"
-    DUPLICATE = "duplicate"
-    PARKED = "parked"
-    DEAD = "dead"
-    IGNORED = "ignored"
-    FENCED = "fenced"
 
 
 class Consumer:
@@ -92,13 +68,12 @@ class Consumer:
         self.service: str | None = None
         self._group = group
         self._random = random or Random()  # noqa: S311 - jitter is no secret
-        self._holds: dict[tuple[str, int], tuple[int, Hold]] = {}
+        self._settler: Settler | None = None
         self._receiver: Receiver | None = None
         self._receiving: asyncio.Task[None] | None = None
         self._redeliverer: Redeliverer | None = None
         self._is_waiting = False
         self._is_stopping = False
-        self._outcomes = dict.fromkeys(Outcome, 0)
 
     @property
     def group(self) -> str:
@@ -128,106 +103,22 @@ class Consumer:
         Raises:
             SQLAlchemyError: The database failed; nothing happened, deliver it again.
         """
-        started = time.perf_counter()  # not the Clock: uvloop's has whole milliseconds
-        outcome, error = await self._tell(delivery)
-        self._outcomes[outcome] += 1
-        milliseconds = round((time.perf_counter() - started) * 1000, 3)
-        facts = {
-            "topic": delivery.message.topic,
-            "message": delivery.message.id,
-            "lane": delivery.lane,
-            "outcome": str(outcome),
-            "duration_ms": milliseconds,
-        }
-        if error is None:
-            _log.info("event.handled", **facts)
-        else:
-            _log.warning("event.failed", **facts, error=error)
-        return outcome
+        return await self._settling().settle(delivery)
 
-    async def _tell(self, delivery: Delivery) -> tuple[Outcome, str | None]:
-        message = delivery.message
-        subscription = self.subscriptions.find(message.topic)
-        if subscription is None:
-            return Outcome.IGNORED, None
-        hold = await self._hold(delivery)
-        for pause_seconds in (*QUICK_PAUSES_SECONDS, None):
-            try:
-                seen = await self._apply(subscription, hold, message)
-            except Exception as error:  # the story of a reaction ends here
-                if pause_seconds is None or not is_transient(error):
-                    return await self._park_failed(subscription, hold, message, error)
-                await clock().sleep(pause_seconds)
-            else:
-                _crash.point("consumer.after_commit")
-                return await self._conclude(seen, hold, message)
-        raise AssertionError("the last attempt has no pause")
-
-    async def _hold(self, delivery: Delivery) -> Hold:
-        """Shut out earlier owners of the lane, once per tenure."""
-        place = delivery.stream, delivery.lane
-        epoch, hold = self._holds.get(place, (None, None))
-        if hold is None or epoch != delivery.epoch:
-            async with self.database.transaction() as transaction:
-                hold = await _inbox.take_lane(transaction, self.group, *place)
-            self._holds[place] = delivery.epoch, hold
-        return hold
-
-    async def _apply(
-        self, subscription: Subscription, hold: Hold, message: Message
-    ) -> Seen:
-        """Commit the effects and the row that says "heard", both or neither."""
-        async with self.database.transaction() as transaction:
-            seen = await _inbox.claim(transaction, hold, message)
-            if seen is Seen.NEW:
-                await react(subscription, message, transaction, self.group)
-        return seen
-
-    async def _conclude(
-        self, seen: Seen, hold: Hold, message: Message
-    ) -> tuple[Outcome, str | None]:
-        if seen is Seen.NEW:
-            return Outcome.HANDLED, None
-        if seen is Seen.DUPLICATE:
-            return Outcome.DUPLICATE, None
-        if seen is Seen.FENCED:
-            return self._shut_out(hold), None
-        behind = Verdict(0, clock().now(), None, State.RETRY)
-        return await self._park(hold, message, behind), None
-
-    def _shut_out(self, hold: Hold) -> Outcome:
-        """Forget the lane: handed to us again, it is ours anew."""
-        self._holds.pop((hold.stream, hold.lane), None)
-        return Outcome.FENCED
-
-    async def _park_failed(
-        self,
-        subscription: Subscription,
-        hold: Hold,
-        message: Message,
-        error: Exception,
-    ) -> tuple[Outcome, str]:
-        verdict = verdict_on(error, 1, subscription.redelivery, self._random)
-        outcome = await self._park(hold, message, verdict)
-        if outcome is Outcome.DEAD:
-            _log.error(
-                "event.died",
-                topic=message.topic,
-                message=message.id,
-                exc_info=error,
+    def _settling(self) -> Settler:
+        if self._settler is None:
+            self._settler = Settler(
+                self.database,
+                self.subscriptions,
+                self.group,
+                self._random,
+                on_parked=self._wake_redeliverer,
             )
-        return outcome, f"{type(error).__name__}: {error}"
+        return self._settler
 
-    async def _park(self, hold: Hold, message: Message, verdict: Verdict) -> Outcome:
-        _crash.point("consumer.before_park")
-        async with self.database.transaction() as transaction:
-            is_ours = await _parking.park(transaction, hold, message, verdict)
-        _crash.point("consumer.after_park")
-        if not is_ours:
-            return self._shut_out(hold)
+    def _wake_redeliverer(self) -> None:
         if self._redeliverer is not None:
             self._redeliverer.wake()
-        return Outcome.PARKED if verdict.state is State.RETRY else Outcome.DEAD
 
     async def open(self) -> None:
         """Make the tables, join the group and start to hear.
@@ -239,7 +130,7 @@ class Consumer:
         await ensure(self.database, CONSUMER_TABLES)
         await self.broker.open()
         self._is_stopping = False
-        self._holds.clear()
+        self._settling().forget_lanes()
         receiver = await self.broker.subscribe(group, self.subscriptions.topics)
         self._receiver = receiver
         self._redeliverer = Redeliverer(
@@ -299,7 +190,10 @@ class Consumer:
             "lanes": len(self._receiver.lanes) if self._receiver is not None else 0,
             "parked": waiting,
             "dead": dead,
-            "outcomes": {str(key): count for key, count in self._outcomes.items()},
+            "outcomes": {
+                str(outcome): count
+                for outcome, count in self._settling().outcomes.items()
+            },
         }
 
     async def parked(self) -> Sequence[_parking.Parked]:
@@ -318,8 +212,7 @@ class Consumer:
         """
         async with self.database.transaction() as transaction:
             count = await _parking.revive(transaction, self.group, message_id)
-        if self._redeliverer is not None:
-            self._redeliverer.wake()
+        self._wake_redeliverer()
         return count
 
     async def _run(self, receiver: Receiver) -> None:
@@ -340,35 +233,44 @@ class Consumer:
                 failures = 0
 
     async def _hear(self, receiver: Receiver, deliveries: Sequence[Delivery]) -> None:
-        """Handle a batch: in order within a lane, a few lanes at once."""
-        lanes: dict[tuple[str, int], list[Delivery]] = {}
-        for delivery in deliveries:
-            place = delivery.stream, delivery.lane
-            lanes.setdefault(place, []).append(delivery)
-        done: list[Delivery] = []
-        at_once = asyncio.Semaphore(
-            _LANES_AT_ONCE.get(self.database.dialect, _LANES_AT_ONCE_ELSEWHERE)
-        )
-
-        async def hear_lane(waiting: Sequence[Delivery]) -> None:
-            async with at_once:
-                for delivery in waiting:
-                    if self._is_stopping:
-                        return
-                    if await self.deliver(delivery) is Outcome.FENCED:
-                        return
-                    done.append(delivery)
-
-        hearing = [hear_lane(waiting) for waiting in lanes.values()]
+        """Settle what came in: in order per key, some lanes at once."""
+        at_once = _AT_ONCE.get(self.database.dialect, _AT_ONCE_ELSEWHERE)
+        shares: list[list[Delivery]] = [[] for _ in range(at_once)]
+        places: dict[tuple[str, int], int] = {}
+        for one in deliveries:
+            place = places.setdefault((one.stream, one.lane), len(places))
+            shares[place % at_once].append(one)
+        done: dict[int, Delivery] = {}
+        settler = self._settling()
+        hearing = [
+            settler.settle_all(share, done, goes_on=lambda: not self._is_stopping)
+            for share in shares
+            if share
+        ]
         results = await asyncio.gather(*hearing, return_exceptions=True)
-        if done:
+        acknowledged = _without_gaps(deliveries, done)
+        if acknowledged:
             _crash.point("consumer.before_ack")
-            await receiver.acknowledge(done)
+            await receiver.acknowledge(acknowledged)
             _crash.point("consumer.after_ack")
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-        if not done and not self._is_stopping:
+        if not acknowledged and not self._is_stopping:
             # Another process owns what we were given; two that both think so must not
             # shut each other out in step.
             await clock().sleep(self._random.uniform(0.05, 0.15))
+
+
+def _without_gaps(
+    deliveries: Sequence[Delivery], done: dict[int, Delivery]
+) -> list[Delivery]:
+    """Return the first ones of each lane that are done, up to one that is not."""
+    first, ended = [], set()
+    for one in deliveries:
+        place = one.stream, one.lane
+        if id(one) not in done:
+            ended.add(place)
+        elif place not in ended:
+            first.append(one)
+    return first

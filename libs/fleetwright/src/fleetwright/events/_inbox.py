@@ -1,5 +1,7 @@
 """Seen before? Asked and answered in the transaction of the reaction."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -12,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     select,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -56,6 +59,34 @@ _fence = (
 )
 _known = select(inbox.c.at).where(
     inbox.c.grp == bindparam("grp"), inbox.c.msg_id == bindparam("id")
+)
+# In the order of their ids: two workers must not wait for each other.
+_CLAIM_ALL = """
+insert into fleet_inbox(grp, msg_id, at)
+select :grp, r.id, :at from {rows} where not exists(
+  select 1 from fleet_parked p
+  where p.grp = :grp and p.key = r.key and p.state < :released)
+and not exists(
+  select 1 from fleet_fence f
+  where f.grp = r.fence and f.lane = r.lane and f.epoch > r.epoch)
+order by r.id on conflict do nothing returning msg_id
+"""
+_ROWS = {
+    "sqlite": "(select value->>'id' as id, value->>'key' as key,"
+    " value->>'fence' as fence, value->>'lane' as lane, value->>'epoch' as epoch"
+    " from json_each(:rows)) r",
+    "postgresql": "jsonb_to_recordset(cast(:rows as jsonb))"
+    " as r(id text, key text, fence text, lane smallint, epoch bigint)",
+}
+_claim_all = {
+    name: text(_CLAIM_ALL.format(rows=rows)).bindparams(
+        bindparam("grp", type_=String), bindparam("at", type_=Double)
+    )
+    for name, rows in _ROWS.items()
+}
+_disclaim = delete(inbox).where(
+    inbox.c.grp == bindparam("grp"),
+    inbox.c.msg_id.in_(bindparam("ids", expanding=True)),
 )
 _row = select(
     bindparam("grp", type_=String),
@@ -162,6 +193,51 @@ async def claim(transaction: AsyncSession, hold: Hold, message: Message) -> Seen
     if await is_known(transaction, hold.group, message.id):
         return Seen.DUPLICATE
     return Seen.BEHIND
+
+
+async def claim_all(
+    transaction: AsyncSession, messages: Sequence[tuple[Hold, Message]]
+) -> set[str]:
+    """Record messages of one group whose reactions may run now, by one statement.
+
+    Args:
+        transaction: The one their reactions will run in.
+        messages: What came in and the holds of their lanes; no two of one key.
+
+    Returns:
+        The ids of those that are NEW; what the others are, `claim` tells.
+    """
+    rows = [
+        {
+            "id": message.id,
+            "key": message.order_key,
+            "fence": hold.fence,
+            "lane": hold.lane,
+            "epoch": hold.epoch,
+        }
+        for hold, message in messages
+    ]
+    values = {
+        "grp": messages[0][0].group,
+        "at": clock().now(),
+        "rows": json.dumps(rows),
+        "released": DEAD_RELEASED,
+    }
+    statement = _claim_all[transaction.get_bind().dialect.name]
+    return set(await transaction.scalars(statement, values))
+
+
+async def disclaim(
+    transaction: AsyncSession, group: str, message_ids: Sequence[str]
+) -> None:
+    """Take back the rows of messages whose effects are not in this transaction.
+
+    Args:
+        transaction: The one that has recorded them.
+        group: Who hears.
+        message_ids: Of the messages.
+    """
+    await transaction.execute(_disclaim, {"grp": group, "ids": list(message_ids)})
 
 
 async def record(transaction: AsyncSession, group: str, message_id: str) -> bool:

@@ -1,12 +1,14 @@
 """publish(transaction, event): one row, same transaction."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import event as hooks
-from sqlalchemy import inspect, text
+from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.pool import Pool
 
 from fleetwright import _crash
@@ -15,19 +17,55 @@ from fleetwright._context import current_call
 from fleetwright.errors import FleetwrightError
 from fleetwright.events._envelope import Message, encode
 from fleetwright.events._event import Event
-from fleetwright.events._tables import OutboxRow, headers_text
+from fleetwright.events._tables import headers_text, outbox
 
 Told = Callable[[Sequence[Message]], None]
 
 _PUBLISHED = "fleetwright_published"
+_AROUND = "fleetwright_around"
 _listeners: WeakKeyDictionary[Pool, list[Told]] = WeakKeyDictionary()
+_insert = insert(outbox)
+_lock_key = text("select pg_advisory_xact_lock(hashtextextended(:key, 0))")
+
+
+@dataclass(slots=True)
+class _Published:
+    """One event that waits for the commit of its transaction.
+
+    Attributes:
+        message: The event on the wire.
+        at: When it was published, in seconds since 1970.
+        within: The savepoints it was published in, innermost first, and last the
+            transaction. It is undone with any of them.
+        written: The same of where its row was written; empty while it was not. The
+            row, not the event, is undone with any of them.
+    """
+
+    message: Message
+    at: float
+    within: tuple[SessionTransaction, ...]
+    written: tuple[SessionTransaction, ...] = ()
+
+    def row(self) -> dict[str, object]:
+        """Return the event as it is kept."""
+        message = self.message
+        return {
+            "id": message.id,
+            "topic": message.topic,
+            "key": message.key,
+            "lane": message.lane,
+            "headers": headers_text(message.headers),
+            "body": message.body,
+            "created_at": self.at,
+        }
 
 
 def publish(transaction: AsyncSession | Session, event: Event) -> None:
     """Tell the fleet what happened, if and when the transaction commits.
 
     One row in the same commit; the `Outbox` part carries it to the broker: at least
-    once, in order per key.
+    once, in order per key. The rows are written right before the commit, all at once;
+    what was published within a savepoint that is undone is not among them.
 
     Args:
         transaction: What `database.transaction()` yielded.
@@ -41,7 +79,8 @@ def publish(transaction: AsyncSession | Session, event: Event) -> None:
         if isinstance(transaction, AsyncSession)
         else transaction
     )
-    if not session.in_transaction():
+    within = _depths(session)
+    if not within:
         raise FleetwrightError(
             "an event is published in a transaction, and none is open",
             where=f"publish(transaction, {type(event).__name__})",
@@ -49,17 +88,8 @@ def publish(transaction: AsyncSession | Session, event: Event) -> None:
         )
     call = current_call()
     message = encode(event, source=call.service if call is not None else "")
-    row = OutboxRow(
-        id=message.id,
-        topic=message.topic,
-        key=message.key,
-        lane=message.lane,
-        headers=headers_text(message.headers),
-        body=message.body,
-        created_at=clock().now(),
-    )
-    session.add(row)
-    session.info.setdefault(_PUBLISHED, []).append(row)
+    published = _Published(message, clock().now(), within)
+    session.info.setdefault(_PUBLISHED, []).append(published)
 
 
 def on_commit(pool: Pool, told: Told) -> Callable[[], None]:
@@ -77,41 +107,92 @@ def on_commit(pool: Pool, told: Told) -> Callable[[], None]:
     return lambda: told_for.remove(told) if told in told_for else None
 
 
-def _before_flush(session: Session, *_: object) -> None:
+def around(transaction: AsyncSession) -> dict[str, Any]:
+    """Return the `info` of a session that works within another one's transaction.
+
+    What is published in it is written and told with the other one's commit.
+
+    Args:
+        transaction: The one around it.
+    """
+    return {_AROUND: transaction.sync_session}
+
+
+def _depths(session: Session) -> tuple[SessionTransaction, ...]:
+    """Return the open savepoints, innermost first, and last the transaction."""
+    depth = session.get_nested_transaction() or session.get_transaction()
+    found: tuple[SessionTransaction, ...] = ()
+    while depth is not None:
+        found = (*found, depth)
+        depth = depth.parent
+    return found
+
+
+def _before_commit(session: Session) -> None:
+    """Write what was published, in the order it was.
+
+    Also before the release of a savepoint: a transaction that is committed within one
+    tells only this once.
+    """
+    if _PUBLISHED not in session.info:
+        return
+    depths = _depths(session)
+    # Of an earlier transaction that was merely closed there may be others.
+    published = [
+        one for one in session.info[_PUBLISHED] if one.within[-1] is depths[-1]
+    ]
+    session.info[_PUBLISHED] = published
+    if _AROUND in session.info or not published:
+        return
+    session.flush()  # the changes they tell of come first
+    fresh = [one for one in published if not one.written]
+    if fresh:
+        _lock_keys(session, fresh)
+        session.connection().execute(_insert, [one.row() for one in fresh])
+        for one in fresh:
+            one.written = depths
+    _crash.point("producer.before_commit")
+
+
+def _lock_keys(session: Session, published: Sequence[_Published]) -> None:
     """Make producers of a key commit in the order of their rows.
 
     PostgreSQL gives out identities before the commit; without the lock a later number
     could be committed first.
     """
-    if _PUBLISHED not in session.info or session.get_bind().dialect.name == "sqlite":
+    if session.get_bind().dialect.name == "sqlite":
         return
     keys = {
-        f"{row.topic}\0{row.key}"
-        for row in session.new
-        if isinstance(row, OutboxRow) and row.key is not None
+        f"{one.message.topic}/{one.message.key}"
+        for one in published
+        if one.message.key is not None
     }
     for key in sorted(keys):  # sorted: two transactions must not wait for each other
-        session.connection().execute(
-            text("select pg_advisory_xact_lock(hashtextextended(:key, 0))"),
-            {"key": key.replace("\0", "/")},
-        )
-
-
-def _before_commit(session: Session) -> None:
-    if _PUBLISHED in session.info:
-        session.flush()
-        _crash.point("producer.before_commit")
+        session.connection().execute(_lock_key, {"key": key})
 
 
 def _after_commit(session: Session) -> None:
     if _PUBLISHED not in session.info or session.in_nested_transaction():
         return
-    rows: list[OutboxRow] = session.info.pop(_PUBLISHED)
+    published: list[_Published] = session.info.pop(_PUBLISHED)
+    if not published:
+        return
+    outer: Session | None = session.info.get(_AROUND)
+    if outer is not None:
+        _hand_on(published, outer)
+        return
     _crash.point("producer.after_commit")
-    # Rows of a savepoint that was undone are not in the session any more.
-    messages = [row.message() for row in rows if inspect(row).persistent]
+    messages = [one.message for one in published]
     for told in tuple(_listeners.get(_pool(session), ())):
         told(messages)
+
+
+def _hand_on(published: Sequence[_Published], outer: Session) -> None:
+    """Leave what was published in a part of a transaction to the whole."""
+    within = _depths(outer)
+    outer.info.setdefault(_PUBLISHED, []).extend(
+        _Published(one.message, one.at, within) for one in published
+    )
 
 
 def _pool(session: Session) -> Pool:
@@ -119,12 +200,16 @@ def _pool(session: Session) -> Pool:
     return bind.engine.pool
 
 
-def _after_rollback(session: Session, *_: object) -> None:
-    if not session.in_nested_transaction():
-        session.info.pop(_PUBLISHED, None)
+def _after_soft_rollback(session: Session, undone: SessionTransaction) -> None:
+    if _PUBLISHED not in session.info:
+        return
+    left = [one for one in session.info[_PUBLISHED] if undone not in one.within]
+    for one in left:
+        if undone in one.written:
+            one.written = ()
+    session.info[_PUBLISHED] = left
 
 
-hooks.listen(Session, "before_flush", _before_flush)
 hooks.listen(Session, "before_commit", _before_commit)
 hooks.listen(Session, "after_commit", _after_commit)
-hooks.listen(Session, "after_rollback", _after_rollback)
+hooks.listen(Session, "after_soft_rollback", _after_soft_rollback)

@@ -10,7 +10,8 @@ from fleetwright import _crash
 from fleetwright._clock import clock
 from fleetwright._context import bind, new_call
 from fleetwright._deadline import Deadline
-from fleetwright.errors import DeadlineExceeded, Unavailable
+from fleetwright._failures import unavailable
+from fleetwright.errors import DeadlineExceeded, FleetwrightError, Unavailable
 from fleetwright.events._envelope import Message, Undecodable, decode, hearing
 from fleetwright.events._parking import State, Verdict
 from fleetwright.events._redelivery import Redelivery
@@ -18,6 +19,10 @@ from fleetwright.events._subscriptions import Subscription
 
 REACTION_SECONDS: Final = 10.0
 QUICK_PAUSES_SECONDS: Final = (0.05, 0.2)
+
+
+class TransactionEnded(FleetwrightError):  # noqa: N818 - what happened to it
+    """A reaction committed or undid the transaction that records its delivery."""
 
 
 async def react(
@@ -33,6 +38,7 @@ async def react(
 
     Raises:
         Undecodable: The message is not what the subscription declares.
+        TransactionEnded: It committed the transaction, or undid it.
         Exception: What the reaction raised; `DeadlineExceeded` after ten seconds.
     """
     event = decode(message, subscription.kind)
@@ -45,9 +51,22 @@ async def react(
     )
     with bind(call), hearing(message), Deadline.after(REACTION_SECONDS):
         _crash.point("consumer.before_effect")
+        begun = transaction.sync_session.get_transaction()
         await subscription.reaction(event, transaction)
         await transaction.flush()
+        if transaction.sync_session.get_transaction() is not begun:
+            raise _ended(subscription)
     _crash.point("consumer.after_effect")
+
+
+def _ended(subscription: Subscription) -> TransactionEnded:
+    reaction = subscription.reaction
+    return TransactionEnded(
+        "the reaction ended its transaction",
+        where=f"{reaction.__module__}.{reaction.__qualname__}",
+        hint="leave commit() and rollback() to the consumer; undo a part of the work"
+        " with `async with transaction.begin_nested()`",
+    )
 
 
 def is_transient(error: Exception) -> bool:
@@ -58,6 +77,8 @@ def is_transient(error: Exception) -> bool:
     """
     if isinstance(error, DeadlineExceeded):
         return False
+    if unavailable(error, "") is not None:
+        return True
     return isinstance(error, Unavailable | OperationalError)
 
 

@@ -1,0 +1,413 @@
+"""Deliveries share a transaction, and each keeps every promise it had alone."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from fleetwright.database import AsyncDatabase
+from fleetwright.events import Consumer, Event, Redelivery, Subscriptions, publish
+from fleetwright.events._broker import Delivery
+from fleetwright.events._envelope import encode, lane_of
+from fleetwright.events._settling import Settler
+from fleetwright.events._tables import (
+    CONSUMER_TABLES,
+    PRODUCER_TABLES,
+    ensure,
+    inbox,
+    outbox,
+)
+from fleetwright.events.brokers._memory import MemoryBroker
+
+ledger = Table(
+    "shared_ledger",
+    MetaData(),
+    Column("i", Integer, primary_key=True),
+    Column("grp", String),
+    Column("n", Integer),
+)
+Reacts = Callable[["Placed", AsyncSession], Awaitable[None]]
+
+
+class Placed(Event, topic="orders.placed"):
+    """Something that happened to an order."""
+
+    order_id: str
+    n: int
+
+
+class Noted(Event, topic="bank.noted"):
+    """What the bank tells in turn."""
+
+    order_id: str
+    n: int
+
+
+@dataclass
+class Bank:
+    """A group that writes what it hears.
+
+    Attributes:
+        database: Where the effects are.
+        then: What the reaction to a number does after its effect.
+        heard: The numbers of the reactions, in the order they ran.
+        commits: How many transactions were committed by now, as the test counts them.
+    """
+
+    database: AsyncDatabase
+    group: str = field(default_factory=lambda: f"bank-{secrets.token_hex(4)}")
+    then: dict[int, Reacts] = field(default_factory=dict)
+    heard: list[int] = field(default_factory=list)
+    subscriptions: Subscriptions = field(default_factory=Subscriptions)
+
+    def __post_init__(self) -> None:
+        """Hear orders."""
+        self.subscriptions.on(Placed, redelivery=Redelivery(9, 60.0))(self.keep)
+
+    async def keep(self, event: Placed, transaction: AsyncSession) -> None:
+        """Write the effect, then do what the test says."""
+        self.heard.append(event.n)
+        await transaction.execute(insert(ledger).values(grp=self.group, n=event.n))
+        if event.n in self.then:
+            await self.then[event.n](event, transaction)
+
+    def settler(self) -> Settler:
+        """Return what settles deliveries of the group."""
+        chance = Random(7)  # noqa: S311 - no secret
+        return Settler(
+            self.database,
+            self.subscriptions,
+            self.group,
+            chance,
+            on_parked=lambda: None,
+        )
+
+    async def settle(self, deliveries: Sequence[Delivery]) -> list[int]:
+        """Settle deliveries; return the numbers that may be acknowledged."""
+        done: dict[int, Delivery] = {}
+        await self.settler().settle_all(deliveries, done, goes_on=lambda: True)
+        return [number(one) for one in deliveries if id(one) in done]
+
+    async def effects(self) -> list[int]:
+        """Return what was committed, in order."""
+        question = select(ledger.c.n).where(ledger.c.grp == self.group)
+        async with self.database.reading() as session:
+            return list(await session.scalars(question.order_by(ledger.c.i)))
+
+    async def known(self) -> int:
+        """Return how many deliveries are recorded."""
+        async with self.database.reading() as session:
+            question = select(inbox.c.msg_id).where(inbox.c.grp == self.group)
+            return len(list(await session.scalars(question)))
+
+    def parked(self) -> Awaitable[Sequence[object]]:
+        """Return what waits for another try."""
+        return Consumer(
+            self.database, MemoryBroker(), self.subscriptions, group=self.group
+        ).parked()
+
+
+def told(*numbers: int, key: str = "") -> list[Delivery]:
+    """Return deliveries, each of a key of its own unless one is given."""
+    made = []
+    for position, n in enumerate(numbers, 1):
+        event = Placed(order_id=key or f"order-{n}", n=n)
+        message = encode(event, source="shop")
+        made.append(Delivery(message, message.lane, 1, position))
+    return made
+
+
+def number(delivery: Delivery) -> int:
+    """Return the number a delivery carries."""
+    return Placed.model_validate_json(delivery.message.body).n
+
+
+async def fail(event: Placed, transaction: AsyncSession) -> None:
+    """Fail after the effect."""
+    raise RuntimeError("bank is shut")
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Bank]:
+    """Give a bank with its tables."""
+    database = AsyncDatabase(url)
+    await ensure(database, CONSUMER_TABLES)
+    await ensure(database, PRODUCER_TABLES)
+    async with database.engine.begin() as connection:
+        await connection.run_sync(ledger.metadata.create_all)
+    yield Bank(database)
+    await database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def bank(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bank]:
+    """Return a bank on each kind of database."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/bank.db"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_url")
+    async with opened(url) as made:
+        yield made
+
+
+async def test_failing_reaction_in_the_middle_fails_alone(bank: Bank) -> None:
+    """It is undone and parked; those before and after it ran once and are committed."""
+    bank.then[3] = fail
+
+    settled = await bank.settle(told(1, 2, 3, 4, 5))
+
+    assert settled == [1, 2, 3, 4, 5]
+    assert bank.heard == [1, 2, 3, 4, 5]
+    assert await bank.effects() == [1, 2, 4, 5]
+    assert (await bank.known(), len(await bank.parked())) == (4, 1)
+
+
+async def test_statement_that_fails_undoes_its_reaction_only(bank: Bank) -> None:
+    """Also where the database refuses it in the middle of a flush."""
+
+    async def twice(event: Placed, transaction: AsyncSession) -> None:
+        taken = await transaction.scalar(select(ledger.c.i).limit(1))
+        await transaction.execute(insert(ledger).values(i=taken, n=event.n))
+
+    bank.then[2] = twice
+
+    assert await bank.settle(told(1, 2, 3)) == [1, 2, 3]
+    assert bank.heard == [1, 2, 3]
+    assert await bank.effects() == [1, 3]
+
+
+async def test_reaction_that_commits_takes_nobody_with_it(bank: Bank) -> None:
+    """The transaction is not its to end: all is undone, and done again one by one."""
+
+    async def commit(event: Placed, transaction: AsyncSession) -> None:
+        await transaction.commit()
+
+    bank.then[2] = commit
+
+    assert await bank.settle(told(1, 2, 3)) == [1, 2, 3]
+    assert sorted(set(await bank.effects())) == sorted(await bank.effects())
+    assert {1, 3} <= set(await bank.effects())
+
+
+async def test_reaction_that_rolls_back_takes_nobody_with_it(bank: Bank) -> None:
+    """What it undid is not taken for handled."""
+
+    async def roll_back(event: Placed, transaction: AsyncSession) -> None:
+        await transaction.rollback()
+
+    bank.then[2] = roll_back
+
+    assert await bank.settle(told(1, 2, 3)) == [1, 2, 3]
+    assert sorted(await bank.effects()) == [1, 3]
+    assert (await bank.known(), len(await bank.parked())) == (2, 1)
+
+
+async def test_lost_connection_makes_them_be_done_again_one_by_one(
+    bank: Bank,
+) -> None:
+    """Each has one effect, whoever's reaction it was."""
+    if bank.database.dialect != "postgresql":
+        pytest.skip("a SQLite connection is not lost")
+    lost = asyncio.Event()
+
+    async def lose(event: Placed, transaction: AsyncSession) -> None:
+        if not lost.is_set():
+            lost.set()
+            die = text("select pg_terminate_backend(pg_backend_pid())")
+            await transaction.execute(die)
+
+    bank.then[3] = lose
+
+    assert await bank.settle(told(1, 2, 3, 4)) == [1, 2, 3, 4]
+    assert sorted(await bank.effects()) == [1, 2, 3, 4]
+    assert await bank.parked() == []
+
+
+async def test_deadlock_is_gone_with_those_it_was_between(bank: Bank) -> None:
+    """The server ends one of the transactions; it is tried again and goes on."""
+    if bank.database.dialect != "postgresql":
+        pytest.skip("SQLite has one writer")
+    lock = text("select pg_advisory_xact_lock(:lock)")
+    base = secrets.randbelow(10**9)
+    first_locked = [asyncio.Event(), asyncio.Event()]
+
+    def crossing(mine: int) -> Reacts:
+        async def react(event: Placed, transaction: AsyncSession) -> None:
+            await transaction.execute(lock, {"lock": base + mine})
+            first_locked[mine].set()
+            await first_locked[1 - mine].wait()
+            await transaction.execute(lock, {"lock": base + 1 - mine})
+
+        return react
+
+    bank.then.update({2: crossing(0), 4: crossing(1)})
+
+    both = list(await asyncio.gather(bank.settle(told(1, 2)), bank.settle(told(3, 4))))
+
+    assert both == [[1, 2], [3, 4]]
+    assert sorted(await bank.effects()) == [1, 2, 3, 4]
+    assert await bank.parked() == []
+
+
+async def test_earlier_event_of_a_key_is_committed_when_the_later_runs(
+    bank: Bank,
+) -> None:
+    """Whoever asks from outside the transaction sees what the earlier did."""
+    seen: list[list[int]] = []
+
+    async def look(event: Placed, transaction: AsyncSession) -> None:
+        seen.append(await bank.effects())
+
+    bank.then[3] = look
+
+    await bank.settle([*told(1, 2), *told(3, key="order-1"), *told(4)])
+
+    assert set(seen[0]) >= {1}
+
+
+async def test_reactions_share_no_objects(bank: Bank) -> None:
+    """What another reaction has loaded may be old: each reads for itself."""
+    sessions: list[AsyncSession] = []
+
+    async def look(event: Placed, transaction: AsyncSession) -> None:
+        sessions.append(transaction)
+
+    bank.then.update({1: look, 2: look})
+
+    await bank.settle(told(1, 2))
+
+    assert sessions[0] is not sessions[1]
+
+
+async def test_what_a_failed_reaction_published_is_not_told(bank: Bank) -> None:
+    """Events of the others are written with the one commit, in order."""
+
+    async def tell(event: Placed, transaction: AsyncSession) -> None:
+        publish(transaction, Noted(order_id=bank.group, n=event.n))
+        if event.n == 2:
+            raise RuntimeError("bank is shut")
+
+    bank.then.update({1: tell, 2: tell, 3: tell})
+
+    await bank.settle(told(1, 2, 3))
+
+    async with bank.database.reading() as session:
+        mine = outbox.c.key == bank.group
+        bodies = await session.scalars(
+            select(outbox.c.body).where(mine).order_by(outbox.c.seq)
+        )
+        numbers = [Noted.model_validate_json(bytes(body)).n for body in bodies]
+    assert numbers == [1, 3]
+
+
+async def test_savepoint_of_a_reaction_is_its_own(bank: Bank) -> None:
+    """It may undo a part of its work, and go on."""
+
+    async def half(event: Placed, transaction: AsyncSession) -> None:
+        for n in (20, 21):
+            async with transaction.begin_nested() as savepoint:
+                await transaction.execute(insert(ledger).values(grp=bank.group, n=n))
+                if n == 20:
+                    await savepoint.rollback()
+
+    bank.then[2] = half
+
+    await bank.settle(told(1, 2, 3))
+
+    assert await bank.effects() == [1, 2, 21, 3]
+
+
+async def test_drain_ends_a_batch_after_the_reaction_that_runs(bank: Bank) -> None:
+    """What was begun is committed and acknowledged, the rest is left to others."""
+    broker = MemoryBroker()
+    consumer = Consumer(bank.database, broker, bank.subscriptions, group=bank.group)
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def wait(event: Placed, transaction: AsyncSession) -> None:
+        begun.set()
+        await may_end.wait()
+
+    bank.then[2] = wait
+    keys = [key for n in range(200) if lane_of(key := f"order-{n}") == 3]
+    coming = [told(n, key=keys[n])[0].message for n in (1, 2, 3, 4)]
+    await consumer.open()
+    await broker.publish(coming)
+    async with asyncio.timeout(10):
+        await begun.wait()
+        draining = asyncio.create_task(consumer.drain())
+        await asyncio.sleep(0)
+        may_end.set()
+        await draining
+    await consumer.close()
+
+    assert await bank.effects() == [1, 2]
+    assert await bank.known() == 2
+    heir = await broker.subscribe(bank.group, ["orders.placed"])
+    assert [number(one) for one in await heir.receive(9)] == [3, 4]
+
+
+async def test_slow_reaction_ends_its_batch(bank: Bank) -> None:
+    """Nobody waits long for the rows of others' transactions."""
+
+    async def wait(event: Placed, transaction: AsyncSession) -> None:
+        await asyncio.sleep(0.03)
+
+    async def look(event: Placed, transaction: AsyncSession) -> None:
+        assert await bank.effects() == [1, 2]
+
+    bank.then.update({2: wait, 3: look})
+
+    assert await bank.settle(told(1, 2, 3)) == [1, 2, 3]
+    assert await bank.parked() == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from(["fine", "fine", "fails"])),
+        max_size=12,
+    ),
+    st.integers(1, 5),
+)
+def test_each_key_is_as_if_its_events_came_alone(
+    plan: list[tuple[str, str]], limit: int
+) -> None:
+    """Law: one effect each, in order, up to the first that fails; the rest waits."""
+
+    async def run() -> None:
+        async with opened("sqlite+aiosqlite://") as bank:
+            deliveries = []
+            for n, (key, what) in enumerate(plan):
+                deliveries += told(n, key=key)
+                if what == "fails":
+                    bank.then[n] = fail
+            settler, done = bank.settler(), dict[int, Delivery]()
+            settler._pace.limit = limit
+            await settler.settle_all(deliveries, done, goes_on=lambda: True)
+            effects, parked = await bank.effects(), len(await bank.parked())
+        expected = {
+            key: fine_before_failing([n for n, (k, _) in enumerate(plan) if k == key])
+            for key in "abc"
+        }
+        for key in "abc":
+            assert [n for n in effects if plan[n][0] == key] == expected[key]
+        assert len(done) == len(plan)
+        assert parked == len(plan) - len(effects)
+
+    def fine_before_failing(numbers: list[int]) -> list[int]:
+        fine = []
+        for n in numbers:
+            if plan[n][1] == "fails":
+                break
+            fine.append(n)
+        return fine
+
+    asyncio.run(run())
