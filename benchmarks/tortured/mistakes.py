@@ -39,13 +39,22 @@ def _no_inbox() -> None:
     async def claim(*_: object) -> _inbox.Seen:
         return _inbox.Seen.NEW
 
+    async def claim_all(_: Any, messages: Any) -> set[str]:
+        return {message.id for _, message in messages}
+
     async def always(*_: object) -> bool:
         return True
 
     async def never(*_: object) -> bool:
         return False
 
-    for name, mistake in (("claim", claim), ("record", always), ("is_known", never)):
+    mistakes = {
+        "claim": claim,
+        "claim_all": claim_all,
+        "record": always,
+        "is_known": never,
+    }
+    for name, mistake in mistakes.items():
         assert hasattr(_inbox, name), f"_inbox has no {name}: mend the mistake"
         setattr(_inbox, name, mistake)
 
