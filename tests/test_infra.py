@@ -140,12 +140,14 @@ def test_up_twice_changes_nothing(infra: Infra) -> None:
 
 
 def test_up_prints_what_a_shell_can_eval(infra: Infra) -> None:
-    """Only assignments and comments go to stdout; the variable holds the URL."""
+    """Only assignments go to stdout, of tests or of a fleet; they hold the URL."""
     told = brought_up(infra, "postgres", "shell")
     printed = infra("up", "postgres", "--name", "shell").stdout
     command = f'{printed}\nprintf %s "$TEST_POSTGRES_URL"'
     said = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
     assert said.stdout == told["url"]
+    printed = infra("up", "postgres", "--name", "shell", "--for", "fleet").stdout
+    assert printed == f"export POSTGRES_URL='{told['url']}'\n"
 
 
 def test_a_port_that_is_taken_is_named(infra: Infra) -> None:
@@ -178,6 +180,7 @@ def test_what_is_missing_is_named(
         (("kill", "rabbit", "--name", "nobody"), 1, "scripts/infra up first"),
         (("up", "--name", "../x"), 1, "is no name"),
         (("up", "oracle"), 2, "oracle"),
+        (("up", "--for", "fleet", "--name", "both"), 1, "name rabbit or kafka"),
         (("up", "--port", "80"), 2, "1024 to 65000"),
     ],
 )

@@ -17,10 +17,12 @@ from infrastructure.server import Server
 ROOT = Path(__file__).resolve().parents[2]
 _STATES = {True: "answers", False: "does not answer"}
 
+FOR = "whose variables are printed (tests)"
+
 _EXAMPLES = """\
 examples:
   eval "$(scripts/infra up)"                     all three, and the variables of tests
-  scripts/infra up postgres rabbit               only these
+  eval "$(scripts/infra up postgres rabbit --for fleet)"     those of `fleet up`
   scripts/infra up kafka --name mine --port 21500
   scripts/infra status --json
   scripts/infra kill rabbit                      SIGKILL; its data stays
@@ -82,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--name", default="default", help="which instance (default)")
     add("--port", type=_port, help="its first port; 0 for any; free ones are found")
     add("--durable", action="store_true", help="survive a power cut, too; slower")
+    add("--for", dest="user", choices=("tests", "fleet"), default="tests", help=FOR)
     add("--json", action="store_true", help="say it as JSON")
     return parser
 
@@ -89,6 +92,12 @@ def _parser() -> argparse.ArgumentParser:
 def _up(instance: Instance, asked: argparse.Namespace) -> int:
     """Bring servers up; when one cannot, those this command began go as well."""
     before = {server.kind for server in instance.made()}
+    brokers = ({*asked.kinds} or {*KINDS}) | before
+    if asked.user == "fleet" and {"rabbit", "kafka"} <= brokers:
+        raise InfraError(
+            "a fleet has one broker: name rabbit or kafka, and another --name where "
+            "the other is up"
+        )
     begun: list[str] = []
     try:
         for kind in asked.kinds or KINDS:
@@ -102,11 +111,11 @@ def _up(instance: Instance, asked: argparse.Namespace) -> int:
     if asked.json:
         _print(json.dumps({server.kind: _told(server) for server in servers}, indent=2))
         return 0
+    is_fleet = asked.user == "fleet"
     for server in servers:
-        for name, value in server.exports().items():
+        named = server.fleet_exports() if is_fleet else server.exports()
+        for name, value in named.items():
             _print(f"export {name}='{value}'")
-    for server in servers:
-        _print(f"# a service: export {server.service_variable}='{server.url}'")
     return 0
 
 

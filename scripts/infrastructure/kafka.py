@@ -29,7 +29,7 @@ class Kafka(Server):
 
     kind = "kafka"
     variable = "TEST_KAFKA_URL"
-    service_variable = "BROKER_URL"
+    fleet_variable = "BROKER_URL"
 
     @property
     def url(self) -> str:

@@ -28,7 +28,7 @@ class Postgres(Server):
 
     kind = "postgres"
     variable = "TEST_POSTGRES_URL"
-    service_variable = "DATABASE_URL"
+    fleet_variable = "POSTGRES_URL"
     stop_signal = signal.SIGINT  # SIGTERM would wait for all who are connected
 
     @property

@@ -29,7 +29,7 @@ class Rabbit(Server):
 
     kind = "rabbit"
     variable = "TEST_RABBIT_URL"
-    service_variable = "BROKER_URL"
+    fleet_variable = "BROKER_URL"
 
     @property
     def url(self) -> str:
@@ -58,8 +58,12 @@ class Rabbit(Server):
         return [self.note, self.folder / "mapper"]
 
     def exports(self) -> dict[str, str]:
-        """Return the variables that tell of it."""
+        """Return the variables that tell tests of it."""
         return {self.variable: self.url, "TEST_RABBIT_API_URL": self.api_url}
+
+    def fleet_exports(self) -> dict[str, str]:
+        """Return the variables that make `fleet up` use it."""
+        return {self.fleet_variable: self.url, "RABBIT_API_URL": self.api_url}
 
     def require(self) -> None:
         """Raise `MissingError` where RabbitMQ is not installed."""

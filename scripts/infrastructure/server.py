@@ -40,7 +40,7 @@ class Server(ABC):
 
     kind: str
     variable: str  # the tests' name for its URL
-    service_variable: str  # a service's name for it
+    fleet_variable: str  # the name of `fleet up` for it
     stop_signal = signal.SIGTERM
 
     def __init__(self, folder: Path, given: Given) -> None:
@@ -85,8 +85,12 @@ class Server(ABC):
         return [self.note]
 
     def exports(self) -> dict[str, str]:
-        """Return the variables that tell of it."""
+        """Return the variables that tell tests of it."""
         return {self.variable: self.url}
+
+    def fleet_exports(self) -> dict[str, str]:
+        """Return the variables that make `fleet up` use it."""
+        return {self.fleet_variable: self.url}
 
     def keep(self) -> None:
         """Write down what was decided, for later commands."""
