@@ -1,8 +1,9 @@
 """Consumer: hears events for a group, as a part of a service."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from random import Random
+from typing import Any
 from typing import Final
 
 import structlog
@@ -91,7 +92,7 @@ class Consumer:
             )
         return name
 
-    async def deliver(self, delivery: Delivery) -> Outcome:
+    def deliver(self, delivery: Delivery) -> Coroutine[Any, Any, Outcome]:
         """Handle one delivery; the story of one event coming in.
 
         Args:
@@ -103,7 +104,7 @@ class Consumer:
         Raises:
             SQLAlchemyError: The database failed; nothing happened, deliver it again.
         """
-        return await self._settling().settle(delivery)
+        return self._settling().settle(delivery)
 
     def _settling(self) -> Settler:
         if self._settler is None:
