@@ -10,7 +10,7 @@ from rabbit_api import Administrator
 
 from fleetwright.errors import FleetwrightError, Unavailable
 from fleetwright.events._broker import Delivery, Receiver
-from fleetwright.events._envelope import MOST_BODY_BYTES, Message, new_id
+from fleetwright.events._envelope import LANES, MOST_BODY_BYTES, Message, new_id
 from fleetwright.events.brokers import connect
 from fleetwright.events.brokers._rabbit import RabbitBroker
 
@@ -160,16 +160,64 @@ async def test_each_group_gets_everything(
         assert found == {one.id for one in published}
 
 
-async def test_what_nobody_hears_is_kept_apart(
-    broker: RabbitBroker, rabbit_url: str, topic: str
+async def test_what_nobody_heard_comes_before_what_is_new(
+    broker: RabbitBroker, topic: str, group: str
 ) -> None:
-    """It is no failure of the publisher, and an administrator finds it."""
-    one = message("nobody", topic)
+    """It waits for the first group; what is told meanwhile does not overtake it."""
+    other = f"{topic}.other"
+    early = [message(f"key-{n % 3}", topic if n % 2 else other) for n in range(60)]
+    assert await broker.publish(early) == {}
 
-    assert await broker.publish([one]) == {}
+    receiver = await broker.subscribe(group, [topic, other])
+    late = [message(f"key-{n % 3}", topic) for n in range(60)]
+    assert await broker.publish(late) == {}
 
-    kept = Administrator(rabbit_url).taken("fleet.unheard")
-    assert one.id in [found["properties"]["message_id"] for found in kept]
+    found = [one.message for one in await received(receiver, 120)]
+    for key in {one.key for one in early}:
+        for kind in (topic, other):
+            assert [one.id for one in found if (one.key, one.topic) == (key, kind)] == [
+                one.id for one in early + late if (one.key, one.topic) == (key, kind)
+            ]
+
+
+async def test_what_nobody_heard_is_taken_over_by_one_group(
+    broker: RabbitBroker, topic: str, group: str
+) -> None:
+    """The second group hears what is told from now on, and does not wait."""
+    early = message("one", topic)
+    await broker.publish([early])
+    first = await broker.subscribe(group, [topic])
+    in_hand = await first.receive(10)  # and never acknowledged
+
+    second = await broker.subscribe(f"{group}-second", [topic])
+    late = message("one", topic)
+    await broker.publish([late])
+
+    assert [one.message.id for one in in_hand] == [early.id]
+    assert [one.message.id for one in await received(second, 1)] == [late.id]
+
+
+async def test_members_share_the_lanes(
+    broker: RabbitBroker, rabbit_url: str, topic: str, group: str
+) -> None:
+    """Each has half of them; when one has gone the other has all, in order."""
+    first = await broker.subscribe(group, [topic])
+    assert len(first.lanes) == LANES
+    other = RabbitBroker(rabbit_url)
+    await other.open()
+    second = await other.subscribe(group, [topic])
+    giving = asyncio.create_task(first.receive(100))  # it gives back between batches
+    async with asyncio.timeout(20):
+        while len(second.lanes) < LANES // 2:  # noqa: ASYNC110 - told by the server
+            await asyncio.sleep(0.05)
+
+    assert len(first.lanes) == LANES // 2
+    assert not first.lanes.keys() & second.lanes.keys()
+    await other.close()
+    async with asyncio.timeout(20):
+        while len(first.lanes) < LANES:  # noqa: ASYNC110 - told by the server
+            await asyncio.sleep(0.05)
+    giving.cancel()
 
 
 async def test_too_large_is_refused_and_its_key_stops(

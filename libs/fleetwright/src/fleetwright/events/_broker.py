@@ -31,6 +31,15 @@ class Delivery:
     stream: str = ""
 
 
+class Passing(str):
+    """Why a message was refused, where the reason passes by itself: never give it up.
+
+    Giving it up would let later events of its key go before it.
+    """
+
+    __slots__ = ()
+
+
 class Receiver(Protocol):
     """What one process receives for its group.
 
@@ -127,7 +136,8 @@ class Broker(Protocol):
             messages: In order. When one is refused, later ones of its key are too.
 
         Returns:
-            The ids of refused messages and why; empty as a rule.
+            The ids of refused messages and why, a `Passing` where it is worth to go on
+            trying; empty as a rule.
 
         Raises:
             Unavailable: There is no connection, or nothing is known to be kept; try

@@ -14,7 +14,7 @@ from fleetwright import _crash
 from fleetwright._clock import clock
 from fleetwright.database import AsyncDatabase, Database
 from fleetwright.errors import FleetwrightError, Unavailable
-from fleetwright.events._broker import Broker
+from fleetwright.events._broker import Broker, Passing
 from fleetwright.events._envelope import Message
 from fleetwright.events._publish import on_commit
 from fleetwright.events._tables import (
@@ -274,12 +274,13 @@ async def _keep_refused(transaction: AsyncSession, refused: Mapping[str, str]) -
     """Count the refusal; give an event up after ten, so that its lane goes on."""
     now = clock().now()
     for id, reason in refused.items():
-        last = outbox.c.attempts + 1 >= MOST_ATTEMPTS
+        one_more = 0 if isinstance(reason, Passing) else 1
+        last = outbox.c.attempts + one_more >= MOST_ATTEMPTS
         result = await transaction.execute(
             update(outbox)
             .where(and_(outbox.c.id == id))
             .values(
-                attempts=outbox.c.attempts + 1,
+                attempts=outbox.c.attempts + one_more,
                 last_error=reason,
                 parked_at=case((last, now), else_=None),
             )

@@ -23,21 +23,21 @@ class Lane:
     here" is exactly the lane's, and closing it gives back the lane and no other.
 
     Attributes:
-        number: 0 to 15.
+        number: 0 to 15; None for a queue with messages of all lanes.
         tenure: Which time the lane is here.
         in_hand: What was received and not acknowledged, by its delivery tag, in order.
     """
 
     def __init__(
         self,
-        number: int,
+        number: int | None,
         told: Callable[[], None],
         gone: Callable[[str], None],
     ) -> None:
         """Describe the lane.
 
         Args:
-            number: 0 to 15.
+            number: 0 to 15; None for a queue with messages of all lanes.
             told: Called when something has come.
             gone: Called with the reason when nothing will come any more.
         """
@@ -68,7 +68,8 @@ class Lane:
     async def _take(self, delivered: DeliveredMessage) -> None:
         tag, key = delivered.delivery_tag or 0, delivered.routing_key or ""
         message = message_of(delivered.header.properties, key, delivered.body)
-        self.in_hand[tag] = Delivery(message, self.number, self.tenure, tag)
+        lane = message.lane if self.number is None else self.number
+        self.in_hand[tag] = Delivery(message, lane, self.tenure, tag)
         self._told()
 
     def _cancelled(self, _: object) -> None:

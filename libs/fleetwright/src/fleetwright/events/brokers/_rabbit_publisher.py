@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from random import Random
 
 from aiormq import Channel, Connection
 from aiormq.exceptions import DeliveryError, PublishError
 
-from fleetwright import _crash
 from fleetwright.errors import Unavailable
+from fleetwright.events._broker import Passing
 from fleetwright.events._envelope import Message
 from fleetwright.events.brokers._rabbit_address import Address
 from fleetwright.events.brokers._rabbit_faults import Lost, fault_of, told_again
@@ -22,12 +23,22 @@ from fleetwright.events.brokers._rabbit_link import (
 from fleetwright.events.brokers._rabbit_topology import (
     EXCHANGE,
     declare_exchange,
+    declare_unheard,
     routing_key,
 )
 from fleetwright.events.brokers._rabbit_wire import properties_of, refusal_of
 
 PUBLISH_SECONDS = 4.0  # less than the outbox gives a batch
-BEHIND = "an earlier event of its key was refused"
+BEHIND = Passing("an earlier event of its key was refused")
+FULL = Passing("a queue that should have it is full, or failed")
+
+
+class _Result(Enum):
+    """What became of one message."""
+
+    KEPT = 1
+    UNHEARD = 2
+    REFUSED = 3
 
 
 class Publisher:
@@ -147,16 +158,32 @@ class Publisher:
         messages: Sequence[Message],
         refused: dict[str, str],
     ) -> None:
-        sending = [_publish(channel, message) for message in messages]
-        for message, reason in zip(
-            messages, await asyncio.gather(*sending), strict=True
-        ):
-            if reason is not None:
-                refused[message.id] = reason
+        unheard = await _publish_all(channel, messages, refused)
+        if not unheard or self._asking is None:
+            return
+        for topic in {message.topic for message in unheard}:
+            with calls():
+                await declare_unheard(self._asking, topic)
+        for message in await _publish_all(channel, unheard, refused):
+            refused[message.id] = "nobody hears it, and it could not be kept for later"
 
 
-async def _publish(channel: Channel, message: Message) -> str | None:
-    """Publish one and return why it was refused, or None."""
+async def _publish_all(
+    channel: Channel, messages: Sequence[Message], refused: dict[str, str]
+) -> list[Message]:
+    """Publish messages together; return those that went nowhere."""
+    sending = [_publish(channel, message) for message in messages]
+    results = await asyncio.gather(*sending)
+    unheard = []
+    for message, result in zip(messages, results, strict=True):
+        if result is _Result.UNHEARD:
+            unheard.append(message)
+        elif result is _Result.REFUSED:
+            refused[message.id] = FULL
+    return unheard
+
+
+async def _publish(channel: Channel, message: Message) -> _Result:
     with calls():
         try:
             await channel.basic_publish(
@@ -167,12 +194,11 @@ async def _publish(channel: Channel, message: Message) -> str | None:
                 mandatory=True,
                 wait=False,
             )
-            _crash.point("relay.after_confirm")
         except PublishError:
-            return "nobody hears it, and what keeps it for later is not there"
+            return _Result.UNHEARD
         except DeliveryError:
-            return "a queue that should have it is full, or failed"
-    return None
+            return _Result.REFUSED
+    return _Result.KEPT
 
 
 def _refuse_impossible(

@@ -11,10 +11,11 @@ from aiormq.abc import DeliveredMessage
 from fleetwright.events._broker import Delivery
 from fleetwright.events._envelope import LANES
 from fleetwright.events.brokers._rabbit_address import Address
-from fleetwright.events.brokers._rabbit_claim import claiming, consumers_of
+from fleetwright.events.brokers._rabbit_claim import Claim, consumers_of
 from fleetwright.events.brokers._rabbit_faults import Lost, told_again
 from fleetwright.events.brokers._rabbit_lane import Lane
 from fleetwright.events.brokers._rabbit_link import PROBE_SECONDS, Link, open_channel
+from fleetwright.events.brokers._rabbit_takeover import LOOK_SECONDS, Takeover
 from fleetwright.events.brokers._rabbit_topology import (
     declare_exchange,
     declare_group,
@@ -57,6 +58,8 @@ class RabbitReceiver:
         self._is_closed = False
         self._connection: Connection | None = None
         self._asking: Channel | None = None
+        self._claim: Claim | None = None
+        self._takeover: Takeover | None = None
 
     async def begin(self, connection: Connection) -> None:
         """Declare the group, be counted and take a share of the lanes.
@@ -70,6 +73,9 @@ class RabbitReceiver:
         asking.on_consumer_cancel_callbacks.add(self._uncounted)
         await asking.basic_consume(members_of(self._group), _never)
         self._connection = connection
+        self._claim = Claim(connection, self._group)
+        gone = self.link.suspect
+        self._takeover = Takeover(connection, self._topics, self._woken.set, gone)
         await self.probe()
 
     def _uncounted(self, _: object) -> None:
@@ -84,8 +90,8 @@ class RabbitReceiver:
         Raises:
             Lost: A queue does not know that we receive from it.
         """
-        connection, asking = self._connection, self._asking
-        if connection is None or asking is None:
+        asking = self._asking
+        if asking is None:
             return PROBE_SECONDS
         members = await consumers_of(asking, members_of(self._group))
         self._share = ceil(LANES / max(1, members))
@@ -98,17 +104,20 @@ class RabbitReceiver:
                 raise Lost(f"{queue} does not know that we receive from it")
             free.append(number)
         self._woken.set()  # whoever waits gives back what is too much
-        if not free or len(self._open) >= self._share:
-            return PROBE_SECONDS
-        async with claiming(connection, self._group) as may_claim:
-            if may_claim:
-                await self._claim(connection, asking, free)
-        return PROBE_SECONDS if may_claim else _CLAIM_SECONDS
+        if free and len(self._open) < self._share:
+            return await self._take(free)
+        return PROBE_SECONDS
 
-    async def _claim(
-        self, connection: Connection, asking: Channel, free: Sequence[int]
-    ) -> None:
+    async def _take(self, free: Sequence[int]) -> float:
         """Take free lanes up to our share; nobody else takes any meanwhile."""
+        connection, asking = self._connection, self._asking
+        claim, takeover = self._claim, self._takeover
+        if connection is None or asking is None or claim is None or takeover is None:
+            return PROBE_SECONDS
+        if not await claim.take():
+            return _CLAIM_SECONDS
+        if not await takeover.is_done():
+            return LOOK_SECONDS
         for number in free:
             queue = queue_of(self._group, number)
             if len(self._open) >= self._share or await consumers_of(asking, queue):
@@ -116,12 +125,14 @@ class RabbitReceiver:
             lane = Lane(number, self._woken.set, self.link.suspect)
             await lane.open(connection, queue)
             self._open[number] = lane
+        await claim.give_up()
+        return PROBE_SECONDS
 
     async def _give_back(self) -> None:
         """Leave the lanes that are more than our share; other members take them."""
         ours = sorted(self._open.values(), key=lambda lane: len(lane.in_hand))
         for lane in ours[: max(0, len(ours) - self._share)]:
-            del self._open[lane.number]
+            self._open = {n: one for n, one in self._open.items() if one is not lane}
             try:
                 await lane.leave()
             except Lost:
@@ -131,7 +142,7 @@ class RabbitReceiver:
         """Forget the connection and what was in hand; it comes again."""
         self._open = {}
         self._share = LANES
-        self._connection = self._asking = None
+        self._connection = self._asking = self._claim = self._takeover = None
 
     @property
     def lanes(self) -> Mapping[int, int]:
@@ -167,11 +178,16 @@ class RabbitReceiver:
     def _in_hand(self, limit: int) -> list[Delivery]:
         found: list[Delivery] = []
         self._next += 1  # begin with another lane each time: none is left behind
-        for offset in range(LANES):
-            lane = self._open.get((self._next + offset) % LANES)
-            if lane is not None and len(found) < limit:
+        lanes = self._received()
+        for offset in range(len(lanes)):
+            lane = lanes[(self._next + offset) % len(lanes)]
+            if len(found) < limit:
                 found += list(lane.in_hand.values())[: limit - len(found)]
         return found
+
+    def _received(self) -> list[Lane]:
+        early = None if self._takeover is None else self._takeover.lane
+        return [*self._open.values(), *([] if early is None else [early])]
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Never deliver these again; what has gone with its lane comes again.
@@ -180,9 +196,10 @@ class RabbitReceiver:
             deliveries: What was received and is done.
         """
         done: dict[Lane, list[int]] = {}
+        lanes = {lane.tenure: lane for lane in self._received()}
         for delivery in deliveries:
-            lane = self._open.get(delivery.lane)
-            if lane is not None and lane.tenure == delivery.epoch:
+            lane = lanes.get(delivery.epoch)
+            if lane is not None:
                 done.setdefault(lane, []).append(delivery.position)
         told = [lane.acknowledge(positions) for lane, positions in done.items()]
         for result in await asyncio.gather(*told, return_exceptions=True):

@@ -1,4 +1,4 @@
-"""What stands in RabbitMQ: one exchange, a queue per group and lane, dead letters.
+"""What stands in RabbitMQ: an exchange, a queue per group and lane, what is apart.
 
 Declared again at each connection: a declaration that finds everything as it should be
 changes nothing, and what was lost is made anew.
@@ -7,7 +7,7 @@ changes nothing, and what was lost is made anew.
 from collections.abc import Sequence
 from typing import Any
 
-from aiormq.abc import AbstractChannel
+from aiormq import Channel
 from aiormq.exceptions import (
     ChannelAccessRefused,
     ChannelLockedResource,
@@ -20,7 +20,7 @@ from fleetwright.events._envelope import LANES
 EXCHANGE = "fleet.events"
 UNHEARD = "fleet.unheard"
 MOST_DELIVERIES = 20  # a crash guard: a consumer that lives never gives back
-MOST_UNHEARD = 100_000
+MOST_UNHEARD = 100_000  # of a topic, the oldest go first
 _MOST_UNHEARD_BYTES = 256 * 1024 * 1024
 
 _LANE: dict[str, Any] = {
@@ -31,8 +31,9 @@ _LANE: dict[str, Any] = {
     "x-dead-letter-strategy": "at-least-once",
 }
 _QUORUM: dict[str, Any] = {"x-queue-type": "quorum"}
-_KEPT: dict[str, Any] = {
+_UNHEARD: dict[str, Any] = {
     "x-queue-type": "quorum",
+    "x-single-active-consumer": True,
     "x-max-length": MOST_UNHEARD,
     "x-max-length-bytes": _MOST_UNHEARD_BYTES,
     "x-overflow": "drop-head",
@@ -58,6 +59,15 @@ def dead_of(group: str) -> str:
     return f"{group}.dead"
 
 
+def unheard_of(topic: str) -> str:
+    """Return the name of the queue where a topic waits that nobody hears.
+
+    Args:
+        topic: Of the messages.
+    """
+    return f"{UNHEARD}.{topic}"
+
+
 def members_of(group: str) -> str:
     """Return the name of the queue that each member consumes, to be counted.
 
@@ -77,8 +87,8 @@ def routing_key(topic: str, lane: int) -> str:
     return f"{topic}.{lane}"
 
 
-async def declare_exchange(channel: AbstractChannel) -> None:
-    """Make the exchange, and a bounded queue for what nobody hears.
+async def declare_exchange(channel: Channel) -> None:
+    """Make the exchange, and one behind it for what nobody hears.
 
     Args:
         channel: Where; it is closed by the server when something else stands there.
@@ -87,15 +97,26 @@ async def declare_exchange(channel: AbstractChannel) -> None:
         FleetwrightError: Something else stands there, or it is not allowed.
     """
     declared = _Declared(channel)
-    await declared.exchange(UNHEARD, "fanout")
-    await declared.queue(UNHEARD, _KEPT)
-    await declared.bind(UNHEARD, UNHEARD, "")
+    await declared.exchange(UNHEARD, "topic")
     await declared.exchange(EXCHANGE, "topic", {"alternate-exchange": UNHEARD})
 
 
-async def declare_group(
-    channel: AbstractChannel, group: str, topics: Sequence[str]
-) -> None:
+async def declare_unheard(channel: Channel, topic: str) -> None:
+    """Make a bounded queue where a topic waits for the first group that hears it.
+
+    Args:
+        channel: Where; it is closed by the server when something else stands there.
+        topic: What nobody hears.
+
+    Raises:
+        FleetwrightError: Something else stands there, or it is not allowed.
+    """
+    declared = _Declared(channel)
+    await declared.queue(unheard_of(topic), _UNHEARD)
+    await declared.bind(unheard_of(topic), UNHEARD, f"{topic}.*")
+
+
+async def declare_group(channel: Channel, group: str, topics: Sequence[str]) -> None:
     """Make the queues of a group and bind what it hears.
 
     Args:
@@ -122,7 +143,7 @@ async def declare_group(
 class _Declared:
     """Declarations whose refusals are told."""
 
-    def __init__(self, channel: AbstractChannel) -> None:
+    def __init__(self, channel: Channel) -> None:
         self._channel = channel
 
     async def exchange(
