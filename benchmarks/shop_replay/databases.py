@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import psycopg
+from psycopg import sql
 
 from fleetwright.errors import FleetwrightError
 
@@ -99,6 +100,32 @@ def _session(url: str) -> Iterator[Books]:
     with psycopg.connect(url, connect_timeout=int(READ_SECONDS)) as connection:
         connection.read_only = True
         yield _Session(connection)
+
+
+def drop(url: str, names: Iterable[str]) -> None:
+    """Drop databases of a server, those that are there.
+
+    Args:
+        url: Any other database of it.
+        names: What is dropped, whoever uses it.
+
+    Raises:
+        RecordsError: The server cannot be asked, or refuses.
+    """
+    plain = urlsplit(url)._replace(scheme="postgresql").geturl()
+    try:
+        with psycopg.connect(plain, autocommit=True) as server:
+            for name in names:
+                quoted = sql.Identifier(name)
+                server.execute(
+                    sql.SQL("drop database if exists {} with (force)").format(quoted)
+                )
+    except psycopg.Error as error:
+        raise RecordsError(
+            f"the databases of before cannot be dropped: {error}",
+            where=shown(url),
+            hint="name a user in POSTGRES_URL who owns them",
+        ) from error
 
 
 def has_table(books: Books, table: str) -> bool:

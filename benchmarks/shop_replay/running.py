@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fleetwright.errors import FleetwrightError
-from shop_replay.databases import Place
+from shop_replay.brokers import waiting
+from shop_replay.databases import Place, drop, shown
 from shop_replay.tokens import Issuer
 
 TOOL = (sys.executable, "-m", "fleetwright_cli")
@@ -145,6 +147,8 @@ class RunningFleet:
         data = self._folder / ".fleet" / "data"
         if fresh and data.exists():
             data.rename(data.with_name(f"data-{datetime.now():%Y%m%d-%H%M%S-%f}"))
+        if fresh:
+            await asyncio.to_thread(self._forget)
         # Others may edit files meanwhile: what is measured must not restart by itself.
         code, report = await self.tell("up", "--detach", "--no-reload", "--json")
         if code != 0:
@@ -203,6 +207,26 @@ class RunningFleet:
                 hint="run the same command and read what it says",
             ) from error
         return code, report
+
+    def _forget(self) -> None:
+        """Drop the fleet's databases on a server; see that no broker keeps events.
+
+        Raises:
+            FleetError: A broker does.
+            RecordsError: A server cannot be asked.
+        """
+        if isinstance(self.broker, str) and (left := waiting(self.broker)):
+            raise FleetError(
+                f"{left} events of before are with the broker",
+                where=shown(self.broker),
+                hint="name an empty one in BROKER_URL, or replay with "
+                "`--on postgres+rabbit`",
+            )
+        if url := self.environment.get("POSTGRES_URL"):
+            text = (self._folder / "fleet.toml").read_text(encoding="utf-8")
+            fleet = tomllib.loads(text)["fleet"]["name"]
+            services = sorted((self._folder / "services").iterdir())
+            drop(url, [f"{fleet}_{it.name}".replace("-", "_") for it in services])
 
     def _process(self, facts: Mapping[str, Any]) -> Process:
         return Process(
