@@ -53,4 +53,17 @@ KINDS = (
         "embedded",
         {Feature.SERVER: "it is a file: no server stands between its users"},
     ),
+    Kind(
+        "rabbit",
+        {
+            Feature.LATE_GROUPS: "its queues forget what was acknowledged",
+            Feature.IDS: "its queues know no ids",
+        },
+        database="postgresql",
+    ),
+    Kind(
+        "kafka",
+        {Feature.IDS: "its producers know their own retries only"},
+        database="postgresql",
+    ),
 )

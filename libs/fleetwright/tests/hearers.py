@@ -6,7 +6,7 @@ Run as a program it is one such process, to be killed or paused by a test:
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from random import Random
 
@@ -16,6 +16,7 @@ from sqlalchemy.schema import CreateTable
 
 from fleetwright._context import Call, current_call
 from fleetwright.database import AsyncDatabase
+from fleetwright.errors import Unavailable
 from fleetwright.events import (
     Broker,
     Consumer,
@@ -184,7 +185,6 @@ class World:
         self.broker_url = broker_url
         self.bank_url = bank_url
         self.kind = declared(f"shop.{name}")
-        self.other_kind = declared(f"shop.other-{name}")
         self.group = f"bank-{name}"
         self.broker = connect(broker_url)
         self.shop = database(shop_url)
@@ -222,7 +222,7 @@ class World:
         hearer = Hearer(
             connect(self.broker_url),
             database(self.bank_url),
-            (self.kind, self.other_kind),
+            [self.kind],
             group or self.group,
             redelivery=redelivery,
         )
@@ -242,6 +242,19 @@ class World:
                 for key in keys:
                     publish(transaction, self.kind(key=key, n=n))
         return {key: list(range(count)) for key in keys}
+
+    async def put(self, *messages: Message) -> Mapping[str, str]:
+        """Hand messages to the broker as a relay does: until it has taken them.
+
+        Returns:
+            What it refused.
+        """
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                try:
+                    return await self.broker.publish(messages)
+                except Unavailable:
+                    await asyncio.sleep(_LOOK_SECONDS)
 
     def message(self, key: str, n: int, padding: str = "") -> Message:
         """Return an event as it goes over the wire."""

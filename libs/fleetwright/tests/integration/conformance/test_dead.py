@@ -36,7 +36,7 @@ async def test_what_was_given_up_is_listed_with_its_reason(world: World) -> None
     hearer = await dying(world)
     message = world.message("a", 0)
 
-    await world.broker.publish([message, world.message("b", 0)])
+    await world.put(message, world.message("b", 0))
 
     [parked] = await dead(hearer, waiting=0)
     assert parked.message == message

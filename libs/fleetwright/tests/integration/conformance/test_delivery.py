@@ -222,9 +222,9 @@ async def test_a_message_published_twice_has_one_effect(world: World) -> None:
     await hearer.is_in()
     first, last = world.message("a", 1), world.message("a", 2)
 
-    await world.broker.publish([first])
-    await world.broker.publish([first])
-    await world.broker.publish([last])
+    await world.put(first)
+    await world.put(first)
+    await world.put(last)
 
     assert await world.until(2) == {"a": [1, 2]}
     assert hearer.tried == [("a", 1), ("a", 2)]

@@ -22,7 +22,7 @@ async def test_a_message_that_is_too_large_is_refused_with_its_key(
     before, after = world.message("a", 0), world.message("a", 2)
     large = replace(world.message("a", 1), body=b" " * (MOST_BODY_BYTES + 1))
 
-    refused = await world.broker.publish([before, large, after, world.message("b", 0)])
+    refused = await world.put(before, large, after, world.message("b", 0))
 
     assert set(refused) == {large.id, after.id}
     assert await world.until(2) == {"a": [0], "b": [0]}
@@ -36,7 +36,7 @@ async def test_the_largest_message_passes(world: World) -> None:
     largest = world.message("a", 1, "x" * (MOST_BODY_BYTES - rest))
     assert len(largest.body) == MOST_BODY_BYTES
 
-    assert await world.broker.publish([largest]) == {}
+    assert await world.put(largest) == {}
 
     assert await world.until(1) == {"a": [1]}
 
@@ -48,7 +48,7 @@ async def test_what_nobody_hears_holds_nobody_up(world: World) -> None:
     nobody = replace(world.message("a", 0), topic=f"{world.kind.__topic__}-nobody")
 
     async with asyncio.timeout(10):
-        assert await world.broker.publish([nobody, world.message("a", 1)]) == {}
+        assert await world.put(nobody, world.message("a", 1)) == {}
 
     assert await world.until(1) == {"a": [1]}
 
@@ -86,7 +86,7 @@ async def test_what_cannot_be_read_is_dead_and_holds_up_its_key_only(
     await hearer.is_in()
     poison = replace(world.message("a", 0), body=b"\x00poison \xff")
 
-    await world.broker.publish([poison, world.message("a", 1), world.message("b", 0)])
+    await world.put(poison, world.message("a", 1), world.message("b", 0))
 
     assert await world.until(1) == {"b": [0]}
     async with asyncio.timeout(20):
