@@ -217,6 +217,12 @@ class World:
         await hearer.open()
         return hearer
 
+    async def introduce(self) -> None:
+        """Have the bank known to the broker: from then on nothing is unheard."""
+        hearer = await self.join()
+        await hearer.is_in()
+        await hearer.leave()
+
     def hearer(self, group: str = "", *, redelivery: Redelivery = QUICK) -> Hearer:
         """Return a new process of a group; it is not opened yet."""
         hearer = Hearer(

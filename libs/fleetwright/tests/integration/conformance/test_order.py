@@ -86,6 +86,7 @@ async def test_members_share_the_work(world: World) -> None:
 @pytest.mark.needs(Feature.PROCESSES)
 async def test_a_member_that_is_killed_leaves_no_gap(world: World) -> None:
     """SIGKILL amid its work: another goes on where it was, in order."""
+    await world.introduce()
     heir = world.hearer()
     async with world.process(pause_seconds=0.01) as dying:
         await world.tell_all(["the first"], 1)
@@ -106,6 +107,7 @@ async def test_a_member_that_was_frozen_does_no_harm_when_it_wakes(
     world: World,
 ) -> None:
     """Paused past its leases it finds its lanes gone; nothing happens twice."""
+    await world.introduce()
     async with world.process(pause_seconds=0.01) as frozen:
         await world.tell_all(["the first"], 1)
         await world.until(1)

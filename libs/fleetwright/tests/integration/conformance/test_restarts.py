@@ -14,9 +14,7 @@ Restart = Callable[[], Awaitable[None]]
 @pytest.mark.needs(Feature.DURABLE)
 async def test_messages_outlive_everybody(world: World) -> None:
     """A group that was there once is told when it is back, whoever is gone."""
-    hearer = await world.join()
-    await hearer.is_in()
-    await hearer.leave()
+    await world.introduce()
     told = await world.tell_all(KEYS, 5)
     await world.outbox.drain()
     await world.outbox.close()
