@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -207,3 +208,20 @@ def test_ctrl_c_leaves_nothing(infra: Infra, tmp_path: Path) -> None:
         assert process.wait(60) == 130
     assert processes_of(str(folder)) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_servers_on_a_leash_end_with_their_process(infra: Infra) -> None:
+    """Whoever started them was killed: no process and no file is left of them."""
+    with subprocess.Popen(["sleep", "600"]) as owner:
+        words = ("--name", "leash", "--port", "0", "--json", "--while", str(owner.pid))
+        done = infra("up", "postgres", *words)
+        if done.returncode == 3:
+            pytest.skip(done.stderr.strip())
+        told = json.loads(done.stdout)["postgres"]
+        assert told["answers"] is True
+        owner.kill()
+    until = time.monotonic() + 60
+    while Path(told["folder"]).parent.exists() or processes_of(told["folder"]):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert listening(told["ports"]) == []

@@ -48,7 +48,9 @@ class OwnServers:
         """
         if not self.kinds:
             return {}
-        said = await self._run("up", *self.kinds, "--port", "0", "--json")
+        mine = str(os.getpid())  # they end with us, also where we are killed
+        words = ("--port", "0", "--json", "--while", mine)
+        said = await self._run("up", *self.kinds, *words)
         told = {kind: facts for kind, facts in json.loads(said).items()}
         found = {_VARIABLES[kind]: str(told[kind]["url"]) for kind in self.kinds}
         if "rabbit" in told:

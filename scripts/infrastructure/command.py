@@ -17,6 +17,7 @@ from infrastructure.server import Server
 ROOT = Path(__file__).resolve().parents[2]
 _STATES = {True: "answers", False: "does not answer"}
 
+WHILE = "they end when this process ends"
 FOR = "whose variables are printed (tests)"
 
 _EXAMPLES = """\
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=_port, help="its first port; 0 for any; free ones are found")
     add("--durable", action="store_true", help="survive a power cut, too; slower")
     add("--for", dest="user", choices=("tests", "fleet"), default="tests", help=FOR)
+    add("--while", dest="pid", type=int, metavar="PID", help=WHILE)
     add("--json", action="store_true", help="say it as JSON")
     return parser
 
@@ -108,6 +110,8 @@ def _up(instance: Instance, asked: argparse.Namespace) -> int:
         instance.down([kind for kind in begun if kind not in before] or ["none"])
         raise
     servers = instance.made()
+    if asked.pid:
+        instance.leash(asked.pid)
     if asked.json:
         _print(json.dumps({server.kind: _told(server) for server in servers}, indent=2))
         return 0

@@ -1,12 +1,15 @@
 """One instance: servers under a name, beside other instances."""
 
 import json
+import os
 import random
 import re
 import secrets
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from infrastructure import processes
 from infrastructure.kafka import Kafka
 from infrastructure.postgres import Postgres
 from infrastructure.problems import InfraError
@@ -108,8 +111,27 @@ class Instance:
         self.tidy()
         return [server.kind for server in found]
 
+    def leash(self, pid: int) -> None:
+        """Have the instance end when a process ends, however that happens.
+
+        Args:
+            pid: Whose end it is.
+        """
+        note = self.folder / "leash"
+        processes.remember(pid, note)
+        words = (str(note), str(self.folder.parent), self.name)
+        processes.start(
+            [sys.executable, "-m", "infrastructure.leash", *words],
+            log=Path(os.devnull),
+            note=self.folder / "watcher",
+            environment=dict(os.environ),
+        )
+
     def tidy(self) -> None:
         """Remove the folder of an instance without servers."""
+        if self.folder.is_dir() and not self.made():
+            for name in ("leash", "watcher"):  # who watches it leaves by itself
+                (self.folder / name).unlink(missing_ok=True)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 

@@ -44,7 +44,17 @@ def start(
             group=group,
             extra_groups=None if user is None else [],
         )
-    note.write_text(json.dumps([process.pid, _born(process.pid)]))
+    remember(process.pid, note)
+
+
+def remember(pid: int, note: Path) -> None:
+    """Note which process it is, for `running`.
+
+    Args:
+        pid: Its number; with the time it was started it is unique.
+        note: The file.
+    """
+    note.write_text(json.dumps([pid, _born(pid)]))
 
 
 def running(note: Path) -> list[int]:

@@ -114,7 +114,8 @@ class OwnServer:
         """
         self._kind = kind
         self._name = f"test-{os.getpid()}-{secrets.token_hex(3)}"
-        up = self._run("up", "--port", "0", "--durable", "--json")
+        mine = str(os.getpid())  # it ends with us, also where we are killed
+        up = self._run("up", "--port", "0", "--durable", "--json", "--while", mine)
         self.url: str = json.loads(up)[kind]["url"]
 
     def kill(self) -> None:
