@@ -182,6 +182,30 @@ def log_events_page() -> str:
     return "\n".join([*text, ""])
 
 
+def metrics_page() -> str:
+    """Return the page of metrics the runtime makes."""
+    found: set[tuple[str, str, str, str]] = set()
+    for _, tree in sources():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            kind = ast.unparse(node.func).rpartition(".")[2]
+            if not kind.startswith("create_"):
+                continue
+            named = {word.arg: word.value for word in node.keywords}
+            name, unit = template(node.args[0]), template(named.get("unit"))
+            if unit:
+                what = template(named.get("description"))
+                found.add((name, kind.removeprefix("create_"), unit, what))
+    text = ["# Metrics of the runtime\n", NOTE]
+    text += ["| metric | kind | unit | what |", "|---|---|---|---|"]
+    text += [
+        f"| `{name}` | {kind.replace('_', ' ')} | `{unit}` | {what} |"
+        for name, kind, unit, what in sorted(found)
+    ]
+    return "\n".join([*text, ""])
+
+
 def pages() -> dict[Path, str]:
     """Return what each written file should hold."""
     reference = ROOT / "docs" / "reference"
@@ -191,6 +215,7 @@ def pages() -> dict[Path, str]:
         reference / "errors.md": errors_page(),
         reference / "settings.md": settings_page(),
         reference / "log-events.md": log_events_page(),
+        reference / "metrics.md": metrics_page(),
     }
 
 

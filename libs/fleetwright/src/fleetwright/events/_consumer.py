@@ -13,12 +13,13 @@ from fleetwright import _crash
 from fleetwright._clock import clock
 from fleetwright.database import AsyncDatabase
 from fleetwright.errors import FleetwrightError
-from fleetwright.events import _parking
+from fleetwright.events import _metrics, _parking
 from fleetwright.events._broker import Broker, Delivery, Receiver
 from fleetwright.events._redeliverer import Redeliverer
 from fleetwright.events._settling import Outcome, Settler
 from fleetwright.events._subscriptions import Subscriptions
 from fleetwright.events._tables import CONSUMER_TABLES, ensure
+from fleetwright.events._watch import GroupWatch
 
 BATCH = 512
 _AT_ONCE = {"sqlite": 1}  # one writer: others would only stand in its queue
@@ -137,6 +138,7 @@ class Consumer:
         self._redeliverer = Redeliverer(
             self.database, self.subscriptions, group, self._random
         )
+        self._redeliverer.watch = GroupWatch(self.database, self.broker, group)
         self._redeliverer.start()
         self._receiving = asyncio.create_task(self._run(receiver), name="consumer")
 
@@ -249,6 +251,7 @@ class Consumer:
             if share
         ]
         results = await asyncio.gather(*hearing, return_exceptions=True)
+        _metrics.heard(self.group, self.broker, settler.untold)
         acknowledged = _without_gaps(deliveries, done)
         if acknowledged:
             _crash.point("consumer.before_ack")

@@ -14,6 +14,7 @@ from fleetwright import _crash
 from fleetwright._clock import clock
 from fleetwright.database import AsyncDatabase, Database
 from fleetwright.errors import FleetwrightError, Unavailable
+from fleetwright.events import _metrics
 from fleetwright.events._broker import Broker, Passing
 from fleetwright.events._envelope import Message
 from fleetwright.events._publish import on_commit
@@ -24,6 +25,7 @@ from fleetwright.events._tables import (
     outbox,
     relay_lease,
 )
+from fleetwright.events._watch import OutboxWatch
 
 LEASE_SECONDS = 2.0
 BATCH = 128
@@ -61,6 +63,7 @@ class Outbox:
         # Events are carried on the loop, also those that were published in threads.
         self._store = database.on_loop if isinstance(database, Database) else database
         self.broker = broker
+        self._watch = OutboxWatch(self._store)
         self._owner = ""
         self._lease_until = 0.0
         self._stopping = False
@@ -165,6 +168,7 @@ class Outbox:
         while not self._stopping:
             self._woken.clear()
             asked = self._drains
+            await self._watch.look()
             try:
                 carried = await self._relay()
             except (FleetwrightError, SQLAlchemyError, OSError) as error:
@@ -192,8 +196,10 @@ class Outbox:
         if not rows:
             return 0
         _crash.point("relay.before_publish")
-        refused = await self._send([row.message() for row in rows])
+        messages = [row.message() for row in rows]
+        refused = await self._send(messages)
         _crash.point("relay.after_publish")
+        _metrics.relayed(_metrics.system_of(self.broker), messages, refused)
         carried = [row for row in rows if row.id not in refused]
         async with self._store.transaction() as transaction:
             await self._forget_rows(transaction, carried)

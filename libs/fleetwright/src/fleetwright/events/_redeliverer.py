@@ -10,10 +10,11 @@ from fleetwright import _crash
 from fleetwright._clock import clock
 from fleetwright.database import AsyncDatabase
 from fleetwright.errors import FleetwrightError
-from fleetwright.events import _inbox, _parking
+from fleetwright.events import _inbox, _metrics, _parking
 from fleetwright.events._parking import Parked, State
 from fleetwright.events._reacting import react, verdict_on
 from fleetwright.events._subscriptions import Subscription, Subscriptions
+from fleetwright.events._watch import GroupWatch
 
 _POLL_SECONDS = 2.0
 _OTHERS_SECONDS = 0.2  # where other processes are at all that is due
@@ -47,6 +48,7 @@ class Redeliverer:
         self._subscriptions = subscriptions
         self._group = group
         self._random = random
+        self.watch: GroupWatch | None = None
         self._woken = asyncio.Event()
         self._is_waiting = False
         self._is_stopping = False
@@ -75,6 +77,8 @@ class Redeliverer:
         while not self._is_stopping:
             self._woken.clear()
             pause = _POLL_SECONDS
+            if self.watch is not None:
+                await self.watch.look()
             try:
                 await self._purge()
                 pause = await self._try_due()
@@ -120,6 +124,7 @@ class Redeliverer:
             return True
         _crash.point("consumer.after_retry")
         if is_ours:
+            _metrics.redelivered(self._group, head.message, "handled")
             _log.info("event.redelivered", **_facts(head))
         return is_ours
 
@@ -139,6 +144,8 @@ class Redeliverer:
         verdict = verdict_on(error, attempts, subscription.redelivery, self._random)
         async with self._database.transaction() as transaction:
             await _parking.keep(transaction, self._group, head, verdict)
+        outcome = "parked" if verdict.state is State.RETRY else "dead"
+        _metrics.redelivered(self._group, head.message, outcome)
         if verdict.state is State.RETRY:
             _log.warning("event.failed", **_facts(head), error=verdict.error)
         else:

@@ -6,6 +6,7 @@ where they can (`settle_all`), and each that fails there goes on alone.
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from random import Random
@@ -19,6 +20,7 @@ from fleetwright.events import _inbox, _parking
 from fleetwright.events._broker import Delivery
 from fleetwright.events._envelope import Message
 from fleetwright.events._inbox import Hold, Seen
+from fleetwright.events._metrics import Heard
 from fleetwright.events._pace import SHARE_SECONDS, Pace
 from fleetwright.events._parking import State, Verdict
 from fleetwright.events._reacting import (
@@ -31,6 +33,7 @@ from fleetwright.events._sharing import Shared, Task, share
 from fleetwright.events._subscriptions import Subscription, Subscriptions
 
 _ALONE_AT_ONCE = 4
+_MOST_UNTOLD = 4096  # more than a batch
 _Place = tuple[str, int]
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
@@ -51,6 +54,7 @@ class Settler:
 
     Attributes:
         outcomes: How often each outcome was seen.
+        untold: What became of deliveries, to be counted when there is time.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Settler:
             on_parked: Told when an event was parked.
         """
         self.outcomes = dict.fromkeys(Outcome, 0)
+        self.untold: deque[Heard] = deque(maxlen=_MOST_UNTOLD)
         self._database = database
         self._reactions = {one.kind.__topic__: one for one in subscriptions}
         self._group = group
@@ -301,6 +306,8 @@ class Settler:
         self, delivery: Delivery, outcome: Outcome, seconds: float, error: str | None
     ) -> None:
         self.outcomes[outcome] += 1
+        message, now = delivery.message, clock().now()
+        self.untold.append(Heard(message, outcome, seconds, error, now))
         facts = {
             "topic": delivery.message.topic,
             "message": delivery.message.id,
