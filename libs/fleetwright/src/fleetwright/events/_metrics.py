@@ -4,9 +4,17 @@ Counters and histograms are fed as things happen. How much waits is looked up by
 relay and the redeliverer, and only while somebody reads it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    MutableSequence,
+    Sequence,
+)
 from datetime import datetime
 from functools import cache
+from typing import NamedTuple
 from weakref import WeakSet
 
 from opentelemetry import metrics
@@ -65,30 +73,40 @@ def relayed(system: str, messages: Sequence[Message], refused: Collection[str]) 
         _sent.add(1, _sending(system, message.topic, message.id in refused))
 
 
-def heard(
-    group: str,
-    broker: object,
-    message: Message,
-    outcome: str,
-    seconds: float,
-    error: str | None,
-) -> None:
-    """Count a delivery and measure how long it took.
+class Heard(NamedTuple):
+    """What became of one delivery; a tuple, as one is made for every event.
 
-    Args:
-        group: Who heard.
-        broker: Where it came from.
+    Attributes:
         message: What came in.
         outcome: What became of it.
         seconds: From its receipt to the end of its transaction.
         error: What went wrong, `Class: words`; None when nothing did.
+        at: When it was done, in seconds since 1970.
     """
-    kind = error and error.partition(":")[0]
+
+    message: Message
+    outcome: str
+    seconds: float
+    error: str | None
+    at: float
+
+
+def heard(group: str, broker: object, done: MutableSequence[Heard]) -> None:
+    """Count deliveries and measure how long they took.
+
+    Args:
+        group: Who heard.
+        broker: Where they came from.
+        done: What became of them; empty afterwards.
+    """
     system = system_of(broker)
-    _processing.record(seconds, _process(system, message.topic, kind))
-    _handled.add(1, _outcome(group, message.topic, outcome))
-    if outcome == "handled":
-        _measure_age(group, message)
+    for message, outcome, seconds, error, at in done:
+        kind = error and error.partition(":")[0]
+        _processing.record(seconds, _process(system, message.topic, kind))
+        _handled.add(1, _outcome(group, message.topic, outcome))
+        if outcome == "handled":
+            _measure_age(group, message, at)
+    done.clear()
 
 
 def redelivered(group: str, message: Message, outcome: str) -> None:
@@ -101,15 +119,15 @@ def redelivered(group: str, message: Message, outcome: str) -> None:
     """
     _redelivered.add(1, _outcome(group, message.topic, outcome))
     if outcome == "handled":
-        _measure_age(group, message)
+        _measure_age(group, message, clock().now())
 
 
-def _measure_age(group: str, message: Message) -> None:
+def _measure_age(group: str, message: Message, now: float) -> None:
     try:
         told_at = datetime.fromisoformat(message.headers.get("time", ""))
     except ValueError:
         return  # not ours to complain: it was published elsewhere
-    age = max(0.0, clock().now() - told_at.timestamp())
+    age = max(0.0, now - told_at.timestamp())
     _age.record(age, _heard(group, message.topic))
 
 
