@@ -81,14 +81,12 @@ class Heard(NamedTuple):
         outcome: What became of it.
         seconds: From its receipt to the end of its transaction.
         error: What went wrong, `Class: words`; None when nothing did.
-        at: When it was done, in seconds since 1970.
     """
 
     message: Message
     outcome: str
     seconds: float
     error: str | None
-    at: float
 
 
 def heard(group: str, broker: object, done: MutableSequence[Heard]) -> None:
@@ -99,13 +97,13 @@ def heard(group: str, broker: object, done: MutableSequence[Heard]) -> None:
         broker: Where they came from.
         done: What became of them; empty afterwards.
     """
-    system = system_of(broker)
-    for message, outcome, seconds, error, at in done:
+    system, now = system_of(broker), clock().now()
+    for message, outcome, seconds, error in done:
         kind = error and error.partition(":")[0]
         _processing.record(seconds, _process(system, message.topic, kind))
         _handled.add(1, _outcome(group, message.topic, outcome))
         if outcome == "handled":
-            _measure_age(group, message, at)
+            _measure_age(group, message, now)
     done.clear()
 
 

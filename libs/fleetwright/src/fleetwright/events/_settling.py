@@ -306,8 +306,7 @@ class Settler:
         self, delivery: Delivery, outcome: Outcome, seconds: float, error: str | None
     ) -> None:
         self.outcomes[outcome] += 1
-        message, now = delivery.message, clock().now()
-        self.untold.append(Heard(message, outcome, seconds, error, now))
+        self.untold.append(Heard(delivery.message, outcome, seconds, error))
         facts = {
             "topic": delivery.message.topic,
             "message": delivery.message.id,
