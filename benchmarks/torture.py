@@ -28,6 +28,7 @@ from tortured.mistakes import MISTAKES
 from tortured.plan import Wishes
 from tortured.run import Figures, Torture
 
+KILLS_A_TROUBLE = 4
 _NOT_RUN, _INTERRUPTED = 2, 130
 
 
@@ -49,6 +50,7 @@ def main(words: Sequence[str] | None = None) -> int:
         wanted.kills,
         seed,
         wanted.broken or "",
+        troubles=wanted.kills // KILLS_A_TROUBLE,
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     structlog.configure(

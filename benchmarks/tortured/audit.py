@@ -18,12 +18,24 @@ _effects = text("select key, n, token from ledger order by i")
 _outbox = text("select count(*) from fleet_outbox")
 
 
+_COUNTS = (
+    "lost",
+    "forgotten",
+    "doubled",
+    "disordered",
+    "invented",
+    "wrongly_dead",
+    "stuck",
+)
+
+
 @dataclass(slots=True)
 class Found:
     """What an audit has found; everything but `examples` is zero when all is well.
 
     Attributes:
         lost: Committed events without an effect in a group.
+        forgotten: Events whose commit was told, and that are not there.
         doubled: Effects beyond the first of their event in their group.
         disordered: Effects that came before one of an earlier event of their key.
         invented: Effects of events that were never committed.
@@ -33,6 +45,7 @@ class Found:
     """
 
     lost: int = 0
+    forgotten: int = 0
     doubled: int = 0
     disordered: int = 0
     invented: int = 0
@@ -47,8 +60,7 @@ class Found:
 
     def counts(self) -> dict[str, int]:
         """Return the figures by name."""
-        names = ("lost", "doubled", "disordered", "invented", "wrongly_dead", "stuck")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in _COUNTS}
 
     def add(self, what: str, where: str, which: Sequence[object]) -> None:
         """Count something that ought not to be.
@@ -116,15 +128,20 @@ async def committed(
     return rows
 
 
-async def audit(databases: Mapping[str, AsyncDatabase], left: int) -> Found:
+async def audit(
+    databases: Mapping[str, AsyncDatabase], acknowledged: set[str], left: int
+) -> Found:
     """Read every database and compare.
 
     Args:
         databases: By name.
+        acknowledged: The tokens of the events whose commit was told to a producer.
         left: What is left with the broker.
     """
     found = Found()
     placed = await committed(databases)
+    forgotten = acknowledged - {token for token, *_ in placed}
+    found.add("forgotten", "the databases of producers", sorted(forgotten))
     for group in GROUPS:
         async with databases[group].reading() as session:
             effects = [(*row,) for row in await session.execute(_effects)]

@@ -1,9 +1,11 @@
 """Five ways to break the promise, put into the library of the workers."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from fleetwright import _crash
 from fleetwright.database import AsyncDatabase
@@ -11,6 +13,7 @@ from fleetwright.events import Broker
 from fleetwright.events._broker import Delivery, Receiver
 from fleetwright.events._envelope import Message
 from fleetwright.events._tables import outbox
+from tortured.plan import Wishes
 
 MISTAKES = {
     "no-inbox": "what was heard before is handled again",
@@ -18,6 +21,12 @@ MISTAKES = {
     "retry-without-parking": "later events of a key do not wait behind one that failed",
     "delete-before-publish": "the outbox forgets an event before the broker has it",
     "dual-write": "the event is published after the transaction it tells of",
+}
+
+LESSER_MISTAKES = {
+    "no-fence": "who was paused past its lease goes on as if it had not been",
+    "retries-in-place": "an event that failed is tried again before the next one",
+    "no-heartbeat": "a lease is taken and never renewed",
 }
 
 
@@ -31,6 +40,12 @@ def put_in(broken: str) -> None:
         _no_inbox()
     elif broken == "retry-without-parking":
         _no_waiting_behind()
+    elif broken == "no-fence":
+        _no_fence()
+    elif broken == "retries-in-place":
+        _retries_in_place()
+    elif broken == "no-heartbeat":
+        _no_heartbeat()
 
 
 def _no_inbox() -> None:
@@ -74,6 +89,42 @@ def _no_waiting_behind() -> None:
     _inbox.claim = claim
 
 
+def _no_fence() -> None:
+    from fleetwright.events import _inbox
+
+    own = _inbox.take_lane
+
+    async def take_lane(
+        transaction: AsyncSession, group: str, stream: str, lane: int
+    ) -> _inbox.Hold:
+        hold = await own(transaction, group, stream, lane)
+        return replace(hold, epoch=2**40)
+
+    _inbox.take_lane = take_lane
+
+
+def _retries_in_place() -> None:
+    from fleetwright.events import _consumer
+
+    for name, mistake in (
+        ("is_transient", lambda _: True),
+        ("QUICK_PAUSES_SECONDS", (0.5, 0.5)),
+    ):
+        assert hasattr(_consumer, name), f"_consumer has no {name}: mend the mistake"
+        setattr(_consumer, name, mistake)
+
+
+def _no_heartbeat() -> None:
+    from fleetwright.events.brokers._embedded import EmbeddedReceiver
+
+    async def never(_: object) -> None:
+        return
+
+    receiver: Any = EmbeddedReceiver
+    assert hasattr(receiver, "_keep_tending"), "mend the mistake"
+    receiver._keep_tending = never
+
+
 def carried_by(broken: str, broker: Broker, database: AsyncDatabase) -> Broker:
     """Return what a relay publishes to.
 
@@ -87,14 +138,18 @@ def carried_by(broken: str, broker: Broker, database: AsyncDatabase) -> Broker:
     return broker
 
 
-def heard_from(broken: str, broker: Broker) -> Broker:
+def heard_from(wishes: Wishes, broker: Broker) -> Broker:
     """Return what a consumer subscribes to.
 
     Args:
-        broken: The mistake.
+        wishes: The mistake, and how often each message is delivered.
         broker: The broker as it is.
     """
-    return _Hasty(broker) if broken == "ack-before-effect" else broker
+    hasty = wishes.broken == "ack-before-effect"
+    if not hasty and wishes.deliveries == 1:
+        return broker
+    heard: Any = _Heard(broker, wishes.deliveries, hasty=hasty)
+    return heard  # type: ignore[no-any-return]
 
 
 class _Wrapped:
@@ -122,25 +177,33 @@ class _Forgetful(_Wrapped):
         return await self._broker.publish(messages)
 
 
-class _Hasty(_Wrapped):
-    """Acknowledges what it hands out."""
+class _Heard(_Wrapped):
+    """Delivers each message as often as is wished; may acknowledge it at once."""
 
-    async def subscribe(self, group: str, topics: Sequence[str]) -> Receiver:
-        receiver: Any = _HastyReceiver(await self._broker.subscribe(group, topics))
-        return receiver  # type: ignore[no-any-return]
+    def __init__(self, broker: Broker, deliveries: int, *, hasty: bool) -> None:
+        super().__init__(broker)
+        self._deliveries, self._hasty = deliveries, hasty
+
+    async def subscribe(self, group: str, topics: Sequence[str]) -> Any:
+        receiver = await self._broker.subscribe(group, topics)
+        return _HeardReceiver(receiver, self._deliveries, hasty=self._hasty)
 
 
-class _HastyReceiver:
-    def __init__(self, receiver: Receiver) -> None:
-        self._receiver = receiver
+class _HeardReceiver:
+    def __init__(self, receiver: Receiver, deliveries: int, *, hasty: bool) -> None:
+        self._receiver, self._deliveries = receiver, deliveries
+        self._hasty = hasty
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._receiver, name)
 
     async def receive(self, limit: int) -> Sequence[Delivery]:
         deliveries = await self._receiver.receive(limit)
-        await self._receiver.acknowledge(deliveries)
-        return deliveries
+        if self._hasty:
+            await self._receiver.acknowledge(deliveries)
+        return [one for one in deliveries for _ in range(self._deliveries)]
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
-        """Do nothing: it is done."""
+        if not self._hasty:
+            once = {(one.stream, one.lane, one.position): one for one in deliveries}
+            await self._receiver.acknowledge(list(once.values()))

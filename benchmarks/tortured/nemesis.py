@@ -14,7 +14,7 @@ from tortured.network import Wire
 from tortured.plan import LEASE_SECONDS, Wishes, role_of
 from tortured.servers import Server
 
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.05
 _PATIENCE_SECONDS = 3.0  # how long a process may take to come to its crash point
 _SERVER_SHARE = 0.3  # of the deaths that could be one of a server
 _CRASHED = 137
@@ -58,6 +58,7 @@ class Nemesis:
         self._doomed: set[int] = set()  # processes this one has killed
         self._armed: dict[str, tuple[str, float]] = {}
         self._missed: Counter[str] = Counter()  # armed, and nobody came by
+        self._tries: Counter[tuple[str, str]] = Counter()
         self._going: set[asyncio.Task[None]] = set()
         self._busy: set[str] = set()  # roles and servers with a trouble already
         self._begun = 0
@@ -87,12 +88,16 @@ class Nemesis:
             progress: How far the work is, 0 to 1.
         """
         wishes = self._wishes
-        troubles = wishes.kills // wishes.kills_a_trouble if wishes.troubles else 0
+        troubles, next_at = wishes.troubles, 0.0
         while self.deaths.total() < wishes.kills or self._begun < troubles:
             share = min(1.0, progress() / 0.95)
             self._disarm_late()
             dealt = self.deaths.total() + len(self._armed) + len(self._doomed)
-            if dealt < min(wishes.kills, int(wishes.kills * share) + 1):
+            now = asyncio.get_running_loop().time()
+            if now >= next_at and dealt < min(
+                wishes.kills, int(wishes.kills * share) + 1
+            ):
+                next_at = now + wishes.death_seconds
                 # At the end nobody passes by crash points any more.
                 self._deal_death() if share < 1 else self._kill()
             if self._begun < min(troubles, int(troubles * share) + 1):
@@ -143,14 +148,19 @@ class Nemesis:
         if not free:
             self._kill()
             return
-        name = self._random.choice(free)
+        # Not the one again that did not come by: a relay without lanes passes nothing.
+        fewest = min(self._tries[point, name] for name in free)
+        name = self._random.choice(
+            [name for name in free if self._tries[point, name] == fewest]
+        )
+        self._tries[point, name] += 1
         self._armed[name] = (point, asyncio.get_running_loop().time())
         self._board[f"{name}/armed_after"] = self._random.randint(1, 4)
         self._board[f"{name}/armed_point"] = self._points.index(point) + 1
 
     def _seen(self, point: str) -> int:
         armed = sum(point == one for one, _ in self._armed.values())
-        return self.deaths[f"point {point}"] + armed + self._missed[point]
+        return self.deaths[f"point {point}"] + armed + self._missed[point] // 3
 
     def _disarm_late(self) -> None:
         """Give up on crash points that nobody comes to."""
@@ -186,7 +196,9 @@ class Nemesis:
             self._busy.discard(name)
 
     def _deal_trouble(self) -> None:
-        kinds = [one for one in self._wishes.troubles if one != "cut" or self._wires]
+        kinds = [
+            one for one in self._wishes.trouble_kinds if one != "cut" or self._wires
+        ]
         kind = self._random.choice(kinds)
         if kind == "cut":
             self._begun += 1

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fleetwright import events
@@ -55,15 +55,25 @@ class Wishes:
     Attributes:
         broker: `embedded`, `rabbit` or `kafka`.
         database: `sqlite` or `postgres`.
-        events: How many events are published.
+        events: How many events are published, at least.
         kills: How many deaths there are, of processes and servers.
         seed: What every choice is drawn from.
         broken: The mistake put into the library of the workers; empty for none.
         deaths: Which there are: `kill`, `point`, `server`; each may be named more
             than once.
-        troubles: Which there are besides: `stop`, `cut`, `jump`.
-        kills_a_trouble: One trouble for so many deaths.
+        death_seconds: How long after a death the next is at the earliest.
+        troubles: How many things happen that nobody dies of.
+        trouble_kinds: Which: `stop`, `cut`, `jump`.
+        ahead: How far producers may be ahead of the slower group, in events; in
+            proportion to all of them for None.
         fails_share: Share of the reactions that chance makes fail.
+        doomed_share: Share of the events whose reaction always fails.
+        garbled_share: Share of the events that nobody can decode.
+        slow_share: Share of the reactions that take long.
+        slow_seconds: How long these take.
+        pause_seconds: How long a producer waits after each transaction, on average.
+        deliveries: How often a consumer is handed each message.
+        disk_fails_share: Share of the writes and syncs of the disk that fail.
         rest_seconds: How long it may take to come to rest.
         longest_seconds: When a torture that does not get on is given up.
     """
@@ -75,9 +85,18 @@ class Wishes:
     seed: int = 1
     broken: str = ""
     deaths: tuple[str, ...] = ("kill", "kill", "point", "point", "point", "server")
-    troubles: tuple[str, ...] = ("stop", "cut", "jump")
-    kills_a_trouble: int = 4
+    death_seconds: float = 0.1
+    troubles: int = 50
+    trouble_kinds: tuple[str, ...] = ("stop", "cut", "jump")
+    ahead: int | None = None
     fails_share: float = 0.02
+    doomed_share: float = 0.001
+    garbled_share: float = 0.0
+    slow_share: float = 0.0
+    slow_seconds: float = 0.0
+    pause_seconds: float = 0.0
+    deliveries: int = 1
+    disk_fails_share: float = 0.0
     rest_seconds: float = 90.0
     longest_seconds: float = 900.0
 
@@ -87,24 +106,19 @@ class Plan:
     """What the workers are told.
 
     Attributes:
-        broker: Which kind it is.
-        seed: What chance is drawn from.
-        quota: How many events each producer publishes.
-        keys: How many keys a producing service has.
-        broken: The mistake put in; empty for none.
-        fails_share: Share of the reactions that chance makes fail.
+        wishes: What is asked for.
         near: Where the broker and the databases are, by name.
         far: The same, over the network that can be cut.
     """
 
-    broker: str
-    seed: int
-    quota: int
-    keys: int
-    broken: str
-    fails_share: float
-    near: dict[str, str] = field(default_factory=dict)
-    far: dict[str, str] = field(default_factory=dict)
+    wishes: Wishes
+    near: dict[str, str]
+    far: dict[str, str]
+
+    @property
+    def quota(self) -> int:
+        """How many events each producer publishes."""
+        return -(-self.wishes.events // sum(role.kind == "producer" for role in ROLES))
 
     def urls(self, role: Role) -> dict[str, str]:
         """Return where a role finds the broker and the databases."""
@@ -117,7 +131,8 @@ class Plan:
     @classmethod
     def read(cls, folder: Path) -> "Plan":
         """Return what was written."""
-        return cls(**json.loads((folder / "plan.json").read_text()))
+        told = json.loads((folder / "plan.json").read_text())
+        return cls(Wishes(**told["wishes"]), told["near"], told["far"])
 
 
 def role_of(name: str) -> Role:

@@ -16,14 +16,15 @@ from tortured.left import left_with
 from tortured.nemesis import Nemesis
 from tortured.plan import GROUPS, PRODUCERS, ROLES, Wishes, crash_points
 from tortured.stage import Stage
+from tortured.story import TOKEN_LENGTH
 
 _MOST_AHEAD, _LEAST_AHEAD = 1_500, 100
 _AHEAD_SHARE = 0.04  # how far the producers may be ahead of the slower group
 _LOOK_SECONDS = 0.4
 _LATE_SECONDS = 1.5  # for what ought not to come any more
 _PART_SECONDS = 30.0
+_NEARLY = 0.97  # of the work is done: what fails or is doomed comes late or never
 _STANDSTILL_SECONDS = {"embedded": 12.0, "rabbit": 40.0, "kafka": 40.0}
-_KEYS = 150
 
 
 @dataclass(slots=True)
@@ -108,7 +109,7 @@ class Torture:
         self._effects = dict.fromkeys(GROUPS, 0)
         self._moved_at = time.monotonic()
         ahead = int(wishes.events * _AHEAD_SHARE)
-        self._ahead = min(_MOST_AHEAD, max(_LEAST_AHEAD, ahead))
+        self._ahead = wishes.ahead or min(_MOST_AHEAD, max(_LEAST_AHEAD, ahead))
 
     async def run(self) -> Figures:
         """Set the stage, torture, come to rest, audit; leave no process behind."""
@@ -118,7 +119,7 @@ class Torture:
 
     async def _play(self, stack: AsyncExitStack) -> Figures:
         wishes, stage = self.wishes, self.stage
-        stage.plan(_KEYS).write(self.folder)
+        stage.plan().write(self.folder)
         points = crash_points(wishes.broker)
         nemesis = Nemesis(wishes, self.board, points, stage.wires, stage.servers)
         random = Random(f"{wishes.seed}-company")
@@ -146,9 +147,15 @@ class Torture:
         counted_names = (*OUTCOMES, *FAILURES, "rolled_back", "retried")
         figures.counts = {name: self.board.total(name) for name in counted_names}
         left = await left_with(stage.near["broker"])
-        figures.found = await audit(stage.databases, left or 0)
+        figures.found = await audit(stage.databases, self._acknowledged(), left or 0)
         figures.events = self._placed
         return figures
+
+    def _acknowledged(self) -> set[str]:
+        """Return the tokens of what was committed as far as producers were told."""
+        files = self.folder.glob("*.acknowledged")
+        lines = (line for file in files for line in file.read_text().split("\n"))
+        return {line for line in lines if len(line) == TOKEN_LENGTH}
 
     async def _torment(self, nemesis: Nemesis, figures: Figures) -> None:
         """Let the nemesis rage until all is placed and dealt out."""
@@ -157,7 +164,11 @@ class Torture:
         raging = asyncio.create_task(nemesis.rage(lambda: self.progress))
         told_at = 0.0
         try:
-            while not raging.done() or self._placed < self.wishes.events:
+            while (
+                not raging.done()
+                or self._placed < self.wishes.events
+                or self.progress < _NEARLY
+            ):
                 await self._look()
                 if time.monotonic() > told_at:
                     told_at = time.monotonic() + 5

@@ -113,23 +113,9 @@ class Stage:
         await receiver.close()
         await broker.close()
 
-    def plan(self, keys: int) -> Plan:
-        """Return what the workers are told.
-
-        Args:
-            keys: How many keys a producing service has.
-        """
-        wishes = self._wishes
-        return Plan(
-            broker=wishes.broker,
-            seed=wishes.seed,
-            quota=-(-wishes.events // 3),
-            keys=keys,
-            broken=wishes.broken,
-            fails_share=wishes.fails_share,
-            near=self.near,
-            far=self.far,
-        )
+    def plan(self) -> Plan:
+        """Return what the workers are told."""
+        return Plan(self._wishes, self.near, self.far)
 
 
 async def _create(url: str) -> None:

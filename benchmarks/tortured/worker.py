@@ -53,8 +53,10 @@ class Worker:
             generation: How often it was born before.
         """
         self.plan, self.board, self.role = Plan.read(folder), Board(folder), role
-        self.random = Random(f"{self.plan.seed}-{role.name}-{generation}")
-        self._points = crash_points(self.plan.broker)
+        self.wishes = self.plan.wishes
+        self.random = Random(f"{self.wishes.seed}-{role.name}-{generation}")
+        self._points = crash_points(self.wishes.broker)
+        self._acknowledged = folder / f"{role.name}.acknowledged"
         self._parent = os.getppid()
 
     def live(self) -> None:
@@ -64,7 +66,7 @@ class Worker:
             processors=[self._count, structlog.processors.JSONRenderer(default=str)],
             logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         )
-        mistakes.put_in(self.plan.broken)
+        mistakes.put_in(self.wishes.broken)
         with (
             _clock.use_clock(JumpingClock(self.board, self.role)),
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
@@ -109,22 +111,20 @@ class Worker:
         if self.role.kind == "producer":
             return [], lambda: self._produce(database)
         if self.role.kind == "relay":
-            carried = mistakes.carried_by(self.plan.broken, broker, database)
+            carried = mistakes.carried_by(self.wishes.broken, broker, database)
             return [Outbox(database, carried)], _nothing
-        heard = mistakes.heard_from(self.plan.broken, broker)
+        heard = mistakes.heard_from(self.wishes, broker)
         consumer = Consumer(
             database,
             heard,
-            story.hearing(self._fails),
+            story.hearing(self.wishes, self._is_trouble, self.random),
             group=self.role.database,
             random=self.random,
         )
         return [consumer], _nothing
 
-    def _fails(self) -> bool:
-        return (
-            self.board["trouble"] > 0 and self.random.random() < self.plan.fails_share
-        )
+    def _is_trouble(self) -> bool:
+        return self.board["trouble"] > 0
 
     async def _insist(self, begin: Callable[[], Awaitable[None]]) -> None:
         """Open a part, as often as it takes: a server may be away meanwhile."""
@@ -164,30 +164,42 @@ class Worker:
                         await asyncio.sleep(_LOOK_SECONDS)
                     else:
                         made += await self._place(database)
+                        await self._pause()
             except FAILURES:
                 self.board.count(f"{self.role.name}/producer.failed")
             await asyncio.sleep(0.1)
 
+    async def _pause(self) -> None:
+        if self.wishes.pause_seconds:
+            await asyncio.sleep(self.random.expovariate(1 / self.wishes.pause_seconds))
+
     async def _place(self, database: AsyncDatabase) -> int:
         """Place a few orders in one transaction; return how many were."""
         told: list[Event] = []
-        apart = self.plan.broken == "dual-write"
+        apart = self.wishes.broken == "dual-write"
         with suppress(story.RolledBack):
             async with database.transaction() as transaction:
                 told = await story.place(
-                    transaction, self.role.name, self.plan.keys, self.random
+                    transaction, self.role.name, self.wishes, self.random
                 )
                 if not apart:
                     story.tell(transaction, told)
                 if self.random.random() < story.ROLLED_BACK_SHARE:
                     self.board.count(f"{self.role.name}/rolled_back")
                     raise story.RolledBack
+            self._acknowledge(told)
             if apart:
                 _crash.point("producer.after_commit")
                 async with database.transaction() as transaction:
                     story.tell(transaction, told)
             return len(told)
         return 0
+
+    def _acknowledge(self, told: list[Event]) -> None:
+        """Note what was committed as far as this process was told."""
+        tokens = "".join(f"{event.model_dump()['token']}\n" for event in told)
+        with self._acknowledged.open("a") as file:
+            file.write(tokens)
 
 
 async def _nothing() -> None:
