@@ -60,6 +60,9 @@ def _no_inbox() -> None:
     async def always(*_: object) -> bool:
         return True
 
+    async def none(*_: object) -> set[str]:
+        return set()
+
     async def never(*_: object) -> bool:
         return False
 
@@ -68,6 +71,7 @@ def _no_inbox() -> None:
         "claim_all": claim_all,
         "record": always,
         "is_known": never,
+        "known_of": none,
     }
     for name, mistake in mistakes.items():
         assert hasattr(_inbox, name), f"_inbox has no {name}: mend the mistake"
@@ -104,14 +108,14 @@ def _no_fence() -> None:
 
 
 def _retries_in_place() -> None:
-    from fleetwright.events import _consumer
+    from fleetwright.events import _settling
 
     for name, mistake in (
         ("is_transient", lambda _: True),
         ("QUICK_PAUSES_SECONDS", (0.5, 0.5)),
     ):
-        assert hasattr(_consumer, name), f"_consumer has no {name}: mend the mistake"
-        setattr(_consumer, name, mistake)
+        assert hasattr(_settling, name), f"_settling has no {name}: mend the mistake"
+        setattr(_settling, name, mistake)
 
 
 def _no_heartbeat() -> None:
@@ -201,7 +205,8 @@ class _HeardReceiver:
         deliveries = await self._receiver.receive(limit)
         if self._hasty:
             await self._receiver.acknowledge(deliveries)
-        return [one for one in deliveries for _ in range(self._deliveries)]
+        # Copies: a broker that delivers again does not hand out the same object.
+        return [replace(one) for one in deliveries for _ in range(self._deliveries)]
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         if not self._hasty:

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Sequence
 from random import Random
-from typing import Any
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError

@@ -84,6 +84,10 @@ _claim_all = {
     )
     for name, rows in _ROWS.items()
 }
+_known_of = select(inbox.c.msg_id).where(
+    inbox.c.grp == bindparam("grp"),
+    inbox.c.msg_id.in_(bindparam("ids", expanding=True)),
+)
 _disclaim = delete(inbox).where(
     inbox.c.grp == bindparam("grp"),
     inbox.c.msg_id.in_(bindparam("ids", expanding=True)),
@@ -265,6 +269,20 @@ async def is_known(transaction: AsyncSession, group: str, message_id: str) -> bo
     """
     values = {"grp": group, "id": message_id}
     return await transaction.scalar(_known, values) is not None
+
+
+async def known_of(
+    transaction: AsyncSession, group: str, message_ids: Sequence[str]
+) -> set[str]:
+    """Return which messages have effects that were committed.
+
+    Args:
+        transaction: An open one.
+        group: Who hears.
+        message_ids: Of the messages.
+    """
+    values = {"grp": group, "ids": list(message_ids)}
+    return set(await transaction.scalars(_known_of, values))
 
 
 async def is_fenced(transaction: AsyncSession, hold: Hold) -> bool:

@@ -243,6 +243,9 @@ class Settler:
             done.update(
                 (id(task.delivery), task.delivery) for task, _ in shared.handled
             )
+            done.update(
+                (id(task.delivery), task.delivery) for task in shared.duplicates
+            )
             alone += [(task.delivery, error) for task, error in shared.failed]
             alone += [(task.delivery, None) for task in shared.not_new]
         return await self._each_alone(alone, done, goes_on)
@@ -266,6 +269,8 @@ class Settler:
         self._pace.went(len(tasks), len(tasks) - len(shared.not_begun))
         for task, seconds in shared.handled:
             self._log(task.delivery, Outcome.HANDLED, seconds, None)
+        for task in shared.duplicates:
+            self._log(task.delivery, Outcome.DUPLICATE, 0.0, None)
         return shared
 
     async def _each_alone(

@@ -41,12 +41,14 @@ class Shared:
     Attributes:
         handled: Committed, and how many seconds each took.
         failed: Undone alone, and why; to be gone on with.
-        not_new: Known, parked behind others or shut out; to be looked at alone.
+        duplicates: Known: their effects were committed before.
+        not_new: Parked behind others or shut out; to be looked at alone.
         not_begun: Left for the next transaction.
     """
 
     handled: list[tuple[Task, float]] = field(default_factory=list)
     failed: list[tuple[Task, Exception]] = field(default_factory=list)
+    duplicates: list[Task] = field(default_factory=list)
     not_new: list[Task] = field(default_factory=list)
     not_begun: list[Task] = field(default_factory=list)
 
@@ -71,9 +73,12 @@ async def share(
     async with database.transaction() as transaction:
         holds = [(task.hold, task.delivery.message) for task in tasks]
         new = await _inbox.claim_all(transaction, holds)
+        known = await _known(transaction, tasks, new)
         connection = await transaction.connection()
         for task in tasks:
-            if task.delivery.message.id not in new:
+            if task.delivery.message.id in known:
+                found.duplicates.append(task)
+            elif task.delivery.message.id not in new:
                 found.not_new.append(task)
             elif (found.handled or found.failed) and not goes_on():
                 found.not_begun.append(task)
@@ -84,6 +89,17 @@ async def share(
             ids = [task.delivery.message.id for task in undone]
             await _inbox.disclaim(transaction, tasks[0].hold.group, ids)
     return found
+
+
+async def _known(
+    transaction: AsyncSession, tasks: Sequence[Task], new: set[str]
+) -> set[str]:
+    """Return which of the messages that are not new were handled before."""
+    ids = [task.delivery.message.id for task in tasks]
+    others = [id for id in ids if id not in new]
+    if not others:
+        return set()
+    return await _inbox.known_of(transaction, tasks[0].hold.group, others)
 
 
 async def _in_savepoint(
