@@ -74,6 +74,17 @@ class Administrator:
         given = {key.replace("_", "-"): value for key, value in arguments.items()}
         self.ask("PUT", "queues", self.vhost, name, durable=True, arguments=given or {})
 
+    def bind(self, exchange: str, queue: str, routing_key: str) -> None:
+        """Have a queue get what is published with a routing key.
+
+        Args:
+            exchange: Where it is published.
+            queue: Its name.
+            routing_key: With wildcards, where the exchange knows them.
+        """
+        place = ("bindings", self.vhost, "e", exchange, "q", queue)
+        self.ask("POST", *place, routing_key=routing_key)
+
     def delete_queue(self, name: str) -> None:
         """Delete a queue with what is in it."""
         self.ask("DELETE", "queues", self.vhost, name)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from fleetwright.events._envelope import Message
 
@@ -38,6 +38,9 @@ class Passing(str):
     """
 
     __slots__ = ()
+
+
+BEHIND: Final = Passing("an earlier event of its key was refused")
 
 
 class Receiver(Protocol):

@@ -15,6 +15,7 @@ from fleetwright._clock import clock
 from fleetwright.database import AsyncDatabase, Database
 from fleetwright.errors import FleetwrightError, Unavailable
 from fleetwright.events import _metrics
+from fleetwright.events._backlog import MOST_WAITING, Backlog
 from fleetwright.events._broker import Broker, Passing
 from fleetwright.events._envelope import Message
 from fleetwright.events._publish import on_commit
@@ -52,12 +53,20 @@ class Outbox:
 
     is_essential: Final = False
 
-    def __init__(self, database: AsyncDatabase | Database, broker: Broker) -> None:
+    def __init__(
+        self,
+        database: AsyncDatabase | Database,
+        broker: Broker,
+        *,
+        most_waiting: int | None = MOST_WAITING,
+    ) -> None:
         """Describe the relay; nothing runs yet.
 
         Args:
             database: Where the events are published.
             broker: Where they go.
+            most_waiting: How many events may wait for the broker; from then on
+                `publish` raises `Unavailable`. None for as many as the disk takes.
         """
         self.database = database
         # Events are carried on the loop, also those that were published in threads.
@@ -72,6 +81,8 @@ class Outbox:
         self._relaying: asyncio.Task[None] | None = None
         self._forget = _nothing
         self._published = 0
+        self._backlog = Backlog(most_waiting)
+        self._trouble: str | None = None
         self._drains = 0
         self._emptied_for = 0
 
@@ -125,16 +136,25 @@ class Outbox:
                 )
 
     async def check(self) -> None:
-        """Raise when nothing is relayed any more.
+        """Raise when events do not leave.
 
         Raises:
             FleetwrightError: The relay is not running.
+            Unavailable: The broker is away, or refuses for now.
         """
         if self._relaying is None or self._relaying.done():
             raise FleetwrightError(
                 "the outbox is not being relayed",
                 where=self.database.url,
                 hint="look for `outbox.relay_failed` in the log, restart the service",
+            )
+        if self._trouble is not None:
+            raise Unavailable(
+                f"events wait for the broker: {self._trouble}",
+                reason="status",
+                provider="the broker",
+                where=self.database.url,
+                hint="nothing is lost; they leave when it takes them",
             )
 
     async def facts(self) -> dict[str, object]:
@@ -173,15 +193,32 @@ class Outbox:
                 carried = await self._relay()
             except (FleetwrightError, SQLAlchemyError, OSError) as error:
                 failures += 1
+                self._trouble = str(error).splitlines()[0]
+                await self._count()
                 pause = min(_LONGEST_PAUSE_SECONDS, 0.1 * 2 ** min(failures, 10))
                 _log.warning("outbox.relay_failed", error=str(error), again_in=pause)
                 await clock().sleep(pause)
                 continue
             failures = 0
+            if carried >= BATCH or self._backlog.waiting:
+                await self._count()
             if not carried:
                 self._emptied_for = asked
                 self._emptied.set()
                 await self._wait()
+
+    async def _count(self) -> None:
+        """Look how many wait, at most every two seconds."""
+        backlog = self._backlog
+        if not backlog.is_due:
+            return
+        pools = {self.database.engine.pool, self._store.engine.pool}
+        try:
+            async with self._store.reading() as session:
+                waiting = (await session.execute(backlog.question())).scalar_one()
+        except (FleetwrightError, SQLAlchemyError, OSError):
+            return  # the database is away as well: its own check tells
+        backlog.saw(waiting, *pools)
 
     async def _wait(self) -> None:
         try:
@@ -194,10 +231,12 @@ class Outbox:
         """Carry one batch; return how many events left."""
         rows = await self._read()
         if not rows:
+            self._trouble = None
             return 0
         _crash.point("relay.before_publish")
         messages = [row.message() for row in rows]
         refused = await self._send(messages)
+        self._trouble = next(iter(refused.values()), None)
         _crash.point("relay.after_publish")
         _metrics.relayed(_metrics.system_of(self.broker), messages, refused)
         carried = [row for row in rows if row.id not in refused]
@@ -277,7 +316,10 @@ _ANY = select(select(outbox.c.seq).where(outbox.c.parked_at.is_(None)).exists())
 
 
 async def _keep_refused(transaction: AsyncSession, refused: Mapping[str, str]) -> None:
-    """Count the refusal; give an event up after ten, so that its lane goes on."""
+    """Count the refusal; give an event up after ten, so that its lane goes on.
+
+    What is refused for now is not counted: it is good, and offered until it is taken.
+    """
     now = clock().now()
     for id, reason in refused.items():
         one_more = 0 if isinstance(reason, Passing) else 1
@@ -287,7 +329,7 @@ async def _keep_refused(transaction: AsyncSession, refused: Mapping[str, str]) -
             .where(and_(outbox.c.id == id))
             .values(
                 attempts=outbox.c.attempts + one_more,
-                last_error=reason,
+                last_error=str(reason),
                 parked_at=case((last, now), else_=None),
             )
             .returning(outbox.c.parked_at, outbox.c.topic)

@@ -15,6 +15,7 @@ from fleetwright import _crash
 from fleetwright._clock import clock
 from fleetwright._context import current_call
 from fleetwright.errors import FleetwrightError
+from fleetwright.events._backlog import full, require_room
 from fleetwright.events._envelope import Message, encode
 from fleetwright.events._event import Event
 from fleetwright.events._tables import headers_text, outbox
@@ -73,6 +74,7 @@ def publish(transaction: AsyncSession | Session, event: Event) -> None:
 
     Raises:
         FleetwrightError: No transaction is open, or the event is too large.
+        Unavailable: As many events wait for the broker as may.
     """
     session = (
         transaction.sync_session
@@ -86,6 +88,8 @@ def publish(transaction: AsyncSession | Session, event: Event) -> None:
             where=f"publish(transaction, {type(event).__name__})",
             hint="call it in the block of `database.transaction()`, with its session",
         )
+    if full:
+        require_room(_pool(session))
     call = current_call()
     message = encode(event, source=call.service if call is not None else "")
     published = _Published(message, clock().now(), within)

@@ -11,7 +11,7 @@ from fleetwright import _crash
 from fleetwright._clock import clock
 from fleetwright._sqlite import sqlite_module, working
 from fleetwright.errors import FleetwrightError, Unavailable
-from fleetwright.events._broker import Delivery, Receiver
+from fleetwright.events._broker import BEHIND, Delivery, Receiver
 from fleetwright.events._envelope import MOST_BODY_BYTES, Message
 from fleetwright.events._kept import Backlog, Span
 from fleetwright.events.brokers import _embedded_view
@@ -334,5 +334,5 @@ def _too_large(messages: Sequence[Message]) -> dict[str, str]:
             refused[message.id] = f"the body has {len(message.body)} bytes"
             keys.add(message.order_key)
         elif message.order_key in keys:
-            refused[message.id] = "an earlier event of its key was refused"
+            refused[message.id] = BEHIND
     return refused

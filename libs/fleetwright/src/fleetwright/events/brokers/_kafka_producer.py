@@ -10,6 +10,7 @@ from functools import partial
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from fleetwright import _crash
+from fleetwright.events._broker import Passing
 from fleetwright.events._envelope import Message
 from fleetwright.events.brokers._kafka_link import client_settings, text_of, unusable
 from fleetwright.events.brokers._kafka_log import KafkaLog
@@ -29,6 +30,14 @@ _REFUSALS = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.TOPIC_EXCEPTION,
     KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT,
+}
+# An administrator can mend these, and the event is good: it is offered again.
+# Too large is mendable too: what is too large for us was refused before.
+_MENDABLE = {
+    KafkaError.MSG_SIZE_TOO_LARGE,
+    KafkaError.RECORD_LIST_TOO_LARGE,
+    KafkaError.POLICY_VIOLATION,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
 }
 _GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION}
 
@@ -61,7 +70,8 @@ def _fate_of(error: KafkaError | None) -> Fate:
     if error is None:
         return _CONFIRMED
     if error.code() in _REFUSALS:
-        return Fate(refused=error.str())
+        why = error.str()
+        return Fate(refused=Passing(why) if error.code() in _MENDABLE else why)
     return Fate(unknown=error.str(), topic_gone=error.code() in _GONE)
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from fleetwright.events._broker import BEHIND
 from fleetwright.events._envelope import MOST_BODY_BYTES, Message
 from fleetwright.events.brokers._kafka_producer import Fate
 
-_BEHIND = Fate(refused="an earlier event of its key was refused")
+_BEHIND = Fate(refused=BEHIND)
 _UNSENT = Fate(unknown="what was sent before it was not confirmed")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from random import Random
+from typing import Final
 
 from fleetwright.errors import FleetwrightError
 from fleetwright.events._broker import Receiver
@@ -24,6 +25,8 @@ class RabbitBroker:
     Attributes:
         address: Where it is; its text shows no password.
     """
+
+    is_essential: Final = False
 
     def __init__(self, url: str, *, random: Random | None = None) -> None:
         """Describe the broker; `open` connects.

@@ -1,0 +1,235 @@
+"""A broker that is down, goes away or refuses: the service goes on and loses nothing."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
+from desk import desk
+from rabbit_api import Administrator
+from servers import OwnServer
+
+AWAY_SECONDS = float(os.environ.get("DEGRADED_AWAY_SECONDS", "3"))
+LOCK = """
+import signal, sys
+from pysqlite3 import dbapi2
+connection = dbapi2.connect(sys.argv[1], isolation_level=None)
+connection.execute("begin immediate")
+print("held", flush=True)
+signal.pause()
+"""
+CHANGES = ["service.degraded", "service.recovered"]
+
+
+@pytest.fixture(params=["rabbit", "kafka"])
+def broker(request: pytest.FixtureRequest) -> OwnServer:
+    """Give a broker the test may kill."""
+    server: OwnServer = request.getfixturevalue(f"own_{request.param}")
+    return server
+
+
+async def test_broker_that_is_down_at_the_start_is_waited_for(
+    broker: OwnServer, tmp_path: Path
+) -> None:
+    """The service starts, takes orders and says what it lacks; then they are heard."""
+    await asyncio.to_thread(broker.kill)
+    async with desk(tmp_path, broker.url) as running:
+        told = await running.degraded("Broker")
+        for _ in range(20):
+            await running.place()
+        await running.degraded("events wait for the broker")
+        await asyncio.to_thread(broker.start)
+        await running.well()
+        counts = await running.all_heard()
+        live = (await running.http.get("/livez")).status_code
+
+        assert (told["ready"], live) == (True, 200)
+        assert counts == running.once()
+        assert (len(running.placed), running.refused) == (20, [])
+
+
+async def test_broker_that_goes_away_under_load_costs_nothing(
+    broker: OwnServer, tmp_path: Path
+) -> None:
+    """Killed and started again: no order refused or lost, none heard twice."""
+    async with desk(tmp_path, broker.url) as running:
+        await running.well()
+        async with running.busy():
+            await running.all_heard()
+            await asyncio.to_thread(broker.kill)
+            told = await running.degraded("Broker")
+            await asyncio.sleep(AWAY_SECONDS)  # it stays away: nothing to wait for
+            await asyncio.to_thread(broker.start)
+            await running.well()
+        counts = await running.all_heard()
+        await running.well()
+
+        assert told["ready"]
+        assert counts == running.once()
+        assert running.refused == []
+        assert set(running.live) == {200}
+        assert running.changes()[-2:] == CHANGES
+
+
+async def test_rabbit_queue_that_is_full_is_waited_for(
+    own_rabbit: OwnServer, tmp_path: Path
+) -> None:
+    """Refused by quota for longer than ten tries: nothing is given up."""
+    administrator = Administrator(own_rabbit.url)
+    async with desk(tmp_path, own_rabbit.url) as running:
+        await running.well()
+        await running.place()
+        await running.all_heard()
+        other = "other-group"  # whose queue is full, because it does not hear
+        administrator.declare_queue(other, x_max_length=1, x_overflow="reject-publish")
+        for lane in range(16):
+            administrator.bind("fleet.events", other, f"desk.placed.{lane}")
+        for _ in range(20):
+            await running.place()
+        told = await running.degraded("is full")
+        await asyncio.sleep(7)  # more than ten tries
+        administrator.delete_queue(other)
+        await running.well()
+        counts = await running.all_heard()
+
+        assert told["parts"]["RabbitBroker"] == "ok"
+        assert counts == running.once()
+
+
+async def test_rabbit_whose_memory_is_full_is_waited_for(
+    own_rabbit: OwnServer, tmp_path: Path
+) -> None:
+    """An alarm blocks who publishes: the service goes on, and says that it is one."""
+    async with desk(tmp_path, own_rabbit.url) as running:
+        await running.well()
+        await running.place()
+        await running.all_heard()
+        await asyncio.to_thread(control, own_rabbit, "0.00001")
+        try:
+            for _ in range(20):
+                assert await running.place() == 201
+            told = await running.degraded("alarm")
+        finally:
+            await asyncio.to_thread(control, own_rabbit, "0.4")
+        await running.well()
+        counts = await running.all_heard()
+
+        assert told["ready"]
+        assert counts == running.once()
+
+
+def control(server: OwnServer, watermark: str) -> None:
+    """Set how much of the machine's memory a RabbitMQ may take."""
+    name = f"RABBITMQ_NODENAME=fleet{urlsplit(server.url).port}@localhost"
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            found = (process / "environ").read_bytes().decode().split("\0")
+        except OSError:
+            continue
+        if name in found:
+            environment = dict(one.split("=", 1) for one in found if "=" in one)
+            command = "/usr/lib/rabbitmq/bin/rabbitmqctl"
+            verb = ("set_vm_memory_high_watermark", watermark)
+            subprocess.run((command, *verb), env=environment, check=True, timeout=60)
+            return
+    raise AssertionError(f"no process with {name}")
+
+
+async def test_kafka_that_takes_nothing_is_waited_for(
+    own_kafka: OwnServer, tmp_path: Path
+) -> None:
+    """Refused by the topic's settings for longer than ten tries: nothing is given up."""
+    topic = "desk.limited"
+    async with desk(tmp_path, own_kafka.url, TOPIC=topic) as running:
+        await running.well()
+        await running.place()
+        await running.all_heard()
+        await asyncio.to_thread(set_topic, own_kafka, topic, "60")
+        for _ in range(20):
+            await running.place()
+        told = await running.degraded("too large")
+        await asyncio.sleep(7)  # more than ten tries
+        await asyncio.to_thread(set_topic, own_kafka, topic, "1048576")
+        await running.well()
+        counts = await running.all_heard()
+
+        assert told["ready"]
+        assert counts == running.once()
+
+
+def set_topic(server: OwnServer, topic: str, most_bytes: str) -> None:
+    """Set how long a message of a topic may be."""
+    admin = AdminClient({"bootstrap.servers": urlsplit(server.url).netloc})
+    entry = ConfigEntry(
+        "max.message.bytes",
+        most_bytes,
+        incremental_operation=AlterConfigOpType.SET,
+    )
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    for done in admin.incremental_alter_configs([resource]).values():
+        done.result(20)
+
+
+async def test_as_many_events_wait_as_may_and_no_more(
+    own_rabbit: OwnServer, tmp_path: Path
+) -> None:
+    """From then on who would publish is told when to come again; nothing is lost."""
+    await asyncio.to_thread(own_rabbit.kill)
+    async with desk(tmp_path, own_rabbit.url, MOST_WAITING="30") as running:
+        async with asyncio.timeout(30):
+            while not running.refused:
+                await running.place()
+                await asyncio.sleep(0.05)
+        refused = running.refused[0]
+        await asyncio.to_thread(own_rabbit.start)
+        await running.well()
+        counts = await running.all_heard()
+
+        assert len(running.placed) >= 30
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        assert counts == running.once()
+        assert await running.place() == 201
+
+
+async def test_file_that_cannot_be_written_is_waited_for(tmp_path: Path) -> None:
+    """Another process keeps the embedded broker's file locked: the same promise."""
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    async with desk(tmp_path, f"embedded:///{folder}/broker.db") as running:
+        await running.well()
+        await running.place()
+        await running.all_heard()
+        with locked(folder / "broker.db"):
+            for _ in range(10):
+                assert await running.place() == 201
+            told = await running.degraded("Broker", 30)
+        await running.well()
+        counts = await running.all_heard()
+
+        assert told["ready"]
+        assert counts == running.once()
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Have another process keep a file of SQLite locked inside the block."""
+    command = (sys.executable, "-c", LOCK, str(file))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline().strip() == "held"
+        try:
+            yield
+        finally:
+            holder.kill()
