@@ -63,7 +63,6 @@ class Desk:
         Yields:
             Nothing.
         """
-
         over = asyncio.Event()
 
         async def work() -> None:
@@ -143,7 +142,7 @@ class Desk:
         return {"orders": placed, "heard": placed, "twice": 0}
 
     def log(self) -> list[dict[str, Any]]:
-        """Return the lines it has written, those of single calls and events left out."""
+        """Return the lines it has written, without those of calls and events."""
         lines = []
         for line in self._log.read_text().splitlines():
             try:

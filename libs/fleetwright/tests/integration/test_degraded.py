@@ -1,4 +1,4 @@
-"""A broker that is down, goes away or refuses: the service goes on and loses nothing."""
+"""A broker that is down, goes away or refuses: the service goes on, loses nothing."""
 
 import asyncio
 import os
@@ -7,16 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from confluent_kafka.admin import (
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ResourceType,
-)
+from confluent_kafka import admin
 from desk import desk
 from rabbit_api import Administrator
 from servers import OwnServer
@@ -150,7 +145,7 @@ def control(server: OwnServer, watermark: str) -> None:
 async def test_kafka_that_takes_nothing_is_waited_for(
     own_kafka: OwnServer, tmp_path: Path
 ) -> None:
-    """Refused by the topic's settings for longer than ten tries: nothing is given up."""
+    """Refused by the topic for longer than ten tries: nothing is given up."""
     topic = "desk.limited"
     async with desk(tmp_path, own_kafka.url, TOPIC=topic) as running:
         await running.well()
@@ -171,14 +166,17 @@ async def test_kafka_that_takes_nothing_is_waited_for(
 
 def set_topic(server: OwnServer, topic: str, most_bytes: str) -> None:
     """Set how long a message of a topic may be."""
-    admin = AdminClient({"bootstrap.servers": urlsplit(server.url).netloc})
-    entry = ConfigEntry(
+    words: Any = admin  # its types do not export what it documents
+    client = words.AdminClient({"bootstrap.servers": urlsplit(server.url).netloc})
+    entry = words.ConfigEntry(
         "max.message.bytes",
         most_bytes,
-        incremental_operation=AlterConfigOpType.SET,
+        incremental_operation=words.AlterConfigOpType.SET,
     )
-    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-    for done in admin.incremental_alter_configs([resource]).values():
+    resource = words.ConfigResource(
+        words.ResourceType.TOPIC, topic, incremental_configs=[entry]
+    )
+    for done in client.incremental_alter_configs([resource]).values():
         done.result(20)
 
 
