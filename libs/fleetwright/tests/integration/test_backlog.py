@@ -11,7 +11,7 @@ from fleetwright.database import AsyncDatabase
 from fleetwright.errors import Unavailable
 from fleetwright.events import Event, Outbox, publish
 from fleetwright.events._backlog import Backlog
-from fleetwright.events._broker import BEHIND, NotNow
+from fleetwright.events._broker import BEHIND, Passing
 from fleetwright.events._envelope import Message
 from fleetwright.events._outbox import MOST_ATTEMPTS
 from fleetwright.events._tables import outbox
@@ -75,7 +75,7 @@ async def test_refused_for_now_is_offered_until_it_is_taken(
     database: AsyncDatabase,
 ) -> None:
     """More often than ten times, in order, and the others go on meanwhile."""
-    broker = Refusing("ada", NotNow("the queue is full"), MOST_ATTEMPTS + 5)
+    broker = Refusing("ada", Passing("the queue is full"), MOST_ATTEMPTS + 5)
     relay = Outbox(database, broker)
     await relay.open()
     await say(database, "ada", 1, 2)
