@@ -56,6 +56,7 @@ class KafkaBroker:
                 not there.
         """
         self._link.open()
+        self._publisher.ready()
 
     async def close(self) -> None:
         """Leave the groups and disconnect; safe to call again."""

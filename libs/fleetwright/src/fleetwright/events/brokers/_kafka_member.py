@@ -253,9 +253,9 @@ def _settings(address: KafkaAddress, group: str) -> dict[str, str | int | float 
         "auto.offset.reset": "earliest",  # a new group hears what was published before
         "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": session_ms,
-        "heartbeat.interval.ms": max(200, session_ms // 5),
+        "heartbeat.interval.ms": min(500, session_ms // 4),
         "max.poll.interval.ms": max(_LONGEST_POLL_SECONDS * 1000, session_ms),
-        "topic.metadata.refresh.interval.ms": 10_000,
+        "topic.metadata.refresh.interval.ms": 2000,
         "queued.min.messages": 1000,
         "queued.max.messages.kbytes": 16 * 1024,
         "fetch.wait.max.ms": 500,

@@ -63,6 +63,19 @@ class KafkaPublisher:
             self._writing = asyncio.create_task(self._write(), name="kafka-publishing")
         return await fate
 
+    def ready(self) -> KafkaProducer:
+        """Have a producer at hand: it needs half a second before it can send.
+
+        Returns:
+            One that is not broken.
+
+        Raises:
+            FleetwrightError: The settings cannot be used.
+        """
+        if self._producer is None or self._producer.is_broken:
+            self._producer = self._new_producer(gapless=True)
+        return self._producer
+
     def check(self) -> None:
         """Raise when the last window was not confirmed, lately.
 
@@ -167,10 +180,9 @@ class KafkaPublisher:
         places = window.unsettled()
         if not places:
             return False
-        if self._producer is None or self._producer.is_broken:
-            self._producer = self._new_producer(gapless=True)
+        producer = self.ready()
         messages = [window.messages[place] for place in places]
-        fates = await self._producer.send(messages, end - clock().monotonic())
+        fates = await producer.send(messages, end - clock().monotonic())
         was_refused = any(fate.refused is not None or fate.is_fatal for fate in fates)
         for place, fate in zip(places, fates, strict=True):
             if fate.confirmed or not was_refused:

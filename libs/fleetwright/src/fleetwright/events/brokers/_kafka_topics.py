@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.cimpl import NewTopic
 
+from fleetwright._clock import clock
 from fleetwright.events._envelope import LANES
 from fleetwright.events.brokers._kafka_link import ANSWER_SECONDS, KafkaLink, text_of
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_LOOK_SECONDS = 0.05
 _REPLICAS_BY_BROKER = -1  # the broker's default.replication.factor
 
 
@@ -67,10 +69,9 @@ class Topics:
             return f"{topic!r} cannot be the name of a topic of Kafka"
         try:
             partitions = await self._partitions(topic)
-            if partitions is None and await self._make(topic):
-                partitions = LANES
-            if partitions is None:  # somebody else made it meanwhile
-                partitions = await self._partitions(topic)
+            if partitions is None:
+                await self._make(topic)
+                partitions = await self._seen(topic)
         except KafkaException as error:
             return f"the topic {topic} cannot be made: {text_of(error)}"
         if partitions is None:
@@ -95,14 +96,21 @@ class Topics:
             raise
         return len(found.partitions)
 
-    async def _make(self, topic: str) -> bool:
-        """Make a topic; return False where it was made by somebody else."""
+    async def _seen(self, topic: str) -> int | None:
+        """Wait until brokers know a new topic; return how many partitions it has."""
+        end = clock().monotonic() + ANSWER_SECONDS
+        while (partitions := await self._partitions(topic)) is None:
+            if clock().monotonic() > end:
+                return None
+            await clock().sleep(_LOOK_SECONDS)
+        return partitions
+
+    async def _make(self, topic: str) -> None:
+        """Make a topic, unless somebody else does so at the same time."""
         new = NewTopic(topic, LANES, replication_factor=_REPLICAS_BY_BROKER)
         asked = self._link.admin.create_topics([new], request_timeout=ANSWER_SECONDS)
         try:
             await self._link.answer(asked[topic])
         except KafkaException as error:
-            if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
-                return False
-            raise
-        return True
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
