@@ -115,6 +115,11 @@ class Hand:
                 )
                 lane.waiting_bytes += len(message.body)
 
+    def has_some(self) -> bool:
+        """Return whether something waits."""
+        with self._lock:
+            return any(lane.waiting for lane in self._lanes.values())
+
     def take(self, limit: int) -> list[Delivery]:
         """Return the oldest of each partition that are not done.
 

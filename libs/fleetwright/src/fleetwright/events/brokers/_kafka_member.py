@@ -1,6 +1,8 @@
-"""One member of a consumer group, in a thread of its own.
+"""One member of a consumer group, for one topic, in a thread of its own.
 
 The thread polls whatever the service does: a slow reaction does not lose a partition.
+Each topic has a member of its own because the sticky assignor counts partitions and not
+topics: a process that joins would be given some topics whole, and no others.
 """
 
 import threading
@@ -41,6 +43,7 @@ class KafkaMember:
     """Receives into a hand and commits out of it, until it is told to leave.
 
     Attributes:
+        topic: What it hears.
         hand: What it holds.
         turns: How often its thread has come round.
         has_joined: Whether the group has told it which partitions are its own.
@@ -52,7 +55,7 @@ class KafkaMember:
         self,
         address: KafkaAddress,
         group: str,
-        topics: Sequence[str],
+        topic: str,
         came: Callable[[], None],
         doubt: Callable[[], None],
     ) -> None:
@@ -61,7 +64,7 @@ class KafkaMember:
         Args:
             address: Where Kafka is.
             group: The consuming service.
-            topics: What it hears; they exist.
+            topic: What it hears; it exists.
             came: Called in the thread when something was received.
             doubt: Called in the thread when a connection fails.
         """
@@ -70,14 +73,14 @@ class KafkaMember:
         self.has_joined = False
         self.trouble: str | None = None
         self._group = group
-        self._topics = list(topics)
+        self.topic = topic
         self._came = came
         self._doubt = doubt
         self._settings = _settings(address, group)
         self._is_leaving = False
         self._commit_sent_at: float | None = None
         self._thread = threading.Thread(
-            target=self._live, name=f"kafka-{group}", daemon=True
+            target=self._live, name=f"kafka-{topic}", daemon=True
         )
 
     def start(self) -> None:
@@ -121,7 +124,7 @@ class KafkaMember:
         )
         try:
             consumer.subscribe(
-                self._topics,
+                [self.topic],
                 on_assign=self._on_assign,
                 on_revoke=self._on_revoke,
                 on_lost=self._on_lost,
@@ -229,8 +232,8 @@ class KafkaMember:
 
     def _tell(self, event: str, partitions: list[TopicPartition]) -> None:
         if partitions:
-            lanes = sorted({it.partition for it in partitions})
-            _log.info(event, group=self._group, lanes=lanes)
+            lanes = sorted(it.partition for it in partitions)
+            _log.info(event, group=self._group, topic=self.topic, lanes=lanes)
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():

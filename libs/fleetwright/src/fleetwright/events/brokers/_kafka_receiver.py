@@ -30,6 +30,36 @@ _LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
 
+class _Watch:
+    """Looks whether a member is heard of."""
+
+    def __init__(self, member: KafkaMember) -> None:
+        self.member = member
+        self._turns = -1
+        self._turned_at: float | None = None
+        self._joining_since = 0.0
+
+    def start(self) -> None:
+        self._joining_since = self._turned_at = clock().monotonic()
+        self.member.start()
+
+    def reason(self, now: float) -> str | None:
+        """Return why nothing can be received; None when something can."""
+        if self._turned_at is None:  # it waits for Kafka: the link tells
+            return None
+        if self.member.turns != self._turns:
+            self._turns, self._turned_at = self.member.turns, now
+        if self.member.has_joined:
+            self._joining_since = now
+        if self.member.trouble is not None:
+            return self.member.trouble
+        if now - self._joining_since > JOIN_SECONDS:
+            return "the group does not let it in"
+        if now - self._turned_at > _STUCK_SECONDS:
+            return "nothing is received any more"
+        return None
+
+
 class KafkaReceiver:
     """One member of a group, as the loop sees it: at least once, in order per lane.
 
@@ -58,18 +88,23 @@ class KafkaReceiver:
         self._woken = asyncio.Event()
         self._unusable: FleetwrightError | None = None
         self.is_closed = False
-        self._turns_seen = -1
-        self._seen_at = self._joining_since = clock().monotonic()
-        self._member = KafkaMember(
-            link.address, group, self._heard, self._came, link.doubt
-        )
+        self._watches = [
+            _Watch(KafkaMember(link.address, group, topic, self._came, link.doubt))
+            for topic in self._heard
+        ]
+        self._members = [watch.member for watch in self._watches]
+        self._turn = 0
         self._has_started = False
         self._tending = asyncio.create_task(self._tend(), name="kafka-receiver")
 
     @property
     def lanes(self) -> Mapping[int, int]:
         """The lanes owned now, of whatever topic, and their tenures."""
-        return self._member.hand.lanes()
+        lanes: dict[int, int] = {}
+        for member in self._members:
+            for lane, tenure in member.hand.lanes().items():
+                lanes[lane] = max(tenure, lanes.get(lane, 0))
+        return lanes
 
     async def receive(self, limit: int) -> Sequence[Delivery]:
         """Wait for messages of the lanes owned.
@@ -87,10 +122,21 @@ class KafkaReceiver:
             self._woken.clear()
             if self._unusable is not None:
                 raise self._unusable
-            found = self._member.hand.take(limit)
+            found = self._take(limit)
             if found:
                 return found
             await self._woken.wait()
+
+    def _take(self, limit: int) -> list[Delivery]:
+        """Take a fair share of each topic, another one first each time."""
+        found: list[Delivery] = []
+        hands = [it.hand for it in self._members if it.hand.has_some()]
+        if hands:
+            self._turn = (self._turn + 1) % len(hands)
+            share = max(1, limit // len(hands))
+            for hand in hands[self._turn :] + hands[: self._turn]:
+                found += hand.take(min(share, limit - len(found)))
+        return found
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Let go of deliveries; their offsets are committed shortly after, in order.
@@ -98,7 +144,9 @@ class KafkaReceiver:
         Args:
             deliveries: What is done; what belongs to a lane that has gone is ignored.
         """
-        self._member.hand.finish(deliveries)
+        for member in self._members:
+            mine = [it for it in deliveries if it.stream == member.topic]
+            member.hand.finish(mine)
 
     async def close(self) -> None:
         """Commit what is done and leave the group at once; safe to call again."""
@@ -108,10 +156,13 @@ class KafkaReceiver:
         self._tending.cancel()
         await asyncio.gather(self._tending, return_exceptions=True)
         if self._has_started:
-            self._member.leave()
-            wait = self._member.wait
-            if not await self._loop.run_in_executor(None, wait, CLOSE_SECONDS):
-                _log.warning("group.not_left", group=self._group)
+            for member in self._members:
+                member.leave()
+            end = clock().monotonic() + CLOSE_SECONDS
+            for member in self._members:
+                left = max(0.0, end - clock().monotonic())
+                if not await self._loop.run_in_executor(None, member.wait, left):
+                    _log.warning("group.not_left", group=self._group)
 
     def check(self) -> None:
         """Raise when nothing is received that should be.
@@ -122,17 +173,11 @@ class KafkaReceiver:
         """
         if self._unusable is not None:
             raise self._unusable
-        now, member = clock().monotonic(), self._member
-        if member.turns != self._turns_seen or not self._has_started:
-            self._turns_seen, self._seen_at = member.turns, now
-        if member.trouble is not None:
-            raise self._link.unavailable(member.trouble)
-        if member.has_joined:
-            self._joining_since = now
-        if now - self._joining_since > JOIN_SECONDS:
-            raise self._link.unavailable(f"the group {self._group} does not let it in")
-        if now - self._seen_at > _STUCK_SECONDS:
-            raise self._link.unavailable("nothing is received any more")
+        now = clock().monotonic()
+        for watch in self._watches:
+            reason = watch.reason(now)
+            if reason is not None:
+                raise self._link.unavailable(f"{watch.member.topic}: {reason}")
 
     async def lag(self) -> dict[str, int]:
         """Return how many messages of each topic the group has not done yet.
@@ -186,10 +231,11 @@ class KafkaReceiver:
                 self._judge(unusable)
                 if not unusable and not self._has_started:
                     self._has_started = True
-                    self._member.start()
+                    for watch in self._watches:
+                        watch.start()
             await clock().sleep(_MEND_SECONDS)
-            if self._member.trouble is not None:
-                self._topics.forget(self._heard)
+            troubled = [it.topic for it in self._members if it.trouble is not None]
+            self._topics.forget(troubled)
 
     def _judge(self, unusable: Mapping[str, str]) -> None:
         was, self._unusable = self._unusable, None
