@@ -14,9 +14,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-# A PostgreSQL is started in one way only: the runtime's tests know how.
+# Servers are found and started in one way only: the runtime's tests know how.
 _runtime = runpy.run_path(str(ROOT / "libs" / "fleetwright" / "tests" / "conftest.py"))
 postgres_url = _runtime["postgres_url"]
+rabbit_url = _runtime["rabbit_url"]
+own_kafka = _runtime["own_kafka"]
 
 OUTBOX = "create table fleet_outbox(seq integer primary key)"
 PARKED = "create table fleet_parked(seq integer primary key)"
