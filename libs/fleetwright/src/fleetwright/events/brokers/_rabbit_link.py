@@ -22,7 +22,7 @@ from fleetwright.events.brokers._rabbit_faults import Lost, fault_of
 CONNECT_SECONDS = 5.0
 BEGIN_SECONDS = 30.0  # a new quorum queue takes a moment, and there are 16
 PROBE_SECONDS = 2.0
-PROBE_ANSWER_SECONDS = 5.0
+PROBE_ANSWER_SECONDS = 10.0
 HEARTBEAT_SECONDS = 5
 _CLOSE_SECONDS = 3.0
 _FIRST_PAUSE_SECONDS = 0.1
@@ -192,8 +192,10 @@ class Link:
         running, self._running = self._running, None
         if running is None:
             return
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        # The library waits with `wait_for`, which may swallow a cancellation.
+        while not running.done():
+            running.cancel()
+            await asyncio.wait((running,), timeout=_CLOSE_SECONDS + 1)
         self.fault = fault_of(Lost("it was closed"), self._address)
 
     async def _run(self) -> None:

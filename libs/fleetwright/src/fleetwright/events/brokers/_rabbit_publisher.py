@@ -2,16 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from enum import Enum
 from random import Random
 
 from aiormq import Channel, Connection
-from aiormq.exceptions import DeliveryError, PublishError
 
 from fleetwright.errors import Unavailable
 from fleetwright.events._broker import Passing
 from fleetwright.events._envelope import Message
 from fleetwright.events.brokers._rabbit_address import Address
+from fleetwright.events.brokers._rabbit_confirms import Answer, publish_together
 from fleetwright.events.brokers._rabbit_faults import Lost, fault_of, told_again
 from fleetwright.events.brokers._rabbit_link import (
     PROBE_SECONDS,
@@ -24,21 +23,12 @@ from fleetwright.events.brokers._rabbit_topology import (
     EXCHANGE,
     declare_exchange,
     declare_unheard,
-    routing_key,
 )
-from fleetwright.events.brokers._rabbit_wire import properties_of, refusal_of
+from fleetwright.events.brokers._rabbit_wire import refusal_of
 
 PUBLISH_SECONDS = 4.0  # less than the outbox gives a batch
 BEHIND = Passing("an earlier event of its key was refused")
 FULL = Passing("a queue that should have it is full, or failed")
-
-
-class _Result(Enum):
-    """What became of one message."""
-
-    KEPT = 1
-    UNHEARD = 2
-    REFUSED = 3
 
 
 class Publisher:
@@ -172,33 +162,14 @@ async def _publish_all(
     channel: Channel, messages: Sequence[Message], refused: dict[str, str]
 ) -> list[Message]:
     """Publish messages together; return those that went nowhere."""
-    sending = [_publish(channel, message) for message in messages]
-    results = await asyncio.gather(*sending)
     unheard = []
-    for message, result in zip(messages, results, strict=True):
-        if result is _Result.UNHEARD:
+    answers = await publish_together(channel, messages)
+    for message, answer in zip(messages, answers, strict=True):
+        if answer is Answer.UNHEARD:
             unheard.append(message)
-        elif result is _Result.REFUSED:
+        elif answer is Answer.REFUSED:
             refused[message.id] = FULL
     return unheard
-
-
-async def _publish(channel: Channel, message: Message) -> _Result:
-    with calls():
-        try:
-            await channel.basic_publish(
-                message.body,
-                exchange=EXCHANGE,
-                routing_key=routing_key(message.topic, message.lane),
-                properties=properties_of(message),
-                mandatory=True,
-                wait=False,
-            )
-        except PublishError:
-            return _Result.UNHEARD
-        except DeliveryError:
-            return _Result.REFUSED
-    return _Result.KEPT
 
 
 def _refuse_impossible(
