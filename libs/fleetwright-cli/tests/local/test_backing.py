@@ -1,13 +1,21 @@
 """Which broker and databases a fleet is given, and what is said when they are away."""
 
 import socket
+import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from fleetwright_cli._errors import FleetError
 from fleetwright_cli.fleet import discover
-from fleetwright_cli.local._backing import Backing, backing, without_password
+from fleetwright_cli.local._backing import (
+    Backing,
+    backing,
+    backing_line,
+    read_backing,
+    without_password,
+)
 
 POSTGRES = "postgresql://me:secret@db.example:5433/postgres?sslmode=require"
 
@@ -104,6 +112,32 @@ def test_a_server_that_is_away_is_named(
     assert f"{variable}, 127.0.0.1:{port}" in text
     assert "scripts/infra up" in text
     assert "secret" not in text
+
+
+def test_databases_that_cannot_be_made_say_why(tmp_path: Path) -> None:
+    """In the driver's words and without the password; for files nothing is done."""
+    url = "postgresql://me:secret@127.0.0.1:1/postgres"
+    told(tmp_path).make_databases(["orders"], Path("/nowhere/python"))
+
+    with pytest.raises(FleetError) as caught:
+        told(tmp_path, POSTGRES_URL=url).make_databases(["a"], Path(sys.executable))
+
+    text = str(caught.value)
+    assert "POSTGRES_URL, 127.0.0.1:1: " in text
+    assert "Connect call failed" in text
+    assert "may create databases" in text
+    assert "secret" not in text
+
+
+def test_what_is_used_is_noted_for_other_commands(tmp_path: Path) -> None:
+    """`fleet ps` shows it in one line; a run of before, without a note, shows none."""
+    note = tmp_path / "backing.json"
+    assert read_backing(note) == {}
+
+    told(tmp_path, POSTGRES_URL=POSTGRES).write(note)
+
+    line = backing_line(read_backing(note), StringIO())
+    assert line == "broker: embedded, databases: PostgreSQL at db.example:5433"
 
 
 def test_one_of_several_brokers_that_answers_is_enough(tmp_path: Path) -> None:
