@@ -12,6 +12,7 @@ from fleetwright.events._event import Event
 from fleetwright.events._outbox import Outbox
 from fleetwright.events._publish import publish
 from fleetwright.events._redelivery import Redelivery
+from fleetwright.events._retention import Retention
 from fleetwright.events._subscriptions import Subscriptions
 from fleetwright.events.brokers import connect
 
@@ -21,6 +22,7 @@ __all__ = [
     "Event",
     "Outbox",
     "Redelivery",
+    "Retention",
     "Subscriptions",
     "connect",
     "publish",

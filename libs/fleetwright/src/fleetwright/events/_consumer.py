@@ -15,9 +15,11 @@ from fleetwright.errors import FleetwrightError
 from fleetwright.events import _metrics, _parking
 from fleetwright.events._broker import Broker, Delivery, Receiver
 from fleetwright.events._redeliverer import Redeliverer
+from fleetwright.events._retention import Retention
 from fleetwright.events._settling import Outcome, Settler
 from fleetwright.events._subscriptions import Subscriptions
 from fleetwright.events._tables import CONSUMER_TABLES, ensure
+from fleetwright.events._upkeep import of_group, warn_if_forgetful
 from fleetwright.events._watch import GroupWatch
 
 BATCH = 512
@@ -40,6 +42,7 @@ class Consumer:
         database: Where the effects are.
         broker: Where the events come from.
         subscriptions: What is heard.
+        retention: How long what was heard is remembered.
         service: The name of the service this is a part of; set before it is opened.
     """
 
@@ -53,6 +56,7 @@ class Consumer:
         *,
         group: str | None = None,
         random: Random | None = None,
+        retention: Retention | None = None,
     ) -> None:
         """Describe the consumer; nothing is received yet.
 
@@ -62,10 +66,12 @@ class Consumer:
             subscriptions: What is heard.
             group: Who hears; the service's name when None.
             random: Where the jitter of redelivery comes from.
+            retention: How long what was heard is remembered; the usual when None.
         """
         self.database = database
         self.broker = broker
         self.subscriptions = subscriptions
+        self.retention = retention or Retention()
         self.service: str | None = None
         self._group = group
         self._random = random or Random()  # noqa: S311 - jitter is no secret
@@ -137,7 +143,10 @@ class Consumer:
         self._redeliverer = Redeliverer(
             self.database, self.subscriptions, group, self._random
         )
-        self._redeliverer.watch = GroupWatch(self.database, self.broker, group)
+        warn_if_forgetful(group, self.retention, self.broker)
+        upkeep = of_group(self.database, group, self.retention)
+        watch = GroupWatch(self.database, self.broker, group)
+        self._redeliverer.beside = (watch.look, upkeep.tend)
         self._redeliverer.start()
         self._receiving = asyncio.create_task(self._run(receiver), name="consumer")
 

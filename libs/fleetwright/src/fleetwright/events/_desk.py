@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import Table, inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from fleetwright._clock import clock
 from fleetwright._context import bind, new_call
 from fleetwright._logs import shown
 from fleetwright._secrets import mask
@@ -168,7 +169,8 @@ class Desk:
 
         Returns:
             For each group that hears the topic how many come again; those that it
-            has handled are recognised by its inbox.
+            has handled are recognised by its inbox, and none comes that is older than
+            what the inbox remembers.
 
         Raises:
             FleetwrightError: The broker keeps nothing, or not in that way.
@@ -178,8 +180,10 @@ class Desk:
             if topic in consumer.subscriptions.topics:
                 if not isinstance(consumer.broker, Keeping):
                     raise not_kept(consumer.broker)
-                group = consumer.group
-                count = await consumer.broker.deliver_again(group, topic, span)
+                group, kept = consumer.group, consumer.retention.inbox_seconds
+                # What the inbox no longer knows would have its effects again.
+                known = replace(span, not_before=clock().now() - kept)
+                count = await consumer.broker.deliver_again(group, topic, known)
                 told.append({"group": group, "delivered_again": count})
         return told
 

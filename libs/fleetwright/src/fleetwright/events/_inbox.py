@@ -23,8 +23,6 @@ from fleetwright._clock import clock
 from fleetwright.events._envelope import Message
 from fleetwright.events._tables import fence, inbox, parked
 
-KEEP_SECONDS = 7 * 24 * 3600.0  # longer than any broker keeps, plus the longest outage
-_PURGE_ROWS = 5_000
 _LONGEST_NAME = 200  # of a column
 DEAD_RELEASED = 3  # states below this one hold back later events of their key
 _WORDS = {"sqlite": sqlite, "postgresql": postgresql}
@@ -315,27 +313,6 @@ async def take_lane(
     raised = _raise[transaction.get_bind().dialect.name]
     epoch = await transaction.scalar(raised, values)
     return Hold(group, stream, lane, int(epoch))
-
-
-async def purge(transaction: AsyncSession, group: str) -> int:
-    """Forget some of what was heard more than seven days ago.
-
-    Args:
-        transaction: An open one.
-        group: Who hears.
-
-    Returns:
-        How many rows were deleted, a few thousand at most.
-    """
-    ids = (
-        select(inbox.c.msg_id)
-        .where(inbox.c.grp == group, inbox.c.at < clock().now() - KEEP_SECONDS)
-        .limit(_PURGE_ROWS)
-    )
-    result = await transaction.execute(
-        delete(inbox).where(inbox.c.grp == group, inbox.c.msg_id.in_(ids))
-    )
-    return int(cast(CursorResult[Any], result).rowcount)
 
 
 async def _changed(

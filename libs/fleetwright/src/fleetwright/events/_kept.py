@@ -15,11 +15,13 @@ class Span:
         first: Where it begins, itself included; at the oldest that is kept for None.
         last: Where it ends, itself included; at the newest for None.
         counts: Whether these are the broker's own numbers; else seconds since 1970.
+        not_before: Nothing that was published before, in seconds since 1970.
     """
 
     first: float | None = None
     last: float | None = None
     counts: bool = False
+    not_before: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

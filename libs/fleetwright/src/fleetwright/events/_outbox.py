@@ -19,6 +19,7 @@ from fleetwright.events._backlog import MOST_WAITING, Backlog
 from fleetwright.events._broker import Broker, Passing
 from fleetwright.events._envelope import Message
 from fleetwright.events._publish import on_commit
+from fleetwright.events._retention import Retention
 from fleetwright.events._tables import (
     PRODUCER_TABLES,
     OutboxRow,
@@ -26,6 +27,7 @@ from fleetwright.events._tables import (
     outbox,
     relay_lease,
 )
+from fleetwright.events._upkeep import of_outbox
 from fleetwright.events._watch import OutboxWatch
 
 LEASE_SECONDS = 2.0
@@ -59,6 +61,7 @@ class Outbox:
         broker: Broker,
         *,
         most_waiting: int | None = MOST_WAITING,
+        retention: Retention | None = None,
     ) -> None:
         """Describe the relay; nothing runs yet.
 
@@ -67,12 +70,14 @@ class Outbox:
             broker: Where they go.
             most_waiting: How many events may wait for the broker; from then on
                 `publish` raises `Unavailable`. None for as many as the disk takes.
+            retention: How long what the broker refused is kept; forever when None.
         """
         self.database = database
         # Events are carried on the loop, also those that were published in threads.
         self._store = database.on_loop if isinstance(database, Database) else database
         self.broker = broker
         self._watch = OutboxWatch(self._store)
+        self._upkeep = of_outbox(self._store, retention or Retention())
         self._owner = ""
         self._lease_until = 0.0
         self._stopping = False
@@ -189,6 +194,7 @@ class Outbox:
             self._woken.clear()
             asked = self._drains
             await self._watch.look()
+            await self._upkeep.tend()
             try:
                 carried = await self._relay()
             except (FleetwrightError, SQLAlchemyError, OSError) as error:

@@ -1,6 +1,7 @@
 """The retries of parked events: the head of each key, when it is due."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
 import structlog
@@ -14,11 +15,9 @@ from fleetwright.events import _inbox, _metrics, _parking
 from fleetwright.events._parking import Parked, State
 from fleetwright.events._reacting import react, verdict_on
 from fleetwright.events._subscriptions import Subscription, Subscriptions
-from fleetwright.events._watch import GroupWatch
 
 _POLL_SECONDS = 2.0
 _OTHERS_SECONDS = 0.2  # where other processes are at all that is due
-_PURGE_SECONDS = 3600.0
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
 
@@ -48,12 +47,11 @@ class Redeliverer:
         self._subscriptions = subscriptions
         self._group = group
         self._random = random
-        self.watch: GroupWatch | None = None
+        self.beside: Sequence[Callable[[], Awaitable[None]]] = ()
         self._woken = asyncio.Event()
         self._is_waiting = False
         self._is_stopping = False
         self._task: asyncio.Task[None] | None = None
-        self._purge_at = 0.0
 
     def start(self) -> None:
         """Start looking for events that are due."""
@@ -77,10 +75,9 @@ class Redeliverer:
         while not self._is_stopping:
             self._woken.clear()
             pause = _POLL_SECONDS
-            if self.watch is not None:
-                await self.watch.look()
+            for do in self.beside:
+                await do()
             try:
-                await self._purge()
                 pause = await self._try_due()
             except (FleetwrightError, SQLAlchemyError, OSError) as error:
                 _log.warning("redelivery.failed", error=str(error), again_in=pause)
@@ -150,16 +147,6 @@ class Redeliverer:
             _log.warning("event.failed", **_facts(head), error=verdict.error)
         else:
             _log.error("event.died", **_facts(head), exc_info=error)
-
-    async def _purge(self) -> None:
-        """Forget what was heard long ago, once an hour."""
-        now = clock().monotonic()
-        if now < self._purge_at:
-            return
-        async with self._database.transaction() as transaction:
-            purged = await _inbox.purge(transaction, self._group)
-        if not purged:
-            self._purge_at = now + _PURGE_SECONDS
 
 
 def _facts(head: Parked) -> dict[str, object]:

@@ -132,8 +132,16 @@ fence = Table(
     Column("epoch", BigInteger, nullable=False),
 )
 
-PRODUCER_TABLES: Sequence[Table] = (outbox, relay_lease)
-CONSUMER_TABLES: Sequence[Table] = (inbox, parked, fence)
+upkeep = Table(
+    "fleet_upkeep",
+    _metadata,
+    Column("task", _NAME, primary_key=True),
+    Column("owner", _ID, nullable=False),
+    Column("until", Double, nullable=False),
+)
+
+PRODUCER_TABLES: Sequence[Table] = (outbox, relay_lease, upkeep)
+CONSUMER_TABLES: Sequence[Table] = (inbox, parked, fence, upkeep)
 # Databases of before, whose rows were in the order of a broker, may have them.
 _twin = parked.alias()
 _parked_twice = delete(parked).where(

@@ -36,9 +36,11 @@ class EmbeddedBroker:
 
     Attributes:
         path: Of the file.
+        keep_seconds: How long messages that were heard can be heard again.
     """
 
     is_essential: Final = False
+    keep_seconds: Final = KEEP_SECONDS
 
     def __init__(self, path: str) -> None:
         """Describe the broker; the file is opened by `open`.

@@ -54,8 +54,8 @@ def deliver_again(path: str, group: str, topic: str, span: Span) -> int:
                 count = connection.execute(
                     "insert or ignore into delivery(grp,lane,seq)"
                     " select ?,lane,seq from message where topic=?"
-                    " and case when ? then seq else at end between ? and ?",
-                    (group, topic, span.counts, first, last),
+                    " and at>=? and case when ? then seq else at end between ? and ?",
+                    (group, topic, span.not_before, span.counts, first, last),
                 ).rowcount
                 connection.execute("commit")
         finally:
