@@ -8,7 +8,7 @@ from tortured.plan import ROLES
 
 OUTCOMES = ("handled", "duplicate", "parked", "dead", "ignored", "fenced")
 FAILURES = ("outbox.relay_failed", "consumer.failed", "producer.failed")
-_SHARED = ("allowed", "trouble", "stop")
+_SHARED = ("allowed", "trouble", "stop", "disk_fails_share")
 _OWN = ("clock_ahead", "armed_point", "armed_after", "rolled_back", "retried")
 _NAMES = (
     *_SHARED,

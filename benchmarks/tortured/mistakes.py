@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from fleetwright import _crash
 from fleetwright.database import AsyncDatabase
+from fleetwright.errors import Unavailable
 from fleetwright.events import Broker
 from fleetwright.events._broker import Delivery, Receiver
 from fleetwright.events._envelope import Message
@@ -26,6 +27,7 @@ MISTAKES = {
 LESSER_MISTAKES = {
     "no-fence": "who was paused past its lease goes on as if it had not been",
     "retries-in-place": "an event that failed is tried again before the next one",
+    "forgets-failures": "what the broker could not keep is taken for kept",
     "no-heartbeat": "a lease is taken and never renewed",
 }
 
@@ -139,6 +141,8 @@ def carried_by(broken: str, broker: Broker, database: AsyncDatabase) -> Broker:
     """
     if broken == "delete-before-publish":
         return _Forgetful(broker, database)
+    if broken == "forgets-failures":
+        return _Hopeful(broker)
     return broker
 
 
@@ -179,6 +183,16 @@ class _Forgetful(_Wrapped):
             await transaction.execute(delete(outbox).where(outbox.c.id.in_(ids)))
         _crash.point("relay.before_publish")
         return await self._broker.publish(messages)
+
+
+class _Hopeful(_Wrapped):
+    """Takes everything for kept."""
+
+    async def publish(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        try:
+            return await self._broker.publish(messages)
+        except Unavailable:
+            return {}
 
 
 class _Heard(_Wrapped):

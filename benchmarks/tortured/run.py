@@ -12,6 +12,7 @@ from typing import Any
 from tortured.audit import Found, audit, counted
 from tortured.board import FAILURES, OUTCOMES, Board
 from tortured.company import Company
+from tortured.disk import preload
 from tortured.left import left_with
 from tortured.nemesis import Nemesis
 from tortured.plan import GROUPS, PRODUCERS, ROLES, Wishes, crash_points
@@ -87,6 +88,23 @@ def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "-"
 
 
+def environment_for(wishes: Wishes) -> dict[str, str]:
+    """Return what the processes must be started with.
+
+    Args:
+        wishes: What is asked for.
+
+    Raises:
+        OSError: The disk is to fail, and the library for that is not installed.
+    """
+    if not wishes.disk_fails_share:
+        return {}
+    library = preload()
+    if library is None:
+        raise OSError("libfiu is not installed: apt-get install fiu-utils libfiu-dev")
+    return {"LD_PRELOAD": str(library)}
+
+
 class Torture:
     """One run; `begin` to end."""
 
@@ -103,7 +121,7 @@ class Torture:
         self.wishes, self.folder = wishes, folder
         self.stage = Stage(wishes, folder)
         self.board = Board(folder, make=True)
-        self.environment: dict[str, str] = {}
+        self.environment = environment_for(wishes)
         self._tell = tell
         self._placed = 0
         self._effects = dict.fromkeys(GROUPS, 0)
@@ -127,13 +145,14 @@ class Torture:
         nemesis.company = company
         stack.push_async_callback(company.close)
         self.board["trouble"] = 1
+        self.board["disk_fails_share"] = wishes.disk_fails_share
         await company.start(wishes.broker, self.environment)
         figures = Figures(wishes)
         began = time.monotonic()
         await self._torment(nemesis, figures)
         ended = time.monotonic()
         await nemesis.rest()
-        self.board["trouble"] = 0
+        self.board["trouble"] = self.board["disk_fails_share"] = 0
         await company.all_here(_PART_SECONDS)
         await self._come_to_rest()
         figures.rest_seconds = time.monotonic() - ended

@@ -22,6 +22,7 @@ from fleetwright.errors import FleetwrightError
 from fleetwright.events import Broker, Consumer, Event, Outbox, connect
 from tortured import mistakes, story
 from tortured.board import Board
+from tortured.disk import FailingDisk
 from tortured.plan import Plan, Role, crash_points
 
 FAILURES = (FleetwrightError, SQLAlchemyError, OSError, TimeoutError)
@@ -58,6 +59,7 @@ class Worker:
         self._points = crash_points(self.wishes.broker)
         self._acknowledged = folder / f"{role.name}.acknowledged"
         self._parent = os.getppid()
+        self._disk = FailingDisk() if self.wishes.disk_fails_share else None
 
     def live(self) -> None:
         """Do what the role does until the board says stop."""
@@ -141,6 +143,8 @@ class Worker:
         name = self.role.name
         armed = 0
         while not self._is_over():
+            if self._disk is not None:
+                self._disk.fail(self.board["disk_fails_share"])
             point = int(self.board[f"{name}/armed_point"])
             if point != armed:
                 armed = point
@@ -148,6 +152,8 @@ class Worker:
                 _crash.plan(f"{self._points[point - 1]}@{after}" if point else "")
             await asyncio.sleep(_LOOK_SECONDS)
         _crash.plan("")
+        if self._disk is not None:
+            self._disk.fail(0)
 
     def _is_over(self) -> bool:
         return self.board["stop"] > 0 or os.getppid() != self._parent
