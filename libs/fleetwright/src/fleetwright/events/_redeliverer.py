@@ -101,13 +101,23 @@ class Redeliverer:
                 topics = self._subscriptions.topics
                 heads = await _parking.heads(session, self._group, topics)
             now = clock().now()
-            due = [head for head in heads if head.next_at <= now]
+            due = [head for head in heads if self._is_due(head, now)]
             if not due:
                 return heads[0].next_at - now if heads else _POLL_SECONDS
             tried = [await self._try(head) for head in due]
             if not any(tried):
                 return _OTHERS_SECONDS
         return _POLL_SECONDS
+
+    def _is_due(self, head: Parked, now: float) -> bool:
+        if head.next_at <= now:
+            return True
+        subscription = self._subscriptions.find(head.message.topic)
+        if subscription is None:
+            return False
+        # The time of day was put back since: no wait is that long.
+        longest = subscription.redelivery.longest_wait_seconds(head.attempts)
+        return head.next_at - now > longest
 
     async def _try(self, head: Parked) -> bool:
         """Try one event again; return whether it was ours to try."""

@@ -59,6 +59,22 @@ class Redelivery:
         """
         if attempts_made >= self.attempts:
             return None
-        step = _SCHEDULE[min(attempts_made, len(_SCHEDULE)) - 1]
         jitter = random.uniform(1 - _JITTER_RATIO, 1 + _JITTER_RATIO)
-        return step * self.first_seconds * jitter
+        return _step(attempts_made) * self.first_seconds * jitter
+
+    def longest_wait_seconds(self, attempts_made: int) -> float:
+        """Return how long to wait before the next attempt at most.
+
+        Args:
+            attempts_made: How often it was tried; 0 for what waits behind another one.
+
+        Returns:
+            Seconds; 0 where nothing was tried.
+        """
+        if attempts_made == 0:
+            return 0.0
+        return _step(attempts_made) * self.first_seconds * (1 + _JITTER_RATIO)
+
+
+def _step(attempts_made: int) -> float:
+    return _SCHEDULE[min(attempts_made, len(_SCHEDULE)) - 1]
