@@ -309,6 +309,54 @@ def all_matter_alike() -> None:
     _replace(Admission, "admit", lambda self, criticality="default": admit(self))
 
 
+def never_asks_the_database() -> None:
+    """Readiness knows nothing of the database."""
+    from fleetwright.database import AsyncDatabase
+
+    async def check(self: AsyncDatabase) -> None:
+        return
+
+    _replace(AsyncDatabase, "check", check)
+
+
+def never_looks_again() -> None:
+    """Once a part was wrong it is wrong for ever."""
+    from fleetwright._health import Health
+
+    report = Health.report
+
+    async def first(self: Health, parts: Any) -> Any:
+        last = self._report
+        if last is not None and not last.ready:
+            return last
+        return await report(self, parts)
+
+    _replace(Health, "report", first)
+
+
+def leaves_them_nameless() -> None:
+    """What passes by itself is told like a mistake."""
+    from fleetwright import _failures
+
+    _replace(_failures, "unavailable", lambda error, where: None)
+
+
+def says_yes_anyway() -> None:
+    """A transaction that could not be kept is answered like one that was."""
+    from contextlib import contextmanager, suppress
+
+    from sqlalchemy.exc import DBAPIError
+
+    from fleetwright import _async_database
+
+    @contextmanager
+    def in_silence(where: str, *, connecting: bool = False) -> Any:
+        with suppress(DBAPIError):
+            yield
+
+    _replace(_async_database, "in_words", in_silence)
+
+
 _MISTAKES: dict[str, Callable[[], None]] = {
     made.__name__: made
     for made in (
@@ -336,5 +384,9 @@ _MISTAKES: dict[str, Callable[[], None]] = {
         waits_for_ever,
         lends_no_place,
         all_matter_alike,
+        never_asks_the_database,
+        never_looks_again,
+        leaves_them_nameless,
+        says_yes_anyway,
     )
 }

@@ -36,8 +36,9 @@ class Server:
 
     async def up(self) -> None:
         """Make and start it, and the network before it."""
-        words = ("up", self.kind, "--durable", "--port", "0", "--json")
-        told = json.loads(await self._infra(*words))[self.kind]
+        # Killed, we leave nothing behind.
+        words = ("up", self.kind, "--durable", "--while", str(os.getpid()))
+        told = json.loads(await self._infra(*words, "--port", "0", "--json"))[self.kind]
         self.url = told["url"]
         if self.kind == "kafka":
             self.url += f"?session_seconds={SESSION_SECONDS}"

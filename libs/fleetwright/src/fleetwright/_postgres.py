@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from fleetwright._deadline import current_deadline
 from fleetwright._savepoints import make_cheap
-from fleetwright.errors import FleetwrightError
+from fleetwright.errors import DeclarationError, FleetwrightError
 
 if TYPE_CHECKING:
     from asyncpg.connection import Connection as _Driver
@@ -53,6 +53,9 @@ class Pool:
         start_seconds: How long `open` waits for a server that is not up yet.
         prepares: Whether statements are prepared once and used again. False behind a
             PgBouncer older than 1.21 that pools transactions.
+
+    Raises:
+        DeclarationError: It is no limit: fewer than one connection, or no time.
     """
 
     size: int = 10
@@ -63,6 +66,23 @@ class Pool:
     pause_seconds: float = 60.0
     start_seconds: float = 10.0
     prepares: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what would be no limit at all."""
+        times = {
+            name: getattr(self, name)
+            for name in self.__slots__
+            if name.endswith("_seconds")
+        }
+        too_small = [name for name, seconds in times.items() if not seconds > 0]
+        too_small += ["size"] if self.size < 1 else []
+        too_small += ["overflow"] if self.overflow < 0 else []
+        if too_small:
+            raise DeclarationError(
+                f"a pool cannot have so little: {', '.join(too_small)}",
+                where="Pool(...)",
+                hint="size is 1 or more, overflow 0 or more, times are above 0",
+            )
 
     def limits(self) -> dict[str, int]:
         """Return the settings that let the server keep the times of a transaction.
@@ -109,14 +129,20 @@ def async_engine(url: URL, pool: Pool, named: Callable[[], str]) -> AsyncEngine:
             words |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
             words["prepared_statement_name_func"] = str  # no name: nothing to collide
 
-    def check_out(raw: Any, _record: Any, _proxy: Any) -> None:
-        if raw.driver_connection.is_closed():
-            raise InvalidatePoolError
-
     event.listen(engine.sync_engine, "do_connect", connect)
-    event.listen(engine.sync_engine, "checkout", check_out)
+    event.listen(engine.sync_engine, "checkout", _require_open)
     make_cheap(engine.dialect)
     return engine
+
+
+def _require_open(raw: Any, _record: Any, _proxy: Any) -> None:
+    """Refuse to hand out a connection that the server has closed.
+
+    asyncpg is told of that by the loop: no ping is needed, which would cost a
+    transaction half as much again.
+    """
+    if raw.driver_connection.is_closed():
+        raise InvalidatePoolError
 
 
 def _in_time(pool: Pool) -> type["_Driver[Any]"]:

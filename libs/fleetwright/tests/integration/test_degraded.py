@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,7 +69,10 @@ async def test_broker_that_goes_away_under_load_costs_nothing(
             await asyncio.sleep(AWAY_SECONDS)  # it stays away: nothing to wait for
             await asyncio.to_thread(broker.start)
             await running.well()
+        began = time.monotonic()
         counts = await running.all_heard()
+        seconds = round(time.monotonic() - began, 1)
+        sys.stdout.write(f"{counts}, all heard {seconds} s after it was back\n")
         await running.well()
 
         assert told["ready"]

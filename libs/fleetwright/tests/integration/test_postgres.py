@@ -16,7 +16,12 @@ from fleetwright import Service, Settings
 from fleetwright._deadline import Deadline
 from fleetwright._health import Health
 from fleetwright.database import AsyncDatabase, Database, Pool
-from fleetwright.errors import DeadlineExceeded, FleetwrightError, Unavailable
+from fleetwright.errors import (
+    DeadlineExceeded,
+    DeclarationError,
+    FleetwrightError,
+    Unavailable,
+)
 
 SLOW = text("select pg_sleep(20)")
 RUNNING = text(
@@ -72,6 +77,15 @@ async def test_wait_for_a_connection_is_bounded(make: Make) -> None:
 
     assert (caught.value.reason, caught.value.retry_after_seconds) == ("rejected", 1.0)
     assert (facts["in_use"], facts["most"]) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"size": 0}, {"overflow": -1}, {"statement_seconds": 0.0}]
+)
+def test_pool_without_a_limit_is_refused(limits: dict[str, float]) -> None:
+    """To the pool below, no connections would mean any number of them."""
+    with pytest.raises(DeclarationError, match=next(iter(limits))):
+        Pool(**limits)  # type: ignore[arg-type]
 
 
 async def test_statement_ends_at_its_limit_without_a_deadline(make: Make) -> None:
