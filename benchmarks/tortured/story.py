@@ -12,7 +12,7 @@ from fleetwright.events import Event, Redelivery, Subscriptions, publish
 from tortured.plan import DOOMED_TOPIC, TOPIC, Wishes
 
 ROLLED_BACK_SHARE = 0.03
-MOST_AT_ONCE = 6
+MOST_AT_ONCE = 10
 TOKEN_LENGTH = 24
 KEYS = 150  # of each producing service
 
