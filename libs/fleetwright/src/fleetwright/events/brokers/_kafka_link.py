@@ -96,6 +96,11 @@ class KafkaLink:
         if not self._is_there:
             raise self.unavailable(self._reason)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether Kafka answered when it was last asked."""
+        return bool(self._is_there)
+
     async def known(self) -> None:
         """Wait until it is known whether Kafka is there."""
         await self._known.wait()
@@ -193,7 +198,7 @@ class KafkaLink:
 
     async def _ask(self) -> str | None:
         """Ask once; return why Kafka is not there, None when it is."""
-        self._said, self._are_all_down = "", False
+        self._are_all_down = False
         question = asyncio.wrap_future(
             self.admin.describe_cluster(request_timeout=ANSWER_SECONDS)
         )
@@ -208,6 +213,8 @@ class KafkaLink:
             if not isinstance(error, KafkaException):
                 raise error
             reason = self._said or text_of(error)
+        else:
+            self._said = ""
         self._learn(reason)
         return reason
 

@@ -22,6 +22,7 @@ from fleetwright.events.brokers._kafka_member import KafkaMember
 from fleetwright.events.brokers._kafka_topics import Topics
 
 CLOSE_SECONDS = 5.0
+_CLOSE_IN_VAIN_SECONDS = 1.0  # Kafka is away: nothing can be committed
 JOIN_SECONDS = 60.0  # the longest a healthy group takes to share out its lanes
 _STUCK_SECONDS = 30.0
 _MEND_SECONDS = 5.0
@@ -158,7 +159,8 @@ class KafkaReceiver:
         if self._has_started:
             for member in self._members:
                 member.leave()
-            end = clock().monotonic() + CLOSE_SECONDS
+            limit = CLOSE_SECONDS if self._link.is_there else _CLOSE_IN_VAIN_SECONDS
+            end = clock().monotonic() + limit
             for member in self._members:
                 left = max(0.0, end - clock().monotonic())
                 if not await self._loop.run_in_executor(None, member.wait, left):
