@@ -171,7 +171,8 @@ class Chaos:
             if name not in self._names or name in self._pinned:
                 continue
             pid = process.pid
-            if process.state != "ready" or pid in {None, self._away.get(name)}:
+            takes_calls = process.state in ("ready", "degraded")
+            if not takes_calls or pid in {None, self._away.get(name)}:
                 continue
             assert pid is not None
             try:

@@ -39,7 +39,7 @@ class Process:
 
     Attributes:
         name: Its name, which is the service's.
-        state: Where it is in its life; "ready" when it takes calls.
+        state: Where it is in its life; "ready" or "degraded" when it takes calls.
         pid: Its process id while it runs.
         exit_code: How it ended last; None when it never did.
         database: Where it keeps its data: a file, or the URL of a database on a server;

@@ -199,7 +199,7 @@ def _struck() -> Counter[str]:
     report = ask(Places(find_root()).run, "ps") or {"services": []}
     count: Counter[str] = Counter()
     for facts in report["services"]:
-        if facts["state"] != State.READY:
+        if facts["state"] not in (State.READY, State.DEGRADED):
             continue
         url = f"{facts['url']}/info"
         try:
