@@ -45,7 +45,7 @@ async def test_broker_that_is_down_at_the_start_is_waited_for(
         told = await running.degraded("Broker")
         for _ in range(20):
             await running.place()
-        await running.degraded("events wait for the broker")
+        await running.degraded("events wait in the outbox")
         await asyncio.to_thread(broker.start)
         await running.well()
         counts = await running.all_heard()

@@ -155,11 +155,11 @@ class Outbox:
             )
         if self._trouble is not None:
             raise Unavailable(
-                f"events wait for the broker: {self._trouble}",
+                f"events wait in the outbox: {self._trouble}",
                 reason="status",
                 provider="the broker",
                 where=self.database.url,
-                hint="nothing is lost; they leave when it takes them",
+                hint="nothing is lost; they leave when they can",
             )
 
     async def facts(self) -> dict[str, object]:
