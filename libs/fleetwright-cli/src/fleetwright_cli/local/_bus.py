@@ -90,13 +90,14 @@ class Asked:
             ) from None
         if done.returncode == 0:
             return done.stdout.decode("utf-8", "replace")
-        raise _failed(self.service, done.stderr.decode("utf-8", "replace"))
+        said = done.stderr.decode("utf-8", "replace")
+        raise _failed(self.service, said or f"it ended with {done.returncode}")
 
 
 def _failed(service: str, said: str) -> FleetError:
     """Return the error a service told, its three parts taken apart again."""
     before, found, told = said.rpartition(_PREFIX)
-    lines = (told if found else before).strip().splitlines() or ["it said nothing"]
+    lines = (told if found else before).strip().splitlines()
     if not found:  # a traceback, or an interpreter that does not know the module
         return FleetError(
             f"{service} could not be asked about its events: {lines[-1]}",

@@ -8,10 +8,10 @@ from pydantic import ValidationError
 from fleetwright.database import AsyncDatabase
 from fleetwright.errors import FleetwrightError
 from fleetwright.events._broker import Broker
-from fleetwright.events._envelope import encode
+from fleetwright.events._envelope import Message, encode
 from fleetwright.events._event import Event
-from fleetwright.events._publish import publish
-from fleetwright.events._tables import PRODUCER_TABLES, OutboxRow, ensure
+from fleetwright.events._publish import on_commit, publish
+from fleetwright.events._tables import PRODUCER_TABLES, ensure
 
 
 def declared(
@@ -89,10 +89,14 @@ async def through_outbox(database: AsyncDatabase, event: Event) -> str:
         The message's id. It leaves when the service's relay runs.
     """
     await ensure(database, PRODUCER_TABLES)
-    async with database.transaction() as transaction:
-        publish(transaction, event)
-        rows = [row for row in transaction.new if isinstance(row, OutboxRow)]
-    return rows[0].id
+    told: list[Message] = []
+    forget = on_commit(database.engine.pool, told.extend)
+    try:
+        async with database.transaction() as transaction:
+            publish(transaction, event)
+    finally:
+        forget()
+    return told[0].id
 
 
 async def through_broker(broker: Broker, event: Event, *, source: str) -> str:

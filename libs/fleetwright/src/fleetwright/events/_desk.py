@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Table, inspect
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from fleetwright._clock import clock
@@ -241,7 +240,6 @@ class Desk:
         with bind(new_call(name)):
             if through == "outbox":
                 database = _store(self.outboxes[0].database)
-                await _reach(database)
                 id = await _by_hand.through_outbox(database, event)
             else:
                 broker = self.consumers[0].broker
@@ -279,33 +277,16 @@ def _store(database: AsyncDatabase | Database) -> AsyncDatabase:
     return database.on_loop if isinstance(database, Database) else database
 
 
-async def _reach(database: AsyncDatabase) -> None:
-    """Make sure that a database answers.
-
-    Raises:
-        FleetwrightError: It does not.
-    """
-    try:
-        await database.check()
-    except (OSError, DBAPIError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        raise FleetwrightError(
-            f"the database does not answer: {cause}",
-            where=database.url,
-            hint="check DATABASE_URL, and that the database is up",
-        ) from error
-
-
 async def _has(database: AsyncDatabase, table: Table) -> bool:
     """Return whether a service has made a table; never makes a file.
 
     Raises:
-        FleetwrightError: The database does not answer.
+        Unavailable: The database does not answer.
     """
     file = database.engine.url.database
     if database.dialect == "sqlite" and not _is_there(file):
         return False
-    await _reach(database)
+    await database.check()
     async with database.engine.connect() as connection:
         return await connection.run_sync(
             lambda sync: inspect(sync).has_table(table.name)
