@@ -57,6 +57,7 @@ class Nemesis:
         self._random = Random(f"{wishes.seed}-nemesis")
         self._doomed: set[int] = set()  # processes this one has killed
         self._armed: dict[str, tuple[str, float]] = {}
+        self._last_armed: dict[str, str] = {}
         self._missed: Counter[str] = Counter()  # armed, and nobody came by
         self._tries: Counter[tuple[str, str]] = Counter()
         self._going: set[asyncio.Task[None]] = set()
@@ -71,13 +72,15 @@ class Nemesis:
             pid: Its number.
             status: How it ended.
         """
-        armed, kind = self._armed.pop(name, None), role_of(name).kind
+        self._armed.pop(name, None)
+        kind, point = role_of(name).kind, self._last_armed.get(name)
         was_killed = pid in self._doomed
         self._doomed.discard(pid)
         if os.WIFSIGNALED(status) and was_killed:
             self.deaths[f"kill -9 {kind}"] += 1
-        elif os.WIFEXITED(status) and os.WEXITSTATUS(status) == _CRASHED and armed:
-            self.deaths[f"point {armed[0]}"] += 1
+        elif os.WIFEXITED(status) and os.WEXITSTATUS(status) == _CRASHED and point:
+            # Disarmed or not: a busy process may not have heard of it in time.
+            self.deaths[f"point {point}"] += 1
         elif status:
             self.broken.append(f"{name} ended with status {status}")
 
@@ -154,6 +157,7 @@ class Nemesis:
             [name for name in free if self._tries[point, name] == fewest]
         )
         self._tries[point, name] += 1
+        self._last_armed[name] = point
         self._armed[name] = (point, asyncio.get_running_loop().time())
         self._board[f"{name}/armed_after"] = self._random.randint(1, 4)
         self._board[f"{name}/armed_point"] = self._points.index(point) + 1

@@ -19,7 +19,7 @@ from tortured.plan import GROUPS, PRODUCERS, ROLES, Wishes, crash_points
 from tortured.stage import Stage
 from tortured.story import TOKEN_LENGTH
 
-_MOST_AHEAD, _LEAST_AHEAD = 1_500, 100
+_MOST_AHEAD, _LEAST_AHEAD = 1_500, 300
 _AHEAD_SHARE = 0.04  # how far the producers may be ahead of the slower group
 _LOOK_SECONDS = 0.4
 _LATE_SECONDS = 1.5  # for what ought not to come any more
