@@ -1,0 +1,1 @@
+"""What the benchmark of events runs: the same shop told three ways, each process apart."""
