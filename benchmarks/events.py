@@ -124,7 +124,9 @@ def _ratios(runs: dict[str, Rates], say: Callable[[str], None]) -> None:
         if theirs in runs:
             events = runs[ours].per_second / runs[theirs].per_second
             cpu = runs[ours].cpu_us / runs[theirs].cpu_us
-            say(f"  {ours} / {theirs}: {events:.2f} of the events, {cpu:.2f} of the CPU")
+            say(
+                f"  {ours} / {theirs}: {events:.2f} of the events, {cpu:.2f} of the CPU"
+            )
 
 
 def _row(what: str, rates: Rates) -> str:

@@ -1,1 +1,1 @@
-"""What the benchmark of events runs: the same shop told three ways, each process apart."""
+"""What the benchmark of events runs: one shop told three ways, a process a side."""

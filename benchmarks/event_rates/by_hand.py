@@ -1,4 +1,4 @@
-"""FastStream with the guarantees written by hand: outbox, relay, inbox, in SQLAlchemy."""
+"""FastStream and the guarantees by hand: outbox, relay, inbox, in SQLAlchemy."""
 
 import asyncio
 import json

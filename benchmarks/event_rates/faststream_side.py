@@ -71,9 +71,7 @@ def hear(
     if url.startswith("amqp"):
         from faststream.rabbit import Channel, RabbitQueue
 
-        queue = RabbitQueue(
-            topic, durable=True, arguments={"x-queue-type": "quorum"}
-        )
+        queue = RabbitQueue(topic, durable=True, arguments={"x-queue-type": "quorum"})
         broker.subscriber(
             queue, ack_policy=AckPolicy.ACK, channel=Channel(prefetch_count=at_once)
         )(heard)

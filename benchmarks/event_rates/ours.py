@@ -10,6 +10,7 @@ from event_rates.job import TEXT, Job, Report, Seen, key_of, produce, run
 from fleetwright import _logs
 from fleetwright.database import AsyncDatabase
 from fleetwright.events import (
+    Broker,
     Consumer,
     Event,
     Outbox,
@@ -82,7 +83,7 @@ async def main(job: Job, ready: Callable[[], None]) -> Report:
     await broker.open()
     database = await made(job.consuming if job.role == "consume" else job.producing)
     if job.role == "consume":
-        return await _consume(job, ready, Consumer, database, broker)
+        return await _consume(job, ready, database, broker)
     kind, outbox = event_of(job.topic), Outbox(database, broker)
 
     def one(number: int, begun: float) -> Event:
@@ -118,11 +119,7 @@ async def main(job: Job, ready: Callable[[], None]) -> Report:
 
 
 async def _consume(
-    job: Job,
-    ready: Callable[[], None],
-    consumer_of: type[Consumer],
-    database: AsyncDatabase,
-    broker: object,
+    job: Job, ready: Callable[[], None], database: AsyncDatabase, broker: Broker
 ) -> Report:
     seen, subscriptions = Seen(job.count), Subscriptions()
 
@@ -139,7 +136,7 @@ async def _consume(
                 seen.add(number, begun)
 
     hooks.listen(Session, "after_commit", committed)
-    consumer = consumer_of(database, broker, subscriptions, group=f"{job.topic}.g")  # type: ignore[arg-type]
+    consumer = Consumer(database, broker, subscriptions, group=f"{job.topic}.g")
     await consumer.open()
     ready()
     await seen.all.wait()

@@ -47,9 +47,7 @@ async def main(job: Job, ready: Callable[[], None]) -> Report:
             window = range(first, min(job.count, first + WINDOW))
             await asyncio.gather(*(one(number, 0.0) for number in window))
 
-    return await produce(
-        Job("relay", job.broker, "", "", job.topic, 1, 1, 0), windows
-    )
+    return await produce(Job("relay", job.broker, "", "", job.topic, 1, 1, 0), windows)
 
 
 if __name__ == "__main__":

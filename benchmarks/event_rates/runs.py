@@ -100,7 +100,7 @@ def publishing(way: str, job: Job, postgres: str) -> Rates:
 
 
 def _placed(stack: ExitStack, way: str, job: Job, postgres: str) -> Job:
-    topic = f"rates.{uuid4().hex[:12]}"
+    topic = f"rates.r{uuid4().hex[:12]}"
     if job.broker.startswith("kafka"):
         stack.enter_context(_kafka_topic(job.broker, topic))
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rates-"))
@@ -212,8 +212,9 @@ def _line(process: "subprocess.Popen[str]") -> str:
 
 
 def _report(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    line = _line(process)
-    if not line:
-        raise Broken(f"a process ended without a report: {process.args!r}")
-    report: dict[str, Any] = json.loads(line)
-    return report
+    while line := _line(process):
+        report: dict[str, Any] = json.loads(line)
+        if "cpu_seconds" in report:
+            return report
+        sys.stderr.write(line)  # a warning in the log of the runtime
+    raise Broken(f"a process ended without a report: {process.args!r}")
