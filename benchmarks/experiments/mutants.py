@@ -357,6 +357,39 @@ def says_yes_anyway() -> None:
     _replace(_async_database, "in_words", in_silence)
 
 
+def believes_without_word() -> None:
+    """What was written to RabbitMQ counts as kept, without its word for it."""
+    from fleetwright.events.brokers import _rabbit_confirms, _rabbit_publisher
+
+    answer = _rabbit_confirms.Answer
+    publish = _rabbit_confirms.publish_together
+    under_way: set[asyncio.Future[Any]] = set()
+
+    async def written(channel: Any, messages: Any) -> Any:
+        task = asyncio.ensure_future(publish(channel, messages))
+        under_way.add(task)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.sleep(0)
+        return [answer.KEPT] * len(messages)
+
+    _replace(_rabbit_publisher, "publish_together", written)
+
+
+def never_comes_back() -> None:
+    """A connection to RabbitMQ that is lost is waited for, not made again."""
+    from fleetwright.events.brokers._rabbit_link import Link
+
+    live = Link._live
+
+    async def once(self: Link) -> Exception:
+        error = await live(self)
+        if "consumer" in self._purpose:
+            await asyncio.Event().wait()
+        return error
+
+    _replace(Link, "_live", once)
+
+
 _MISTAKES: dict[str, Callable[[], None]] = {
     made.__name__: made
     for made in (
@@ -388,5 +421,7 @@ _MISTAKES: dict[str, Callable[[], None]] = {
         never_looks_again,
         leaves_them_nameless,
         says_yes_anyway,
+        believes_without_word,
+        never_comes_back,
     )
 }

@@ -4,6 +4,7 @@ import os
 import ssl
 
 from aiormq.exceptions import (
+    AMQPError,
     AuthenticationError,
     ConnectionNotAllowed,
     ProbableAuthenticationError,
@@ -15,6 +16,19 @@ from fleetwright.events.brokers._rabbit_address import Address
 
 class Lost(Exception):  # noqa: N818 - what happened to the connection
     """The connection, or a channel of it, cannot be used any more."""
+
+
+def told(error: BaseException | None) -> str:
+    """Return what the server or the system said, in a line.
+
+    Args:
+        error: What was raised; None for a connection that just ended.
+    """
+    if error is None:
+        return "the connection was closed"
+    if isinstance(error, AMQPError) and error.args:
+        return str(error.args[-1])  # the number before it says the same
+    return str(error) or type(error).__name__
 
 
 def fault_of(error: BaseException, address: Address) -> Unavailable:
@@ -58,10 +72,10 @@ def _words(error: BaseException, address: Address) -> tuple[str, str, Reason]:
     hint = "it is tried again; look at RabbitMQ if this goes on"
     if isinstance(error, TimeoutError):
         return "RabbitMQ did not answer in time", hint, "timeout"
-    if isinstance(error, OSError) and error.errno:
+    if isinstance(error, OSError) and error.errno and not isinstance(error, AMQPError):
         why = os.strerror(error.errno) if error.errno > 0 else str(error.strerror)
         return f"RabbitMQ cannot be reached: {why}", hint, "connect"
-    return f"RabbitMQ was lost: {error}", hint, "connect"
+    return f"RabbitMQ was lost: {told(error)}", hint, "connect"
 
 
 def _told(

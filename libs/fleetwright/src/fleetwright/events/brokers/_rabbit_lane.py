@@ -9,6 +9,8 @@ from aiormq.abc import DeliveredMessage
 
 from fleetwright import _crash
 from fleetwright.events._broker import Delivery
+from fleetwright.events.brokers._rabbit_claim import consumers_of
+from fleetwright.events.brokers._rabbit_faults import told
 from fleetwright.events.brokers._rabbit_link import calls, open_channel
 from fleetwright.events.brokers._rabbit_wire import message_of
 
@@ -50,20 +52,27 @@ class Lane:
         self._channel: Channel | None = None
         self._is_leaving = False
 
-    async def open(self, connection: Connection, queue: str) -> None:
-        """Begin to receive.
+    async def open(self, connection: Connection, queue: str) -> bool:
+        """Begin to receive, unless somebody else receives from a lane's queue.
 
         Args:
             connection: Where.
-            queue: The name of the lane's queue.
+            queue: Its name.
+
+        Returns:
+            Whether messages come here now.
         """
         self._queue = queue
         channel = await open_channel(connection, confirms=False)
         channel.on_consumer_cancel_callbacks.add(self._cancelled)
         channel.closing.add_done_callback(self._closed)
-        await channel.basic_qos(prefetch_count=PREFETCH)
         self._channel = channel
+        if self.number is not None and await consumers_of(channel, queue):
+            await self.leave()
+            return False
+        await channel.basic_qos(prefetch_count=PREFETCH)
         await channel.basic_consume(queue, self._take)
+        return True
 
     async def _take(self, delivered: DeliveredMessage) -> None:
         tag, key = delivered.delivery_tag or 0, delivered.routing_key or ""
@@ -79,7 +88,7 @@ class Lane:
         error = None if closing.cancelled() else closing.exception()
         if self._is_leaving:
             return
-        self._gone(str(error or "") or f"the channel of {self._queue} was closed")
+        self._gone(f"{self._queue}: {told(error)}")
 
     async def leave(self) -> None:
         """Give the lane back; what is in hand goes to who takes it, in order.

@@ -5,10 +5,10 @@ One way to recover, whatever happened: drop the connection, connect, begin anew.
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from random import Random
-from typing import Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import structlog
 from aiormq import Channel, Connection, TransportFactory
@@ -17,7 +17,7 @@ from yarl import URL
 from fleetwright._clock import clock
 from fleetwright.errors import FleetwrightError, Unavailable
 from fleetwright.events.brokers._rabbit_address import Address
-from fleetwright.events.brokers._rabbit_faults import Lost, fault_of
+from fleetwright.events.brokers._rabbit_faults import Lost, fault_of, told
 
 CONNECT_SECONDS = 5.0
 BEGIN_SECONDS = 30.0  # a new quorum queue takes a moment, and there are 16
@@ -28,6 +28,7 @@ _CLOSE_SECONDS = 3.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
 _LONGEST_PAUSE_REFUSED_SECONDS = 30.0  # only a human can mend that
+T = TypeVar("T")
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
 # The library logs each lost connection with a traceback; we say it once, in our words.
@@ -76,7 +77,7 @@ def calls() -> Iterator[None]:
     except (FleetwrightError, Lost):
         raise
     except Exception as error:  # whatever the library raises, the connection is lost
-        raise Lost(str(error) or type(error).__name__) from error
+        raise Lost(told(error)) from error
 
 
 async def open_channel(connection: Connection, *, confirms: bool) -> Channel:
@@ -158,6 +159,7 @@ class Link:
         self._told = ""
         self._connection: Connection | None = None
         self._running: asyncio.Task[None] | None = None
+        self._under_way: set[asyncio.Task[Any]] = set()
 
     def start(self) -> None:
         """Connect, and connect again, from now on."""
@@ -186,6 +188,30 @@ class Link:
         if not self._lost.is_set():
             self._why = why
             self._lost.set()
+        for task in self._under_way:
+            task.cancel()
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something with the connection, as long as it is there.
+
+        The library may wait for ever for a connection that is gone.
+
+        Args:
+            work: What is done.
+
+        Returns:
+            What it returned.
+
+        Raises:
+            Lost: The connection was lost meanwhile.
+        """
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        if self._lost.is_set():
+            task.cancel()
+        with calls():
+            return await task
 
     async def close(self) -> None:
         """Disconnect in good order; what was not acknowledged goes back at once."""
@@ -254,6 +280,7 @@ class Link:
             is_cut = False
             raise
         finally:
+            self.suspect("it is dropped")
             self._work.end()
             await self._disconnect(is_cut)
         return Lost(self._why)
@@ -272,7 +299,7 @@ class Link:
 
     def _closed(self, closing: asyncio.Future[None]) -> None:
         error = None if closing.cancelled() else closing.exception()
-        self.suspect(str(error or "") or "the connection was closed")
+        self.suspect(told(error))
 
     async def _watch(self, connection: Connection) -> None:
         pause = 0.0

@@ -7,11 +7,11 @@ from random import Random
 from aiormq import Channel, Connection
 
 from fleetwright.errors import Unavailable
-from fleetwright.events._broker import Passing
+from fleetwright.events._broker import BEHIND, Passing
 from fleetwright.events._envelope import Message
 from fleetwright.events.brokers._rabbit_address import Address
 from fleetwright.events.brokers._rabbit_confirms import Answer, publish_together
-from fleetwright.events.brokers._rabbit_faults import Lost, fault_of, told_again
+from fleetwright.events.brokers._rabbit_faults import Lost, fault_of, told, told_again
 from fleetwright.events.brokers._rabbit_link import (
     PROBE_SECONDS,
     Link,
@@ -27,7 +27,6 @@ from fleetwright.events.brokers._rabbit_topology import (
 from fleetwright.events.brokers._rabbit_wire import refusal_of
 
 PUBLISH_SECONDS = 4.0  # less than the outbox gives a batch
-BEHIND = Passing("an earlier event of its key was refused")
 FULL = Passing("a queue that should have it is full, or failed")
 
 
@@ -79,7 +78,7 @@ class Publisher:
 
     def _channel_closed(self, closing: asyncio.Future[None]) -> None:
         error = None if closing.cancelled() else closing.exception()
-        self.link.suspect(str(error or "") or "the channel was closed")
+        self.link.suspect(told(error))
 
     async def check(self) -> None:
         """Raise while nothing can be published.
@@ -118,7 +117,7 @@ class Publisher:
             async with asyncio.timeout(PUBLISH_SECONDS):
                 while waiting:
                     now, waiting = _first_of_each_key(waiting)
-                    await self._send(channel, now, refused)
+                    await self.link.run(self._send(channel, now, refused))
                     waiting = _behind(now, waiting, refused)
         except TimeoutError:
             raise await self._late() from None

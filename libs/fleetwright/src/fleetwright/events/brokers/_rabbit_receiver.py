@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from math import ceil
 from random import Random
 
@@ -69,7 +70,7 @@ class RabbitReceiver:
         """
         self._asking = asking = await open_channel(connection, confirms=False)
         await declare_exchange(asking)
-        await declare_group(asking, self._group, self._topics)
+        await declare_group(connection, self._group, self._topics)
         asking.on_consumer_cancel_callbacks.add(self._uncounted)
         await asking.basic_consume(members_of(self._group), _never)
         self._connection = connection
@@ -110,23 +111,22 @@ class RabbitReceiver:
 
     async def _take(self, free: Sequence[int]) -> float:
         """Take free lanes up to our share; nobody else takes any meanwhile."""
-        connection, asking = self._connection, self._asking
-        claim, takeover = self._claim, self._takeover
-        if connection is None or asking is None or claim is None or takeover is None:
+        connection, claim, takeover = self._connection, self._claim, self._takeover
+        if connection is None or claim is None or takeover is None:
             return PROBE_SECONDS
         if not await claim.take():
             return _CLAIM_SECONDS
         if not await takeover.is_done():
             return LOOK_SECONDS
-        for number in free:
-            queue = queue_of(self._group, number)
-            if len(self._open) >= self._share or await consumers_of(asking, queue):
-                continue
-            lane = Lane(number, self._woken.set, self.link.suspect)
-            await lane.open(connection, queue)
-            self._open[number] = lane
+        wanted = free[: self._share - len(self._open)]
+        await asyncio.gather(*(self._receive_from(connection, n) for n in wanted))
         await claim.give_up()
-        return PROBE_SECONDS
+        return PROBE_SECONDS if len(self._open) >= self._share else _CLAIM_SECONDS
+
+    async def _receive_from(self, connection: Connection, number: int) -> None:
+        lane = Lane(number, self._woken.set, self.link.suspect)
+        if await lane.open(connection, queue_of(self._group, number)):
+            self._open[number] = lane
 
     async def _give_back(self) -> None:
         """Leave the lanes that are more than our share; other members take them."""
@@ -134,7 +134,7 @@ class RabbitReceiver:
         for lane in ours[: max(0, len(ours) - self._share)]:
             self._open = {n: one for n, one in self._open.items() if one is not lane}
             try:
-                await lane.leave()
+                await self.link.run(lane.leave())
             except Lost:
                 return  # all lanes have gone with the connection
 
@@ -201,10 +201,8 @@ class RabbitReceiver:
             lane = lanes.get(delivery.epoch)
             if lane is not None:
                 done.setdefault(lane, []).append(delivery.position)
-        told = [lane.acknowledge(positions) for lane, positions in done.items()]
-        for result in await asyncio.gather(*told, return_exceptions=True):
-            if isinstance(result, BaseException) and not isinstance(result, Lost):
-                raise result
+        with suppress(Lost):  # they come again
+            await self.link.run(_acknowledge(done))
 
     @property
     def is_closed(self) -> bool:
@@ -215,6 +213,10 @@ class RabbitReceiver:
         """Leave the group; others take the lanes at once."""
         self._is_closed = True
         await self.link.close()
+
+
+async def _acknowledge(done: Mapping[Lane, Sequence[int]]) -> None:
+    await asyncio.gather(*(lane.acknowledge(these) for lane, these in done.items()))
 
 
 async def _never(_: DeliveredMessage) -> None:

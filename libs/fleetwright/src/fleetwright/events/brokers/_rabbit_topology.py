@@ -4,10 +4,11 @@ Declared again at each connection: a declaration that finds everything as it sho
 changes nothing, and what was lost is made anew.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from aiormq import Channel
+from aiormq import Channel, Connection
 from aiormq.exceptions import (
     ChannelAccessRefused,
     ChannelLockedResource,
@@ -16,6 +17,7 @@ from aiormq.exceptions import (
 
 from fleetwright.errors import FleetwrightError
 from fleetwright.events._envelope import LANES
+from fleetwright.events.brokers._rabbit_link import open_channel
 
 EXCHANGE = "fleet.events"
 UNHEARD = "fleet.unheard"
@@ -116,28 +118,40 @@ async def declare_unheard(channel: Channel, topic: str) -> None:
     await declared.bind(unheard_of(topic), UNHEARD, f"{topic}.*")
 
 
-async def declare_group(channel: Channel, group: str, topics: Sequence[str]) -> None:
+async def declare_group(
+    connection: Connection, group: str, topics: Sequence[str]
+) -> None:
     """Make the queues of a group and bind what it hears.
 
     Args:
-        channel: Where; it is closed by the server when something else stands there.
+        connection: Where.
         group: Who hears.
         topics: What it hears.
 
     Raises:
         FleetwrightError: Something else stands there, or it is not allowed.
     """
-    declared = _Declared(channel)
     dead = dead_of(group)
+    channel = await open_channel(connection, confirms=False)
+    declared = _Declared(channel)
     await declared.exchange(dead, "fanout")
     await declared.queue(dead, _QUORUM)
     await declared.bind(dead, dead, "")
     await declared.queue(members_of(group), _QUORUM)
-    for lane in range(LANES):
-        name = queue_of(group, lane)
-        await declared.queue(name, _LANE | {"x-dead-letter-exchange": dead})
-        for topic in topics:
-            await declared.bind(name, EXCHANGE, routing_key(topic, lane))
+    await channel.close()
+    lanes = [_declare_lane(connection, group, topics, lane) for lane in range(LANES)]
+    await asyncio.gather(*lanes)  # one after another would be a hundred round trips
+
+
+async def _declare_lane(
+    connection: Connection, group: str, topics: Sequence[str], lane: int
+) -> None:
+    channel = await open_channel(connection, confirms=False)
+    declared, name = _Declared(channel), queue_of(group, lane)
+    await declared.queue(name, _LANE | {"x-dead-letter-exchange": dead_of(group)})
+    for topic in topics:
+        await declared.bind(name, EXCHANGE, routing_key(topic, lane))
+    await channel.close()
 
 
 class _Declared:
