@@ -28,7 +28,7 @@ from fleetwright.events.brokers._kafka_wire import message_of
 _POLL_SECONDS = 0.1
 _AT_ONCE = 256
 _COMMIT_AGAIN_SECONDS = 5.0  # after a commit that was never answered
-_LONGEST_POLL_SECONDS = 300
+_LONGEST_POLL_SECONDS = 30  # polling waits for nobody: who does not poll is broken
 _PASSING = {
     KafkaError._TRANSPORT,
     KafkaError._ALL_BROKERS_DOWN,

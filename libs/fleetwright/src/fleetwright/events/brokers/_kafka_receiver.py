@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import structlog
 from confluent_kafka import (
@@ -20,45 +21,13 @@ from fleetwright.events._envelope import LANES
 from fleetwright.events.brokers._kafka_link import ANSWER_SECONDS, KafkaLink
 from fleetwright.events.brokers._kafka_member import KafkaMember
 from fleetwright.events.brokers._kafka_topics import Topics
+from fleetwright.events.brokers._kafka_watch import LOOK_SECONDS, KafkaWatch
 
 CLOSE_SECONDS = 5.0
 _CLOSE_IN_VAIN_SECONDS = 1.0  # Kafka is away: nothing can be committed
-JOIN_SECONDS = 60.0  # the longest a healthy group takes to share out its lanes
-_STUCK_SECONDS = 30.0
-_MEND_SECONDS = 5.0
 _EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
-
-
-class _Watch:
-    """Looks whether a member is heard of."""
-
-    def __init__(self, member: KafkaMember) -> None:
-        self.member = member
-        self._turns = -1
-        self._turned_at: float | None = None
-        self._joining_since = 0.0
-
-    def start(self) -> None:
-        self._joining_since = self._turned_at = clock().monotonic()
-        self.member.start()
-
-    def reason(self, now: float) -> str | None:
-        """Return why nothing can be received; None when something can."""
-        if self._turned_at is None:  # it waits for Kafka: the link tells
-            return None
-        if self.member.turns != self._turns:
-            self._turns, self._turned_at = self.member.turns, now
-        if self.member.has_joined:
-            self._joining_since = now
-        if self.member.trouble is not None:
-            return self.member.trouble
-        if now - self._joining_since > JOIN_SECONDS:
-            return "the group does not let it in"
-        if now - self._turned_at > _STUCK_SECONDS:
-            return "nothing is received any more"
-        return None
 
 
 class KafkaReceiver:
@@ -89,14 +58,20 @@ class KafkaReceiver:
         self._woken = asyncio.Event()
         self._unusable: FleetwrightError | None = None
         self.is_closed = False
-        self._watches = [
-            _Watch(KafkaMember(link.address, group, topic, self._came, link.doubt))
-            for topic in self._heard
-        ]
-        self._members = [watch.member for watch in self._watches]
+        self._watches = [KafkaWatch(self._maker(topic)) for topic in self._heard]
         self._turn = 0
         self._has_started = False
         self._tending = asyncio.create_task(self._tend(), name="kafka-receiver")
+
+    def _maker(self, topic: str) -> Callable[[], KafkaMember]:
+        link = self._link
+        return partial(
+            KafkaMember, link.address, self._group, topic, self._came, link.doubt
+        )
+
+    @property
+    def _members(self) -> list[KafkaMember]:
+        return [watch.member for watch in self._watches]
 
     @property
     def lanes(self) -> Mapping[int, int]:
@@ -175,9 +150,8 @@ class KafkaReceiver:
         """
         if self._unusable is not None:
             raise self._unusable
-        now = clock().monotonic()
         for watch in self._watches:
-            reason = watch.reason(now)
+            reason = watch.reason()
             if reason is not None:
                 raise self._link.unavailable(f"{watch.member.topic}: {reason}")
 
@@ -235,7 +209,10 @@ class KafkaReceiver:
                     self._has_started = True
                     for watch in self._watches:
                         watch.start()
-            await clock().sleep(_MEND_SECONDS)
+            await clock().sleep(LOOK_SECONDS)
+            if self._has_started and self._link.is_there:
+                for watch in self._watches:
+                    watch.look()
             troubled = [it.topic for it in self._members if it.trouble is not None]
             self._topics.forget(troubled)
 
