@@ -36,11 +36,21 @@ class Options:
         root: The fleet's root, whose pyproject.toml configures pytest and coverage.
         coverage: Whether lines are counted.
         expression: Only tests whose name fits, as in `pytest -k`; None for all.
+        deliver: How the events of tests are delivered, as in `pytest --deliver`; None
+            for as they are told. Else only tests of events are run.
+        deliver_seed: What makes the same order again; None for another one.
     """
 
     root: Path
     coverage: bool = True
     expression: str | None = None
+    deliver: str | None = None
+    deliver_seed: str | None = None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether only a part of the tests is run."""
+        return self.expression is not None or self.deliver is not None
 
 
 @dataclass(slots=True)
@@ -82,7 +92,7 @@ class SuiteRuns:
         Returns:
             What came out; a suite without tests is not run.
         """
-        selected = self.options.expression is not None
+        selected = self.options.is_part
         if not suite.tests.is_dir():
             return Result(suite.name, NOTHING_COLLECTED, selected=selected)
         kept = self.options.root / ".fleet" / "test"
@@ -156,7 +166,7 @@ class _Run:
     def counting(self) -> bool:
         """Whether lines are counted: not for a part of the tests, nor for the whole."""
         options = self.options
-        wanted = options.coverage and options.expression is None
+        wanted = options.coverage and not options.is_part
         return wanted and self.suite.package is not None
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -213,6 +223,9 @@ class _Run:
         words += ["-q", "--color=no", f"--junitxml={self.junit}"]
         words += ["-o", f"cache_dir={cache}", "-o", "faulthandler_timeout=300"]
         words += ["-k", options.expression] if options.expression else []
+        words += ["--deliver", options.deliver] if options.deliver else []
+        if options.deliver and options.deliver_seed:
+            words += ["--deliver-seed", options.deliver_seed]
         return [*words, str(suite.tests)]
 
     @property

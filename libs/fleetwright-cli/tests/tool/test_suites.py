@@ -117,6 +117,24 @@ def test_a_part_of_the_tests_is_not_held_to_coverage(shop: "Shop") -> None:
     assert run(shop, GOOD, "zebra").complaint(90) is None
 
 
+def test_events_delivered_otherwise_are_asked_of_pytest(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only tests of events are run, and no lines are counted."""
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    content = f"{WHOLE}\n\ndef test_event(broker):\n    assert broker.published == []\n"
+    options = Options(shop.root, deliver="dup,crash", deliver_seed="7")
+
+    with SuiteRuns(options) as runs:
+        result = runs.run(suite(shop, content))
+        none = runs.run(suite(shop, WHOLE))
+
+    assert result.counts == {"passed": 1}
+    assert "--deliver dup,crash --deliver-seed 7" in result.output
+    assert result.coverage is None
+    assert none.complaint(90) is None
+
+
 def test_failure_is_counted_and_its_output_kept(shop: "Shop") -> None:
     """All that pytest says about a failure can be shown."""
     result = run(shop, BAD + WHOLE)

@@ -22,6 +22,7 @@ def test(
         list[str] | None,
         typer.Argument(help="Services, libraries or `fleet`; none for all."),
     ] = None,
+    *,
     coverage: Annotated[
         bool, typer.Option("--coverage/--no-coverage", help="Count the lines run.")
     ] = True,
@@ -31,22 +32,34 @@ def test(
     expression: Annotated[
         str | None, typer.Option("-k", help="Only tests whose name fits (pytest -k).")
     ] = None,
+    deliver: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MANNERS",
+            help="Run the services' tests of events again, delivered"
+            " dup,reorder,delay,crash.",
+        ),
+    ] = None,
+    deliver_seed: Annotated[
+        str | None, typer.Option(metavar="SEED", help="Make the same order again.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Run the tests of libraries and services.
 
-    Examples: `fleet test`, `fleet test orders -k refund`, `fleet test --no-coverage`.
+    Examples: `fleet test`, `fleet test orders -k refund`, `fleet test --no-coverage`,
+    `fleet test --deliver dup,reorder,delay,crash`.
     The last line is the summary; exit 1 when a test or the coverage fails.
     """
     printer = Printer(as_json=as_json)
     fleet = discover()
-    suites = suites_of(fleet, names or ())
+    suites = suites_of(fleet, names or list(fleet.services if deliver else ()))
     least = fleet.manifest.test.coverage_percent
     started = time.monotonic()
     with ended_by_sigterm():
         prepare(suites, printer.talk)
         printer.talk(servers_line(os.environ))
-        options = Options(fleet.root, coverage, expression)
+        options = Options(fleet.root, coverage, expression, deliver, deliver_seed)
         results = []
         for result in _run(suites, options, jobs, printer):
             results.append(result)

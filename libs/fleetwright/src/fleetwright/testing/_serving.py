@@ -65,8 +65,14 @@ async def serving(
     if settle is not None:
         # A test looks at what was published right after the response.
         client.event_hooks = {"response": [lambda response: settle()]}
+    deliver_held = getattr(broker, "deliver_held", None)
+    if deliver_held is not None:
+        client.event_hooks["request"] = [lambda request: deliver_held()]
+    ended = getattr(broker, "ended", None)
     async with _running(app, service), client:
         yield client
+        if ended is not None:
+            await ended()
 
 
 def service_of(app: Any) -> Service:

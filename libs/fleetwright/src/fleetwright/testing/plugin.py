@@ -11,13 +11,23 @@ import pytest_asyncio
 
 from fleetwright._clock import use_clock
 from fleetwright._settings import Settings
+from fleetwright.testing import _disturbing
 from fleetwright.testing._clock import FakeClock, JumpingLoop
 from fleetwright.testing._faults import Faults
 
 if TYPE_CHECKING:
     from fleetwright.testing._broker import FakeBroker
+    from fleetwright.testing._misdelivery import Misdelivery
 
 _OWN_PREFIX = "TEST_"  # TEST_DATABASE_URL and the like are for the tests themselves
+
+
+pytest_addoption = _disturbing.add_options
+pytest_configure = _disturbing.configure
+pytest_generate_tests = _disturbing.generate_runs
+pytest_collection_modifyitems = _disturbing.keep_event_tests
+pytest_runtest_protocol = _disturbing.run_only_what_delivers
+pytest_terminal_summary = _disturbing.tell_seed
 
 
 def pytest_asyncio_loop_factories(
@@ -47,12 +57,18 @@ async def clock() -> AsyncIterator[FakeClock]:
 
 
 @pytest.fixture
-def broker() -> "FakeBroker":
+def misdelivery(request: pytest.FixtureRequest) -> "Misdelivery | None":
+    """Give the way the events of this run are delivered; None for as they are told."""
+    return _disturbing.misdelivery_of(request)
+
+
+@pytest.fixture
+def broker(misdelivery: "Misdelivery | None") -> "FakeBroker":
     """Give a broker that keeps what is published and delivers what the test says."""
     # Here and not above: services without events have not installed what it needs.
     from fleetwright.testing._broker import FakeBroker
 
-    return FakeBroker()
+    return FakeBroker(misdelivery)
 
 
 @pytest.fixture
