@@ -6,35 +6,27 @@ from typing import Final
 from uuid import uuid4
 
 import structlog
-from sqlalchemy import and_, case, delete, func, or_, select, update
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from fleetwright import _crash
 from fleetwright._clock import clock
 from fleetwright.database import AsyncDatabase, Database
 from fleetwright.errors import FleetwrightError, Unavailable
-from fleetwright.events import _metrics
+from fleetwright.events import _carrying, _metrics
 from fleetwright.events._backlog import MOST_WAITING, Backlog
-from fleetwright.events._broker import Broker, Passing
+from fleetwright.events._broker import Broker
+from fleetwright.events._carrying import BATCH, LEASE_SECONDS, Row
 from fleetwright.events._envelope import Message
 from fleetwright.events._publish import on_commit
 from fleetwright.events._retention import Retention
-from fleetwright.events._tables import (
-    PRODUCER_TABLES,
-    OutboxRow,
-    ensure,
-    outbox,
-    relay_lease,
-)
+from fleetwright.events._tables import PRODUCER_TABLES, ensure, outbox
 from fleetwright.events._upkeep import of_outbox
 from fleetwright.events._watch import OutboxWatch
 
-LEASE_SECONDS = 2.0
-BATCH = 128
 POLL_SECONDS = 0.5
 PUBLISH_SECONDS = 5.0
-MOST_ATTEMPTS = 10
+_BUSY_POLL_SECONDS = 0.01  # what others publish comes in runs
 _LONGEST_PAUSE_SECONDS = 5.0
 _STOP_SECONDS = 0.5  # for the batch that is being carried
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
@@ -46,7 +38,7 @@ class Outbox:
     A part of a service. At least once, in order per key. Several processes may relay
     one database: a lane belongs to one of them at a time, by lease. A commit in this
     process wakes the relay at once; what others committed is found within half a
-    second.
+    second, and while they go on within some hundredths.
 
     Attributes:
         database: Where the events were published.
@@ -80,6 +72,7 @@ class Outbox:
         self._upkeep = of_outbox(self._store, retention or Retention())
         self._owner = ""
         self._lease_until = 0.0
+        self._pause_seconds = POLL_SECONDS
         self._stopping = False
         self._woken = asyncio.Event()
         self._emptied = asyncio.Event()
@@ -95,7 +88,7 @@ class Outbox:
         """Make the tables and start relaying."""
         await ensure(self._store, PRODUCER_TABLES)
         await self.broker.open()
-        self._owner = str(uuid4())
+        self._owner, self._lease_until = str(uuid4()), 0.0
         self._woken, self._emptied = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
 
@@ -134,11 +127,7 @@ class Outbox:
         self._relaying = None
         if self._lease_until > clock().monotonic():
             async with self._store.transaction() as transaction:
-                await transaction.execute(
-                    update(relay_lease)
-                    .where(relay_lease.c.owner == self._owner)
-                    .values(until=0.0)
-                )
+                await _carrying.give_up_lanes(transaction, self._owner)
 
     async def check(self) -> None:
         """Raise when events do not leave.
@@ -196,24 +185,26 @@ class Outbox:
             await self._watch.look()
             await self._upkeep.tend()
             try:
-                carried = await self._relay()
+                carried = await self._carry()
             except (FleetwrightError, SQLAlchemyError, OSError) as error:
                 failures += 1
                 self._trouble = str(error).splitlines()[0]
-                await self._count()
+                await self._count_waiting()
                 pause = min(_LONGEST_PAUSE_SECONDS, 0.1 * 2 ** min(failures, 10))
                 _log.warning("outbox.relay_failed", error=str(error), again_in=pause)
                 await clock().sleep(pause)
                 continue
             failures = 0
             if carried >= BATCH or self._backlog.waiting:
-                await self._count()
-            if not carried:
+                await self._count_waiting()
+            if carried:
+                self._pause_seconds = min(_BUSY_POLL_SECONDS, POLL_SECONDS)
+            else:
                 self._emptied_for = asked
                 self._emptied.set()
                 await self._wait()
 
-    async def _count(self) -> None:
+    async def _count_waiting(self) -> None:
         """Look how many wait, at most every two seconds."""
         backlog = self._backlog
         if not backlog.is_due:
@@ -227,77 +218,92 @@ class Outbox:
         backlog.saw(waiting, *pools)
 
     async def _wait(self) -> None:
+        """Wait for a commit here, or for a look at what others may have committed."""
         try:
-            async with asyncio.timeout(POLL_SECONDS):
+            async with asyncio.timeout(self._pause_seconds):
                 await self._woken.wait()
         except TimeoutError:
-            pass  # the slow poll: another process may have published
+            self._pause_seconds = min(POLL_SECONDS, 1.1 * self._pause_seconds)
 
-    async def _relay(self) -> int:
-        """Carry one batch; return how many events left."""
-        rows = await self._read()
-        if not rows:
+    async def _carry(self) -> int:
+        """Carry what waits, a batch at a time; return how many events left.
+
+        While a batch is published, the one before it is deleted and the next is read.
+        """
+        batch = await self._read()
+        if not batch:
             self._trouble = None
-            return 0
-        _crash.point("relay.before_publish")
-        messages = [row.message() for row in rows]
-        refused = await self._send(messages)
-        self._trouble = next(iter(refused.values()), None)
-        _crash.point("relay.after_publish")
-        _metrics.relayed(_metrics.system_of(self.broker), messages, refused)
-        carried = [row for row in rows if row.id not in refused]
-        async with self._store.transaction() as transaction:
-            await self._forget_rows(transaction, carried)
-            await _keep_refused(transaction, refused)
-        _crash.point("relay.after_delete")
-        self._published += len(carried)
-        return len(carried)
-
-    async def _read(self) -> Sequence[OutboxRow]:
-        """Return the oldest rows of the lanes that are ours."""
-        async with self._store.reading() as session:
-            if not await session.scalar(_ANY):
-                return []
-        if self._lease_until - clock().monotonic() < LEASE_SECONDS * 2 / 3:
+        published: list[int] = []
+        refused: Mapping[str, str] = {}
+        carried = 0
+        while batch and not refused and not self._stopping:
+            _crash.point("relay.before_publish")
+            sending = asyncio.create_task(self._send(batch), name="publishing")
+            try:
+                following = await self._turn_over(published, beside=batch)
+                refused = await sending
+            except BaseException:
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
+                raise
+            self._trouble = next(iter(refused.values()), None)
+            _crash.point("relay.after_publish")
+            messages = [row.message for row in batch]
+            _metrics.relayed(_metrics.system_of(self.broker), messages, refused)
+            published = [row.seq for row in batch if row.message.id not in refused]
+            carried += len(published)
+            if carried >= BATCH:
+                await self._count_waiting()
+            batch = following  # after a refusal it may be of the same keys: left
+        if published or refused:
             async with self._store.transaction() as transaction:
-                await self._take_lanes(transaction)
-        mine = select(relay_lease.c.lane).where(relay_lease.c.owner == self._owner)
-        rows = (
-            select(OutboxRow)
-            .where(OutboxRow.parked_at.is_(None), OutboxRow.lane.in_(mine))
-            .order_by(OutboxRow.seq)
-            .limit(BATCH)
-        )
+                await _carrying.forget(transaction, self._owner, published)
+                await _carrying.keep_refused(transaction, refused)
+            self._count(published)
+        return carried
+
+    async def _read(self) -> list[Row]:
+        """Return the first batch; an idle relay only looks, and writes nothing."""
+        if self._lease_is_short():
+            async with self._store.reading() as session:
+                if await _carrying.is_empty(session):
+                    return []
+            taken_at = clock().monotonic()
+            async with self._store.transaction() as transaction:
+                await _carrying.take_lanes(transaction, self._owner)
+            self._lease_until = taken_at + LEASE_SECONDS
         async with self._store.reading() as session:
-            return (await session.scalars(rows)).all()
+            return await _carrying.oldest(session, self._owner, beside=())
 
-    async def _take_lanes(self, transaction: AsyncSession) -> None:
-        """Renew our lanes and take those whose owner has not renewed in time."""
-        now, taken_at = clock().now(), clock().monotonic()
-        lease = relay_lease.c
-        changes_hands = or_(lease.owner.is_(None), lease.owner != self._owner)
-        await transaction.execute(
-            update(relay_lease)
-            .where(
-                or_(
-                    lease.owner == self._owner,
-                    lease.until <= now,
-                    # The time of day was put back: no lease ends that far ahead.
-                    lease.until > now + 2 * LEASE_SECONDS,
-                )
+    async def _turn_over(
+        self, published: Sequence[int], *, beside: Sequence[Row]
+    ) -> list[Row]:
+        """Delete what was published and return what comes next, in one transaction."""
+        renews, now = self._lease_is_short(), clock().monotonic()
+        async with self._store.transaction() as transaction:
+            await _carrying.forget(transaction, self._owner, published)
+            if renews:
+                await _carrying.take_lanes(transaction, self._owner)
+            following = await _carrying.oldest(
+                transaction, self._owner, beside={row.seq for row in beside}
             )
-            .values(
-                owner=self._owner,
-                epoch=case((changes_hands, lease.epoch + 1), else_=lease.epoch),
-                until=now + LEASE_SECONDS,
-            )
-        )
-        self._lease_until = taken_at + LEASE_SECONDS
+        if renews:
+            self._lease_until = now + LEASE_SECONDS
+        self._count(published)
+        return following
 
-    async def _send(self, messages: Sequence[Message]) -> Mapping[str, str]:
+    def _lease_is_short(self) -> bool:
+        return self._lease_until - clock().monotonic() < LEASE_SECONDS * 2 / 3
+
+    def _count(self, published: Sequence[int]) -> None:
+        if published:
+            _crash.point("relay.after_delete")
+            self._published += len(published)
+
+    async def _send(self, batch: Sequence[Row]) -> Mapping[str, str]:
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
-                return await self.broker.publish(messages)
+                return await self.broker.publish([row.message for row in batch])
         except TimeoutError:
             raise Unavailable(
                 "the broker did not confirm in time",
@@ -305,44 +311,6 @@ class Outbox:
                 provider="broker",
                 hint="it is tried again; look at the broker if this goes on",
             ) from None
-
-    async def _forget_rows(
-        self, transaction: AsyncSession, rows: Sequence[OutboxRow]
-    ) -> None:
-        # Only while the lane is ours: its next owner may be publishing the same rows,
-        # and must find them until it knows they are with the broker.
-        mine = select(relay_lease.c.lane).where(relay_lease.c.owner == self._owner)
-        carried = outbox.c.seq.in_([row.seq for row in rows])
-        await transaction.execute(
-            delete(outbox).where(carried, outbox.c.lane.in_(mine))
-        )
-
-
-_ANY = select(select(outbox.c.seq).where(outbox.c.parked_at.is_(None)).exists())
-
-
-async def _keep_refused(transaction: AsyncSession, refused: Mapping[str, str]) -> None:
-    """Count the refusal; give an event up after ten, so that its lane goes on.
-
-    What is refused for now is not counted: it is good, and offered until it is taken.
-    """
-    now = clock().now()
-    for id, reason in refused.items():
-        one_more = 0 if isinstance(reason, Passing) else 1
-        last = outbox.c.attempts + one_more >= MOST_ATTEMPTS
-        result = await transaction.execute(
-            update(outbox)
-            .where(and_(outbox.c.id == id))
-            .values(
-                attempts=outbox.c.attempts + one_more,
-                last_error=str(reason),
-                parked_at=case((last, now), else_=None),
-            )
-            .returning(outbox.c.parked_at, outbox.c.topic)
-        )
-        row = result.one_or_none()
-        if row is not None and row.parked_at is not None:
-            _log.error("outbox.parked", message=id, topic=row.topic, reason=reason)
 
 
 def _nothing() -> None:
