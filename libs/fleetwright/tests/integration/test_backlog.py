@@ -12,8 +12,8 @@ from fleetwright.errors import Unavailable
 from fleetwright.events import Event, Outbox, publish
 from fleetwright.events._backlog import Backlog
 from fleetwright.events._broker import BEHIND, Passing
+from fleetwright.events._carrying import MOST_ATTEMPTS
 from fleetwright.events._envelope import Message
-from fleetwright.events._outbox import MOST_ATTEMPTS
 from fleetwright.events._tables import outbox
 from fleetwright.testing import FakeBroker
 

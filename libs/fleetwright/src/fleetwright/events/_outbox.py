@@ -26,6 +26,7 @@ from fleetwright.events._watch import OutboxWatch
 
 POLL_SECONDS = 0.5
 PUBLISH_SECONDS = 5.0
+_ROUND = 16 * BATCH  # events, before what else the relay does has its turn
 _BUSY_POLL_SECONDS = 0.01  # what others publish comes in runs
 _LONGEST_PAUSE_SECONDS = 5.0
 _STOP_SECONDS = 0.5  # for the batch that is being carried
@@ -236,7 +237,7 @@ class Outbox:
         published: list[int] = []
         refused: Mapping[str, str] = {}
         carried = 0
-        while batch and not refused and not self._stopping:
+        while batch and not refused and carried < _ROUND and not self._stopping:
             _crash.point("relay.before_publish")
             sending = asyncio.create_task(self._send(batch), name="publishing")
             try:
@@ -279,6 +280,8 @@ class Outbox:
         self, published: Sequence[int], *, beside: Sequence[Row]
     ) -> list[Row]:
         """Delete what was published and return what comes next, in one transaction."""
+        if not published and len(beside) < BATCH:
+            return []  # it was all there was: no transaction to learn it again
         renews, now = self._lease_is_short(), clock().monotonic()
         async with self._store.transaction() as transaction:
             await _carrying.forget(transaction, self._owner, published)
