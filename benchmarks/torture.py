@@ -93,11 +93,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _runs(wishes: Wishes, *, all_mistakes: bool) -> list[Wishes]:
     """Return what is run, one after the other."""
-    if not all_mistakes:
+    if not all_mistakes and not wishes.broken:
         return [wishes]
     # Who is broken need not come to rest: what is stuck is found after a few seconds.
     broken = replace(wishes, deaths=("point",), rest_seconds=15.0)
-    return [replace(broken, broken=name) for name in MISTAKES]
+    names = MISTAKES if all_mistakes else [wishes.broken]
+    return [replace(broken, broken=name) for name in names]
 
 
 def _run(wishes: Wishes, *, keep: Path | None) -> tuple[Figures, bool]:

@@ -41,7 +41,7 @@ def test_no_death_breaks_the_promise() -> None:
 
 def test_missing_inbox_is_noticed() -> None:
     """A library that is broken on purpose does not pass."""
-    code, told = torture("--events", "300", "--kills", "8", "--broken", "no-inbox")
+    code, told = torture("--events", "400", "--kills", "16", "--broken", "no-inbox")
 
     assert code == 0, json.dumps(told, indent=2)
     assert told[0]["found"]["doubled"] > 0
