@@ -79,7 +79,8 @@ class StandIn:
             alive = blocked_seconds < self._alive_seconds
             return _http(200 if alive else 503, named | {"alive": alive} | blocked)
         if path == b"/readyz":
-            return _http(503, named | {"ready": False, "state": "blocked"} | blocked)
+            down = {"ready": False, "status": "down", "state": "blocked"}
+            return _http(503, named | down | blocked)
         problem = {
             "type": "about:blank",
             "title": "Busy",

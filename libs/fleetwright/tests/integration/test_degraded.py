@@ -26,7 +26,6 @@ connection.execute("begin immediate")
 print("held", flush=True)
 signal.pause()
 """
-CHANGES = ["service.degraded", "service.recovered"]
 
 
 @pytest.fixture(params=["rabbit", "kafka"])
@@ -79,7 +78,9 @@ async def test_broker_that_goes_away_under_load_costs_nothing(
         assert counts == running.once()
         assert running.refused == []
         assert set(running.live) == {200}
-        assert running.changes()[-2:] == CHANGES
+        changes = running.changes()
+        assert "service.degraded" in changes
+        assert changes[-1] == "service.recovered"
 
 
 async def test_rabbit_queue_that_is_full_is_waited_for(
