@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--fresh", action="store_true", help="with --up: move earlier data away")
     add("--on", type=_kinds, default=(), metavar="SERVERS", help=ON)
     add("--server-kills", type=_count, default=4, help="with --on and --chaos (4)")
+    add("--call-seconds", type=_positive, default=120.0, help="longest call (120)")
     add("--json", action="store_true", help="print all figures as JSON")
     return parser
 
@@ -120,6 +121,7 @@ async def _replayed(
         chaos=wanted.chaos,
         kills=wanted.kills,
         server_kills=wanted.server_kills,
+        call_seconds=wanted.call_seconds,
         faults=(wanted.chaos or 1) if wanted.faults else None,
     )
     ended: list[str] = []
