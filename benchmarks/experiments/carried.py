@@ -25,7 +25,7 @@ class Traffic:
     """A publisher that tries again until it is told "kept", and a group that hears.
 
     Attributes:
-        sent: When a message was confirmed, by its id.
+        sent: When the call began in which a message was confirmed, by its id.
         heard: When a message was heard first, by its id.
         longest_seconds: The longest call of `publish`.
         again: How often a batch was tried again.
@@ -111,8 +111,7 @@ class Traffic:
             return batch
         finally:
             self.longest_seconds = max(self.longest_seconds, loop.time() - began)
-        now = loop.time()
-        self.sent.update({one.id: now for one in batch if one.id not in refused})
+        self.sent.update({one.id: began for one in batch if one.id not in refused})
         return [one for one in batch if one.id in refused]
 
     async def _hear(self, receiver: Receiver) -> None:
@@ -124,22 +123,11 @@ class Traffic:
                 self.heard.setdefault(delivery.message.id, loop.time())
             await receiver.acknowledge(deliveries)
 
-    async def until_sent_after(self, when: float, seconds: float) -> float:
-        """Return how long after `when` a message was confirmed."""
-        return await self._first_after(self.sent, when, seconds)
-
     async def until_heard_after(self, when: float, seconds: float) -> float:
-        """Return how long after `when` one that was confirmed after it was heard."""
-        return await self._first_after(self.heard, when, seconds)
-
-    async def _first_after(
-        self, times: dict[str, float], when: float, seconds: float
-    ) -> float:
+        """Return how long after `when` one that was published after it was heard."""
         loop = asyncio.get_running_loop()
         while loop.time() < when + seconds:
-            after = [
-                at for id, at in times.items() if self.sent.get(id, 0) > when and at
-            ]
+            after = [at for id, at in self.heard.items() if self.sent.get(id, 0) > when]
             if after:
                 return min(after) - when
             await asyncio.sleep(0.02)

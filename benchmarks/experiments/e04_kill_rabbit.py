@@ -10,6 +10,7 @@ RATE = 1000
 KILLS = 2
 LONGEST_CALL_SECONDS = 5.0
 RECOVERED_SECONDS = 30.0
+HEARD_SECONDS = 15.0  # what is left, when no more is published
 
 
 async def run(lab: Lab) -> None:
@@ -25,7 +26,7 @@ async def run(lab: Lab) -> None:
         seconds = await carried.until_heard_after(killed_at, RECOVERED_SECONDS)
         lab.history.note(kill=killed_at, recovered_seconds=seconds)
         recovered.append(seconds)
-    lost = await carried.end(RECOVERED_SECONDS)
+    lost = await carried.end(HEARD_SECONDS)
     lab.history.note(confirmed=len(carried.sent), heard=len(carried.heard))
     lab.note(
         "messages confirmed, batches tried again",
