@@ -14,8 +14,8 @@ SHARE = 0.01
 TIMES = 2.0
 NOISE_SECONDS = 0.05  # below it a lag is the machine's
 WISHES = {
-    "events": 900, "kills": 0, "troubles": 0, "fails_share": 0.0,
-    "pause_seconds": 0.2, "ahead": 900,
+    "events": 500, "kills": 0, "troubles": 0, "fails_share": 0.0,
+    "pause_seconds": 0.2, "ahead": 500,
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from fleetwright._sqlite import sqlite_module
 from fleetwright.events._envelope import LANES
 from tortured.plan import DOOMED_TOPIC, GROUPS, TOPIC
 
-_ANSWER_SECONDS = 5.0
+_ANSWER_SECONDS = 15.0
 
 
 async def left_with(url: str) -> int | None:

@@ -1,5 +1,6 @@
 """Five ways to break the promise, put into the library of the workers."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,7 @@ from fleetwright.events import Broker
 from fleetwright.events._broker import Delivery, Receiver
 from fleetwright.events._envelope import Message
 from fleetwright.events._tables import outbox
-from tortured.plan import Wishes
+from tortured.plan import LEASE_SECONDS, Wishes
 
 MISTAKES = {
     "no-inbox": "what was heard before is handled again",
@@ -28,7 +29,7 @@ LESSER_MISTAKES = {
     "no-fence": "who was paused past its lease goes on as if it had not been",
     "retries-in-place": "an event that failed is tried again before the next one",
     "forgets-failures": "what the broker could not keep is taken for kept",
-    "no-heartbeat": "a lease is taken and never renewed",
+    "no-heartbeat": "a lease is renewed between batches only",
 }
 
 
@@ -123,12 +124,16 @@ def _retries_in_place() -> None:
 def _no_heartbeat() -> None:
     from fleetwright.events.brokers._embedded import EmbeddedReceiver
 
-    async def never(_: object) -> None:
-        return
+    async def between_batches(receiver: Any) -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            if not receiver._in_hand:
+                await receiver._tend()
+            receiver._woken.set()
 
     receiver: Any = EmbeddedReceiver
     assert hasattr(receiver, "_keep_tending"), "mend the mistake"
-    receiver._keep_tending = never
+    receiver._keep_tending = between_batches
 
 
 def carried_by(broken: str, broker: Broker, database: AsyncDatabase) -> Broker:
