@@ -1,13 +1,14 @@
 """pytest --deliver: every event test again, its events delivered in other ways."""
 
 import secrets
+from collections.abc import Generator
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fleetwright.errors import FleetwrightError
-from fleetwright.testing._manners import Manner, manners_of
+from fleetwright.testing._manners import DISTURBED, Manner, manners_of
 
 if TYPE_CHECKING:
     from fleetwright.testing._misdelivery import Misdelivery, Story
@@ -126,27 +127,38 @@ def misdelivery_of(request: pytest.FixtureRequest) -> "Misdelivery | None":
 
 def _test_of(item: Any) -> tuple[str, frozenset[tuple[str, int]]]:
     """Return what is the same for all runs of one test."""
-    indices = item.callspec.indices.items()
-    others = frozenset((name, at) for name, at in indices if name != _FIXTURE)
+    # By identity: values need not be comparable, and indices are numbered anew.
+    params = item.callspec.params.items()
+    others = frozenset((name, id(value)) for name, value in params if name != _FIXTURE)
     return item.nodeid.partition("[")[0], others
 
 
-@pytest.hookimpl(tryfirst=True)
-def run_only_what_delivers(item: pytest.Item) -> bool | None:
-    """Pass over the other runs of a test that was seen to deliver nothing.
+@pytest.hookimpl(wrapper=True)
+def run_only_what_delivers(item: pytest.Item) -> Generator[None, object, object]:
+    """Leave out the disturbed runs of a test that was seen to deliver nothing.
 
     Args:
-        item: The test.
+        item: The test that runs.
+
+    Yields:
+        While it runs.
 
     Returns:
-        True where there is nothing to run; None where it runs as always.
+        What came of it.
     """
-    if not item.config.getoption("--deliver"):
-        return None
-    story = item.config.stash[_STORIES].get(_test_of(item))
-    if story is None or not story.undisturbed or story.follows:
-        return None
-    return True
+    told = yield
+    if item.config.getoption("--deliver"):
+        test = _test_of(item)
+        story = item.config.stash[_STORIES].get(test)
+        if story is not None and not story.follows:
+            items = item.session.items
+            items[:] = [one for one in items if not _is_disturbed(one, test)]
+    return told
+
+
+def _is_disturbed(item: Any, test: object) -> bool:
+    manner = item.callspec.params[_FIXTURE]
+    return manner in DISTURBED and _test_of(item) == test
 
 
 def tell_seed(terminalreporter: pytest.TerminalReporter) -> None:
