@@ -1,6 +1,6 @@
 """How many deliveries share a transaction: more while it goes well, fewer else."""
 
-SHARE_SECONDS = 0.02  # as long as a writer of the same rows may have to wait for us
+SHARE_SECONDS = 0.05  # as long as a writer of the same rows may have to wait for us
 _FIRST = 8
 # On PostgreSQL fewer: each savepoint that writes has a number of its own, and a server
 # keeps no more than 64 of them for a transaction at hand.
@@ -31,10 +31,10 @@ class Pace:
             asked: For how many it was.
             begun: How many of them it got to in its time.
         """
-        if begun < asked:
+        if begun < asked:  # what was claimed for the rest was in vain
             self.limit = max(1, begun)
         elif asked >= self.limit:
-            self.limit = min(self._most, 2 * self.limit)
+            self.limit = min(self._most, self.limit + max(1, self.limit // 4))
 
     def was_undone(self) -> None:
         """Learn from a batch that had to be done again, one by one."""

@@ -248,6 +248,8 @@ class Settler:
             )
             alone += [(task.delivery, error) for task, error in shared.failed]
             alone += [(task.delivery, None) for task in shared.not_new]
+        else:
+            self._pace.went(len(batch), len(batch))
         return await self._each_alone(alone, done, goes_on)
 
     async def _share(
