@@ -26,6 +26,8 @@ async def run(lab: Lab) -> None:
         seconds = await carried.until_heard_after(killed_at, RECOVERED_SECONDS)
         lab.history.note(kill=killed_at, recovered_seconds=seconds)
         recovered.append(seconds)
+        if seconds > RECOVERED_SECONDS:
+            break  # nothing can mend the verdict
     lost = await carried.end(HEARD_SECONDS)
     lab.history.note(confirmed=len(carried.sent), heard=len(carried.heard))
     lab.note(

@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from random import Random
 from typing import Any, Protocol, TypeVar, cast
+from urllib.parse import quote
 
 import structlog
 from aiormq import Channel, Connection, TransportFactory
@@ -157,6 +158,7 @@ class Link:
         self._lost = asyncio.Event()
         self._why = ""
         self._told = ""
+        self._failures = 0
         self._connection: Connection | None = None
         self._running: asyncio.Task[None] | None = None
         self._under_way: set[asyncio.Task[Any]] = set()
@@ -166,6 +168,12 @@ class Link:
         if self._running is None:
             name = f"rabbit {self._purpose}"
             self._running = asyncio.create_task(self._run(), name=name)
+            self._running.add_done_callback(self._ended)
+
+    def _ended(self, running: asyncio.Task[None]) -> None:
+        """Tell it when a mistake of ours ended what was to run for ever."""
+        if not running.cancelled() and running.exception() is not None:
+            self._tell_lost(fault_of(Lost(repr(running.exception())), self._address))
 
     async def settled(self, seconds: float) -> None:
         """Wait until the first attempt has an outcome.
@@ -225,20 +233,15 @@ class Link:
         self.fault = fault_of(Lost("it was closed"), self._address)
 
     async def _run(self) -> None:
-        failures = 0
         while True:
-            since = clock().monotonic()
-            error = await self._live()
-            if clock().monotonic() - since > _LONGEST_PAUSE_SECONDS:
-                failures = 0
-            fault = fault_of(error, self._address)
+            fault = fault_of(await self._live(), self._address)
             longest = (
                 _LONGEST_PAUSE_REFUSED_SECONDS
                 if fault.reason == "rejected"
                 else _LONGEST_PAUSE_SECONDS
             )
-            pause = min(longest, _FIRST_PAUSE_SECONDS * 2 ** min(failures, 10))
-            failures += 1
+            pause = min(longest, _FIRST_PAUSE_SECONDS * 2 ** min(self._failures, 10))
+            self._failures += 1
             self._tell_lost(fault)
             await clock().sleep(self._random.uniform(0.5, 1.0) * pause)
 
@@ -257,6 +260,7 @@ class Link:
 
     def _tell_found(self) -> None:
         self.fault = None
+        self._failures = 0
         self._settled.set()
         if self._told:
             self._told = ""
@@ -286,7 +290,8 @@ class Link:
         return Lost(self._why)
 
     async def _connect(self) -> Connection:
-        query = f"heartbeat={HEARTBEAT_SECONDS}&name=fleetwright%20{self._purpose}"
+        name = quote(f"fleetwright {self._purpose}", safe="")
+        query = f"heartbeat={HEARTBEAT_SECONDS}&name={name}"
         connection = Connection(
             URL(f"{self._address.url}?{query}", encoded=True),
             transport_factory=self._transport,
