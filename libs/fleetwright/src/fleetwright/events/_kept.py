@@ -54,6 +54,19 @@ class Counting(Protocol):
 
 
 @runtime_checkable
+class Lagging(Protocol):
+    """A broker that can tell how far behind the groups of this process are."""
+
+    async def lag(self) -> Mapping[str, int]:
+        """Return how many messages of each topic are not done yet.
+
+        Raises:
+            Unavailable: The broker does not answer.
+        """
+        ...
+
+
+@runtime_checkable
 class Keeping(Protocol):
     """A broker that keeps what was heard, so that it can be heard again."""
 

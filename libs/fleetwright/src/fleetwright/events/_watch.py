@@ -6,7 +6,7 @@ from fleetwright.database import AsyncDatabase
 from fleetwright.errors import FleetwrightError
 from fleetwright.events import _stuck
 from fleetwright.events._broker import Broker
-from fleetwright.events._kept import Counting
+from fleetwright.events._kept import Counting, Lagging
 from fleetwright.events._metrics import Waiting
 
 OUTBOX = "fleetwright.outbox"
@@ -74,14 +74,16 @@ class GroupWatch:
             } or {self._of(): 0}
 
     async def _look_at_broker(self) -> None:
-        if not isinstance(self._broker, Counting):
-            return
-        backlog = await self._broker.backlog(self._group)
-        if backlog.topics:
-            lag = {self._of(topic): n for topic, n in backlog.topics.items()}
+        if isinstance(self._broker, Counting):
+            backlog = await self._broker.backlog(self._group)
+            topics, total = backlog.topics, backlog.total
+        elif isinstance(self._broker, Lagging):
+            topics = await self._broker.lag()
+            total = sum(topics.values())
         else:
-            lag = {self._of(): backlog.total}
-        self._waiting.counts[f"{EVENTS}.lag"] = lag
+            return
+        lag = {self._of(topic): count for topic, count in (topics or {}).items()}
+        self._waiting.counts[f"{EVENTS}.lag"] = lag or {self._of(): total}
 
     def _of(self, topic: str | None = None) -> tuple[tuple[str, str], ...]:
         group = (("group", self._group),)
