@@ -23,21 +23,26 @@ class Desk:
 
     Attributes:
         pid: Of its process.
+        topic: Of its orders.
         http: Asks it.
         placed: The orders it said yes to.
         refused: The answers of those it said no to.
         live: The answers of `/livez`, one for each look.
     """
 
-    def __init__(self, pid: int, http: httpx2.AsyncClient, log: Path) -> None:
+    def __init__(
+        self, pid: int, http: httpx2.AsyncClient, log: Path, topic: str
+    ) -> None:
         """Watch one.
 
         Args:
             pid: Of its process.
             http: Asks it.
             log: What it writes.
+            topic: Of its orders.
         """
         self.pid = pid
+        self.topic = topic
         self.http = http
         self.placed: list[int] = []
         self.refused: list[httpx2.Response] = []
@@ -188,6 +193,8 @@ async def desk(
         "LOG_FORMAT": "json",
         "ENVIRONMENT": "test",
         "BROKER_URL": broker_url,
+        # Its own: what an earlier desk left with the broker is nothing to this one.
+        "TOPIC": f"desk.placed-{port}",
         "DATABASE_URL": database_url or f"sqlite+aiosqlite:///{folder}/desk.db",
     }
     with log.open("w") as out:
@@ -201,7 +208,8 @@ async def desk(
     url = f"http://127.0.0.1:{port}"
     try:
         async with httpx2.AsyncClient(base_url=url, timeout=10) as http:
-            running = Desk(process.pid, http, log)
+            topic = environment.get("TOPIC", variables["TOPIC"])
+            running = Desk(process.pid, http, log, topic)
             await _answering(running, process)
             yield running
             assert process.returncode is None, running.log()[-15:]

@@ -95,7 +95,7 @@ async def test_rabbit_queue_that_is_full_is_waited_for(
         other = "other-group"  # whose queue is full, because it does not hear
         administrator.declare_queue(other, x_max_length=1, x_overflow="reject-publish")
         for lane in range(16):
-            administrator.bind("fleet.events", other, f"desk.placed.{lane}")
+            administrator.bind("fleet.events", other, f"{running.topic}.{lane}")
         for _ in range(20):
             await running.place()
         told = await running.degraded("is full")
@@ -151,17 +151,16 @@ async def test_kafka_that_takes_nothing_is_waited_for(
     own_kafka: OwnServer, tmp_path: Path
 ) -> None:
     """Refused by the topic for longer than ten tries: nothing is given up."""
-    topic = "desk.limited"
-    async with desk(tmp_path, own_kafka.url, TOPIC=topic) as running:
+    async with desk(tmp_path, own_kafka.url) as running:
         await running.well()
         await running.place()
         await running.all_heard()
-        await asyncio.to_thread(set_topic, own_kafka, topic, "60")
+        await asyncio.to_thread(set_topic, own_kafka, running.topic, "60")
         for _ in range(20):
             await running.place()
         told = await running.degraded("too large")
         await asyncio.sleep(7)  # more than ten tries
-        await asyncio.to_thread(set_topic, own_kafka, topic, "1048576")
+        await asyncio.to_thread(set_topic, own_kafka, running.topic, "1048576")
         await running.well()
         counts = await running.all_heard()
 
