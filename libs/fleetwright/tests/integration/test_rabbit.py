@@ -6,6 +6,7 @@ from itertools import count
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+import structlog
 from rabbit_api import Administrator
 
 from fleetwright.errors import FleetwrightError, Unavailable
@@ -281,6 +282,32 @@ async def test_queue_that_is_set_up_otherwise_is_told(
     assert f"the queue {group}.5 stands in RabbitMQ otherwise" in raised.value.message
     assert "x-" in str(raised.value.where)
     assert "delete it" in str(raised.value.hint)
+
+
+async def test_dead_letters_are_told(
+    broker: RabbitBroker, rabbit_url: str, topic: str, group: str
+) -> None:
+    """What killed its readers twenty times is put aside, and the log says so."""
+    administrator = Administrator(rabbit_url)
+    with structlog.testing.capture_logs() as logs:
+        await broker.subscribe(group, [topic])
+        await asyncio.to_thread(
+            administrator.ask,
+            "POST",
+            *("exchanges", administrator.vhost, f"{group}.dead", "publish"),
+            properties={},
+            routing_key="",
+            payload="{}",
+            payload_encoding="string",
+        )
+        async with asyncio.timeout(20):
+            while "broker.dead_letters" not in [  # noqa: ASYNC110 - told by a server
+                one["event"] for one in logs
+            ]:
+                await asyncio.sleep(0.05)
+
+    told = [one for one in logs if one["event"] == "broker.dead_letters"]
+    assert [(one["queue"], one["messages"]) for one in told] == [(f"{group}.dead", 1)]
 
 
 async def test_wrong_password_is_told_without_it(rabbit_url: str) -> None:

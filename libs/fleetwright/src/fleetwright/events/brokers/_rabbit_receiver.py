@@ -6,6 +6,7 @@ from contextlib import suppress
 from math import ceil
 from random import Random
 
+import structlog
 from aiormq import Channel, Connection
 from aiormq.abc import DeliveredMessage
 
@@ -18,6 +19,7 @@ from fleetwright.events.brokers._rabbit_lane import Lane
 from fleetwright.events.brokers._rabbit_link import PROBE_SECONDS, Link, open_channel
 from fleetwright.events.brokers._rabbit_takeover import LOOK_SECONDS, Takeover
 from fleetwright.events.brokers._rabbit_topology import (
+    dead_of,
     declare_exchange,
     declare_group,
     members_of,
@@ -25,6 +27,7 @@ from fleetwright.events.brokers._rabbit_topology import (
 )
 
 _CLAIM_SECONDS = 0.2  # until another member has taken its lanes
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
 
 class RabbitReceiver:
@@ -57,6 +60,7 @@ class RabbitReceiver:
         self._woken = asyncio.Event()
         self._next = 0
         self._is_closed = False
+        self._dead = 0
         self._connection: Connection | None = None
         self._asking: Channel | None = None
         self._claim: Claim | None = None
@@ -104,10 +108,20 @@ class RabbitReceiver:
             if number in self._open:
                 raise Lost(f"{queue} does not know that we receive from it")
             free.append(number)
+        await self._tell_dead(asking)
         self._woken.set()  # whoever waits gives back what is too much
         if free and len(self._open) < self._share:
             return await self._take(free)
         return PROBE_SECONDS
+
+    async def _tell_dead(self, asking: Channel) -> None:
+        """Say it when the crash guard has put messages aside."""
+        queue = dead_of(self._group)
+        state = await asking.queue_declare(queue, passive=True)
+        dead = state.message_count or 0
+        if dead > self._dead:
+            _log.error("broker.dead_letters", queue=queue, messages=dead)
+        self._dead = dead
 
     async def _take(self, free: Sequence[int]) -> float:
         """Take free lanes up to our share; nobody else takes any meanwhile."""
