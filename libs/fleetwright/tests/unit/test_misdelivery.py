@@ -195,3 +195,18 @@ def test_a_manner_that_is_unknown_is_refused(
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*use some of: dup,reorder,delay,crash*"])
+
+
+def test_a_parametrised_test_is_compared_with_its_own_undisturbed_runs(
+    pytester: pytest.Pytester,
+) -> None:
+    """What differs between two parameters is no difference."""
+    more = '''
+@pytest.mark.parametrize("n", [1, 2])
+async def test_more(shop, broker, n):
+    """Leaves something else behind for each n."""
+    await broker.deliver(Paid(order="c", n=n))
+'''
+    result = run(pytester, "count", "--deliver", "crash", "-k", "more", more=more)
+
+    result.assert_outcomes(passed=6, errors=2, deselected=3)

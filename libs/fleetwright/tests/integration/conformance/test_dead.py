@@ -7,6 +7,7 @@ from hearers import Hearer, World
 
 from fleetwright.events import Redelivery
 from fleetwright.events._parking import Parked, State
+from fleetwright.events._stuck import discard_parked
 
 SHORT = Redelivery(attempts=2, first_seconds=0.01)
 
@@ -71,3 +72,19 @@ async def test_what_is_driven_again_in_vain_is_dead_again(world: World) -> None:
             await asyncio.sleep(0.02)
     await dead(hearer, waiting=1)
     assert await world.effects() == []
+
+
+async def test_what_is_thrown_away_lets_its_key_go_on(world: World) -> None:
+    """It has no effect, not even if it comes again."""
+    hearer = await dying(world)
+    await world.tell("a", [0, 1, 2])
+    [parked, *_] = await dead(hearer, waiting=2)
+
+    async with world.bank.transaction() as transaction:
+        assert await discard_parked(transaction, world.group, parked.message.id)
+    hearer.failing.clear()
+    await world.put(parked.message)
+
+    assert await world.until(2) == {"a": [1, 2]}
+    await world.tell("a", [3])
+    assert await world.until(3) == {"a": [1, 2, 3]}
