@@ -45,7 +45,7 @@ async def _rabbit(url: str) -> int:
         channel = await connection.channel()
         lanes = [f"{group}.{lane}" for group in GROUPS for lane in range(LANES)]
         left = 0
-        for name in (*lanes, *(f"{group}.dead" for group in GROUPS), "fleet.unheard"):
+        for name in (*lanes, *(f"{group}.dead" for group in GROUPS)):
             told = await channel.queue_declare(name, passive=True)
             left += told.message_count or 0
         return left

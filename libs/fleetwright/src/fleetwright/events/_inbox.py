@@ -212,7 +212,7 @@ async def claim_all(
     rows = [
         {
             "id": message.id,
-            "key": message.order_key,
+            "key": hold.order_key(message),
             "fence": hold.fence,
             "lane": hold.lane,
             "epoch": hold.epoch,
