@@ -28,6 +28,7 @@ class Status(StrEnum):
     OK = "ok"
     DEGRADED = "degraded"
     DOWN = "down"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,11 @@ class Health:
         self._running: asyncio.Task[Report] | None = None
         self._failing: frozenset[str] = frozenset()
         self._failing_since = 0.0
+
+    @property
+    def last(self) -> Report | None:
+        """What was found last; None before anybody asked."""
+        return self._report
 
     async def report(self, parts: Sequence[object]) -> Report:
         """Return what the checks of the parts find.

@@ -186,14 +186,14 @@ class Service:
         """Return what the service says about itself.
 
         Returns:
-            `service`, `version`, `state`, `status` (ok, degraded or down), `failing`
-            (each part that is not well, and why), `in_flight`, `admission` and, under
-            `parts`, the facts of each part; a part that cannot tell says why.
+            `service`, `version`, `state`, `status` (ok, degraded or down, as the last
+            probe found; unknown before) and `failing` (each part that is not well, and
+            why), `in_flight`, `admission` and, under `parts`, the facts of each part; a
+            part that cannot tell says why.
         """
-        status, failing = Status.DOWN, {}
-        if self.state is State.READY:
-            report = await self.health.report(self.parts)
-            status, failing = report.status, report.failing
+        last = self.health.last  # not asked anew: a check may take its time
+        status = Status.UNKNOWN if last is None else last.status
+        failing = {} if last is None else last.failing
         parts = {name_of(part): await _facts(part) for part in self.parts}
         return {
             "service": self.name,
