@@ -57,7 +57,6 @@ KINDS = (
         "rabbit",
         {
             Feature.LATE_GROUPS: "its queues forget what was acknowledged",
-            Feature.UNHEARD: "a group has no queue before it is first there",
             Feature.IDS: "its queues know no ids",
         },
         database="postgresql",
