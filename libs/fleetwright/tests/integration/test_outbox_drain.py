@@ -1,7 +1,6 @@
 """Draining an outbox while its relay looks at an older state of the table."""
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ class Hesitant(Outbox):
     held: asyncio.Event | None = None
     looked: asyncio.Event
 
-    async def _read(self) -> Sequence[Any]:
+    async def _read(self) -> list[Any]:
         rows = await super()._read()
         held = self.held
         if held is not None:
