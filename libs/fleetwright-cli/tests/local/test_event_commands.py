@@ -17,7 +17,7 @@ import pytest
 from fleetwright_cli.fleet import discover
 from fleetwright_cli.venvs import READY, venv_of
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[4]
 TILLS = ROOT / "libs" / "fleetwright" / "tests" / "integration" / "tills"
 PATIENCE_SECONDS = 30.0
 
