@@ -198,7 +198,9 @@ def test_ctrl_c_leaves_nothing(infra: Infra, tmp_path: Path) -> None:
     """Interrupted while a server starts: no process and no file is left of it."""
     brought_up(infra, "rabbit", "ready")  # skips where it is not installed
     infra("down", "--name", "ready")
-    command = [str(INFRA), "up", "rabbit", "--name", "cut", "--port", "0"]
+    # Whoever runs the tests in the background has Ctrl-C ignored, children included.
+    words = ["env", "--default-signal=INT", str(INFRA), "up", "rabbit"]
+    command = [*words, "--name", "cut", "--port", "0"]
     environment = os.environ | {"FLEET_INFRA_DIR": str(tmp_path)}
     folder = tmp_path / "cut" / "rabbit"
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
