@@ -18,6 +18,7 @@ from fleetwright.database import AsyncDatabase
 from fleetwright.events import Consumer, Event, Redelivery, Subscriptions, publish
 from fleetwright.events._broker import Delivery
 from fleetwright.events._envelope import encode, lane_of
+from fleetwright.events._pace import SHARE_SECONDS
 from fleetwright.events._settling import Settler
 from fleetwright.events._tables import (
     CONSUMER_TABLES,
@@ -358,7 +359,7 @@ async def test_slow_reaction_ends_its_batch(bank: Bank) -> None:
     """Nobody waits long for the rows of others' transactions."""
 
     async def wait(event: Placed, transaction: AsyncSession) -> None:
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(2 * SHARE_SECONDS)
 
     async def look(event: Placed, transaction: AsyncSession) -> None:
         assert await bank.effects() == [1, 2]

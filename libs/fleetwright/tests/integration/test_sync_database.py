@@ -344,7 +344,9 @@ async def test_what_is_published_in_a_thread_is_relayed_on_the_loop(url: str) ->
     facts = await outbox.facts()
     await outbox.close()
     await database.close()
-    assert broker.published == [Counted(n=1)]
+    # A server's database may have had more to relay, of other tests.
+    counted = [one for one in broker.published if isinstance(one, Counted)]
+    assert counted == [Counted(n=1)]
     assert facts["pending"] == 0
 
 

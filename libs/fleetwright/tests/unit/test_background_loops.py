@@ -67,7 +67,7 @@ class AwayFor(Outbox):
         self._left = failures
         self._failure = failure
 
-    async def _relay(self) -> int:
+    async def _carry(self) -> int:
         if self._left:
             self._left -= 1
             raise self._failure

@@ -82,8 +82,9 @@ class Upkeep:
         is_free = or_(
             upkeep.c.owner == self._owner,
             upkeep.c.until <= now,
-            # The time of day was put back: nothing lasts that long.
-            upkeep.c.until > now + EVERY_SECONDS,
+            # The time of day was put back: nothing lasts that long, not even for one
+            # who has waited for another to be done.
+            upkeep.c.until > now + EVERY_SECONDS + _LEASE_SECONDS,
         )
         taken = insert.on_conflict_do_update(
             index_elements=["task"], set_=row, where=is_free
