@@ -177,8 +177,10 @@ async def test_deleted_queue_is_made_anew(
 
     await asyncio.to_thread(administrator.delete_queue, f"{traffic.group}.{lane}")
 
+    async with asyncio.timeout(_LONGEST_SECONDS):
+        while f"{traffic.group}.{lane}" not in [  # noqa: ASYNC110
+            queue["name"]
+            for queue in administrator.ask("GET", "queues", administrator.vhost)
+        ]:
+            await asyncio.sleep(0.1)
     await traffic.more()
-    assert f"{traffic.group}.{lane}" in [
-        queue["name"]
-        for queue in administrator.ask("GET", "queues", administrator.vhost)
-    ]

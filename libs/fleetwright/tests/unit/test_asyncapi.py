@@ -1,9 +1,11 @@
 """What a service sends and hears, as AsyncAPI 3."""
 
+import gc
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -19,6 +21,13 @@ from fleetwright.errors import DeclarationError
 from fleetwright.events import Consumer, Event, Outbox, Subscriptions, connect
 
 PACKAGE = __name__  # of a service it is the first word
+
+
+@pytest.fixture(autouse=True)
+def declared_here_only() -> Iterator[None]:
+    """Let no event that a test declares be found by the next one."""
+    yield
+    gc.collect()
 
 
 class Line(BaseModel):

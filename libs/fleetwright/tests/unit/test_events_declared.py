@@ -204,7 +204,7 @@ def test_the_scheme_picks_the_broker() -> None:
     assert connect("memory://") is not connect("memory://")
 
 
-@pytest.mark.parametrize("url", ["", "embedded://b.db", "embedded:///", "amqp://x"])
+@pytest.mark.parametrize("url", ["", "embedded://b.db", "embedded:///", "nats://x"])
 def test_a_url_that_names_no_broker_is_told(url: str) -> None:
     """The error shows the three that do."""
     with pytest.raises(FleetwrightError, match="memory://name"):

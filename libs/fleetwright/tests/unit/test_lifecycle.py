@@ -267,6 +267,8 @@ async def test_info_has_the_facts_of_the_parts() -> None:
         "service": "orders",
         "version": "3",
         "state": "new",
+        "status": "unknown",
+        "failing": {},
         "in_flight": 0,
         "admission": orders.admission.facts(),
         "parts": {
