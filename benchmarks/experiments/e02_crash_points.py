@@ -22,8 +22,8 @@ async def run(lab: Lab) -> None:
     """Have each place hit three times, come to rest, audit."""
     points = crash_points("embedded")
     wishes = Wishes(
-        events=1_500,
-        kills=HITS * len(points) + 6,
+        events=3_500,
+        kills=HITS * len(points) + 14,
         deaths=("point",),
         troubles=0,
         fails_share=0.06,
