@@ -142,11 +142,14 @@ class AsyncDatabase:
             Unavailable: There is none, or another process has the SQLite file locked.
         """
         engine = self._checking
-        if self._is_sqlite and not self._is_memory and not self._turn.locked():
+        writes = self._is_sqlite and not self._is_memory and not self._turn.locked()
+        if writes:
             # A look at the file says nothing about writing: begin, and undo it.
             busy_ms = round(_LOCKED_SECONDS * 1000)
             engine = engine.execution_options(**{BEGIN: "IMMEDIATE", BUSY: busy_ms})
         await self._ask(engine)
+        if writes:
+            self._begins_since = None
         since = self._begins_since
         if since is not None and clock().monotonic() - since > _LOCKED_SECONDS:
             raise Unavailable(
@@ -214,11 +217,10 @@ class AsyncDatabase:
         if self._is_memory:  # there is no other process
             await session.connection()
             return
-        self._begins_since = clock().monotonic()
-        try:
-            await session.connection()
-        finally:
-            self._begins_since = None
+        if self._begins_since is None:  # else the one before could not begin either
+            self._begins_since = clock().monotonic()
+        await session.connection()
+        self._begins_since = None
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:

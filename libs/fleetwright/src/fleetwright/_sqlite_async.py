@@ -5,6 +5,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
+from math import ceil
 from types import ModuleType
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_dbapi
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from fleetwright._deadline import current_deadline
 from fleetwright._savepoints import make_cheap
 from fleetwright._sqlite import (
     BUSY_SECONDS,
@@ -28,6 +30,9 @@ from fleetwright._sqlite import (
 
 BEGIN = "fleetwright_begin"
 BUSY = "fleetwright_busy_ms"
+_MOST_MS = round(BUSY_SECONDS * 1000)
+_PATIENCE = "pragma busy_timeout"
+_STEP_MS = 100  # coarse, so that transactions after each other wait the same
 _ERRORS = (
     "DatabaseError",
     "Error",
@@ -99,15 +104,25 @@ class CountedConnection(aiosqlite.Connection):
         """Wait for nothing yet."""
         super().__init__(*args)
         self._waiting: list[str] = []
+        self._patience = _patience(_MOST_MS)  # as `connect` sets it
 
     def later(self, sql: str) -> None:
         """Run a statement without parameters or answer before the next one."""
         self._waiting.append(sql)
 
+    def waits_for_others(self, ms: int) -> None:
+        """Wait that long for other processes, from the next statement on."""
+        patience = _patience(ms)
+        if patience != self._patience:
+            self.later(patience)
+
     def _caught_up(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         while self._waiting:
-            self._conn.execute(self._waiting[0])
+            sql = self._waiting[0]
+            self._conn.execute(sql)
             del self._waiting[0]  # one that failed is tried again: nothing skips it
+            if sql.startswith(_PATIENCE):
+                self._patience = sql
         return work(*args, **kwargs)
 
     async def commit(self) -> None:
@@ -168,6 +183,23 @@ class _Module(AsyncAdapt_aiosqlite_dbapi):
             setattr(self, name, getattr(self.sqlite, name))
 
 
+def _patience(ms: int) -> str:
+    return f"{_PATIENCE}={ms}"
+
+
+def _patience_ms(how: str) -> int:
+    """Return how long a transaction that begins like that waits for another process.
+
+    Nobody can cut a thread that waits in SQLite, and who gives up must wait for it: a
+    writer waits no longer than its deadline, rounded up so that the deadline tells.
+    """
+    deadline = current_deadline() if how == "IMMEDIATE" else None
+    if deadline is None:
+        return _MOST_MS
+    left = max(0, ceil(deadline.left() * 1000 / _STEP_MS)) * _STEP_MS
+    return min(_MOST_MS, left)
+
+
 def sqlite_engine(url: URL, *, synchronous: Synchronous = "FULL") -> AsyncEngine:
     """Return an engine on a safe SQLite that begins transactions in plain sight.
 
@@ -178,7 +210,8 @@ def sqlite_engine(url: URL, *, synchronous: Synchronous = "FULL") -> AsyncEngine
     Returns:
         The engine. The execution option `fleetwright_begin` says how a transaction
         begins: DEFERRED (the default) or IMMEDIATE; `fleetwright_busy_ms` how long it
-        waits for another process, if not 15 seconds.
+        waits for another process, if not 15 seconds or, where it begins IMMEDIATE,
+        until the deadline.
 
     Raises:
         FleetwrightError: This interpreter has no safe SQLite.
@@ -204,14 +237,10 @@ def sqlite_engine(url: URL, *, synchronous: Synchronous = "FULL") -> AsyncEngine
 
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
-        if (busy_ms := options.get(BUSY)) is not None:
-            connection.exec_driver_sql(f"pragma busy_timeout={busy_ms}")
-        try:
-            connection.exec_driver_sql(f"BEGIN {options.get(BEGIN, 'DEFERRED')}")
-        finally:
-            if busy_ms is not None:
-                most_ms = round(BUSY_SECONDS * 1000)
-                connection.exec_driver_sql(f"pragma busy_timeout={most_ms}")
+        how = options.get(BEGIN, "DEFERRED")
+        driver = cast(CountedConnection, connection.connection.driver_connection)
+        driver.waits_for_others(options.get(BUSY) or _patience_ms(how))
+        connection.exec_driver_sql(f"BEGIN {how}")
 
     event.listen(engine.sync_engine, "begin", begin)
     make_cheap(engine.dialect)
