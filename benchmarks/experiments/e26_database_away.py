@@ -19,7 +19,7 @@ LOCKED_SECONDS = 8.0
 CALM_SECONDS = 2.0
 FALSE_SECONDS = BACK_SECONDS = 5.0
 REQUEST_SECONDS = 2.0
-LATE_SECONDS = 2.0  # of a machine full of other work
+LATE_SECONDS = 1.0  # of a machine full of other work
 _LOCK = """
 import sys
 from fleetwright._sqlite import connect
