@@ -112,7 +112,7 @@ async def test_killed_kafka_loses_nothing_and_reorders_nothing(
     await traffic.go_on()
 
     await asyncio.to_thread(own_kafka.kill)
-    with pytest.raises(Unavailable, match=r"Connection refused|servers are down"):
+    with pytest.raises(Unavailable, match="Connection refused"):
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 await broker.check()
@@ -161,9 +161,9 @@ async def test_kafka_that_is_down_at_the_start_is_waited_for(
 
     await broker.open()
     receiver = await broker.subscribe(f"g-{topic}", [topic])
-    with pytest.raises(Unavailable, match=r"Connection refused|servers are down"):
+    with pytest.raises(Unavailable, match="Connection refused"):
         await broker.publish([message(topic, 1)])
-    with pytest.raises(Unavailable, match=r"Connection refused|servers are down"):
+    with pytest.raises(Unavailable, match="Connection refused"):
         await broker.check()
     took = monotonic() - began
     await asyncio.to_thread(own_kafka.start)

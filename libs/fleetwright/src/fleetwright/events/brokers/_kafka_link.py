@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable
 from concurrent.futures import Future
 from random import Random
@@ -21,6 +22,7 @@ _LISTEN_SECONDS = 0.1
 _ASK_SECONDS = 5.0  # between questions while it is there
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 2.0
+_TRY_SECONDS = 1.0  # for a connection that is opened only to hear why there is none
 T = TypeVar("T")
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
@@ -208,11 +210,13 @@ class KafkaLink:
         reason: str | None = None
         if not question.done():
             question.cancel()
-            reason = self._said or "all of its servers are down"
+            reason = self._said or await _with_cause(
+                "all of its servers are down", self.address
+            )
         elif (error := question.exception()) is not None:
             if not isinstance(error, KafkaException):
                 raise error
-            reason = self._said or text_of(error)
+            reason = self._said or await _with_cause(text_of(error), self.address)
         else:
             self._said = ""
         self._learn(reason)
@@ -230,6 +234,25 @@ class KafkaLink:
             if was_there or was_there is None:
                 _log.warning("broker.lost", broker=str(self.address), error=reason)
         self._known.set()
+
+
+async def _with_cause(what: str, address: KafkaAddress) -> str:
+    """Return what librdkafka said without a cause, with that of the system added.
+
+    Librdkafka does not always tell why it has no connection, and whoever reads of it
+    has to know whether nobody listens there or somebody does not answer.
+    """
+    host, _, port = address.servers.split(",")[0].rpartition(":")
+    server = host.strip("[]"), int(port)
+    try:
+        async with asyncio.timeout(_TRY_SECONDS):
+            tried = await asyncio.to_thread(
+                socket.create_connection, server, _TRY_SECONDS
+            )
+            tried.close()
+    except OSError as error:
+        return f"{what}: {error.strerror or 'no answer'}"
+    return f"{what}: no answer"
 
 
 def client_settings(address: KafkaAddress) -> dict[str, str | int | float | bool]:

@@ -1,0 +1,34 @@
+"""Why there is no Kafka: in the system's words, where librdkafka has none."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from fleetwright.events.brokers._kafka_link import _with_cause
+from fleetwright.events.brokers._kafka_url import parse
+
+
+@pytest.fixture
+def listening() -> Iterator[socket.socket]:
+    """Return a port that takes connections and answers nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+def url_of(listening: socket.socket) -> str:
+    """Return the URL of a Kafka at a port."""
+    return f"kafka://127.0.0.1:{listening.getsockname()[1]}"
+
+
+async def test_a_port_nobody_listens_at_is_told(listening: socket.socket) -> None:
+    """Whoever reads it knows that the broker is not running."""
+    address = parse(url_of(listening))
+    listening.close()
+    assert await _with_cause("it is down", address) == "it is down: Connection refused"
+
+
+async def test_a_server_that_says_nothing_is_told(listening: socket.socket) -> None:
+    """It takes connections: whoever reads it knows that it is there, and stuck."""
+    told = await _with_cause("it is down", parse(url_of(listening)))
+    assert told == "it is down: no answer"
