@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tortured.plan import ROLES
 
-OUTCOMES = ("handled", "duplicate", "parked", "dead", "ignored", "fenced")
+OUTCOMES = ("handled", "duplicate", "parked", "dead", "unheard", "fenced")
 FAILURES = ("outbox.relay_failed", "consumer.failed", "producer.failed")
 _SHARED = ("allowed", "trouble", "stop", "disk_fails_share")
 _OWN = ("clock_ahead", "armed_point", "armed_after", "rolled_back", "retried")

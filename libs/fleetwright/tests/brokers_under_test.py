@@ -11,6 +11,7 @@ class Feature(StrEnum):
     LATE_GROUPS = "a new group hears what was published before it came"
     UNHEARD = "what nobody heard yet waits for the first group that will"
     DURABLE = "messages outlive everybody who uses the broker"
+    ACROSS = "a lane carries all topics: a key keeps its order across them"
     SERVER = "there is a server that can end and come back"
     PROCESSES = "several processes use one broker"
     SHARES = "the members of a group work at the same time"
@@ -63,7 +64,10 @@ KINDS = (
     ),
     Kind(
         "kafka",
-        {Feature.IDS: "its producers know their own retries only"},
+        {
+            Feature.IDS: "its producers know their own retries only",
+            Feature.ACROSS: "its lanes are partitions of one topic each",
+        },
         database="postgresql",
     ),
 )

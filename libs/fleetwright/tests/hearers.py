@@ -209,10 +209,15 @@ class World:
         await self.bank.close()
 
     async def join(
-        self, group: str = "", *, redelivery: Redelivery = QUICK, pause: float = 0.0
+        self,
+        group: str = "",
+        *,
+        redelivery: Redelivery = QUICK,
+        pause: float = 0.0,
+        kinds: Sequence[type[Happened]] = (),
     ) -> Hearer:
         """Return a new process of a group, the bank's as a rule, that hears."""
-        hearer = self.hearer(group, redelivery=redelivery)
+        hearer = self.hearer(group, redelivery=redelivery, kinds=kinds)
         hearer.pause_seconds = pause
         await hearer.open()
         return hearer
@@ -223,23 +228,31 @@ class World:
         await hearer.is_in()
         await hearer.leave()
 
-    def hearer(self, group: str = "", *, redelivery: Redelivery = QUICK) -> Hearer:
+    def hearer(
+        self,
+        group: str = "",
+        *,
+        redelivery: Redelivery = QUICK,
+        kinds: Sequence[type[Happened]] = (),
+    ) -> Hearer:
         """Return a new process of a group; it is not opened yet."""
         hearer = Hearer(
             connect(self.broker_url),
             database(self.bank_url),
-            [self.kind],
+            kinds or [self.kind],
             group or self.group,
             redelivery=redelivery,
         )
         self._hearers.append(hearer)
         return hearer
 
-    async def tell(self, key: str, numbers: Iterable[int]) -> None:
+    async def tell(
+        self, key: str, numbers: Iterable[int], kind: type[Happened] | None = None
+    ) -> None:
         """Publish events of one key, each in a transaction of its own."""
         for n in numbers:
             async with self.shop.transaction() as transaction:
-                publish(transaction, self.kind(key=key, n=n))
+                publish(transaction, (kind or self.kind)(key=key, n=n))
 
     async def tell_all(self, keys: Sequence[str], count: int) -> dict[str, list[int]]:
         """Publish `count` events of each key by turns; return what is to be heard."""

@@ -139,6 +139,8 @@ def test_event_that_died_is_found_mended_and_counted_once(fleet: Fleet) -> None:
         (("show", "nothing"), 1, "no service knows nothing"),
         (("replay", "nothing"), 1, "no service knows nothing"),
         (("discard", "nothing", "--yes"), 1, "no service knows nothing"),
+        (("discard", "--topic", "shops.sold"), 2, "nobody is there to be asked"),
+        (("discard",), 2, "not said what to discard"),
         (("replay",), 2, "not said what to replay"),
         (("replay", "--since", "1h"), 2, "not said which topic"),
         (("replay", "--topic", "a.b", "--since", "1h"), 1, "nobody hears a.b"),

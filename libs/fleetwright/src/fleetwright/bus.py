@@ -71,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     reread.add_argument("--last", type=float)
     reread.add_argument("--counts", action="store_true", help="numbers, not seconds")
     discard = verbs.add_parser("discard", help="destroy what is stuck")
-    discard.add_argument("ids", nargs="+")
+    discard.add_argument("ids", nargs="*")
+    discard.add_argument("--topic")
     publish = verbs.add_parser("publish", help="publish an event; its data on stdin")
     publish.add_argument("topic")
     publish.add_argument("--version", type=int)
@@ -95,19 +96,20 @@ async def _answer(desk: Desk, typed: argparse.Namespace) -> Any:
                 span = Span(typed.first, typed.last, typed.counts)
                 return await desk.reread(typed.topic, span)
             case "discard":
-                return await desk.discard(typed.ids)
+                return await desk.discard(_wanted(typed))
             case _:
                 body = sys.stdin.buffer.read()
                 return await desk.publish(typed.topic, body, version=typed.version)
 
 
 def _wanted(typed: argparse.Namespace) -> Wanted:
-    """Return what is to be tried again; nothing is meant by nothing."""
-    if not (typed.ids or typed.topic or typed.all):
+    """Return what is to be tried again or destroyed; nothing is meant by nothing."""
+    is_all = typed.verb == "replay" and typed.all
+    if not (typed.ids or typed.topic or is_all):
         raise StartError(
-            "it is not said what to replay",
-            where="replay",
-            hint="give ids, --topic TOPIC or --all",
+            f"it is not said what to {typed.verb}",
+            where=typed.verb,
+            hint="give ids or --topic TOPIC; `replay` takes --all as well",
             exit_code=2,
         )
     return Wanted(tuple(typed.ids), typed.topic)

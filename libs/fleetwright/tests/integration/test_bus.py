@@ -200,6 +200,22 @@ async def test_discarded_event_is_ignored_when_it_comes_again(tills: Tills) -> N
     assert heard_again == [{"group": "tills", "delivered_again": 2}]
 
 
+async def test_all_of_a_topic_is_discarded(tills: Tills) -> None:
+    """What nobody hears any more goes at once; another topic's events stay."""
+    async with tills.up():
+        tills.breaks(now=True)
+        ids = [await tills.sell(pence) for pence in (100, 200)]
+        await tills.until(waiting=2)
+        others = await tills.bus("discard", "--topic", "shops.bought")
+        gone = await tills.bus("discard", "--topic", "shops.sold")
+        await tills.until(waiting=0)
+
+        assert await tills.takings() == []
+
+    assert others == {"discarded": [], "handled": []}
+    assert gone == {"discarded": sorted(ids), "handled": []}
+
+
 async def test_event_is_shown_with_secrets_masked(tills: Tills) -> None:
     """The body is shown as logs would show it, unless all of it is asked for."""
     async with tills.up():
@@ -243,6 +259,7 @@ async def test_stopped_service_sends_and_hears_once_it_runs(tills: Tills) -> Non
         ),
         (["publish", "shops.sold"], "nonsense", "the body is not as declared"),
         (["replay"], "", "not said what to replay"),
+        (["discard"], "", "not said what to discard"),
     ],
 )
 async def test_mistake_is_told_in_words(

@@ -267,13 +267,19 @@ async def test_a_message_that_cannot_be_read_is_dead_at_once(fleet: World) -> No
     assert bytes((await fleet.consumer.parked())[0].message.body) == b"poison \xff"
 
 
-async def test_a_topic_nobody_reacts_to_is_passed_over(fleet: World) -> None:
+async def test_a_topic_nobody_reacts_to_is_set_aside(fleet: World) -> None:
     """A group that stopped hearing a topic is not held up by what was pending."""
 
     class Other(Event, topic="other.topic"):
         n: int
 
-    assert await fleet.consumer.deliver(delivery(Other(n=1))) is Outcome.IGNORED
+    coming = delivery(Other(n=1))
+
+    assert await fleet.consumer.deliver(coming) is Outcome.UNHEARD
+    kept = await fleet.consumer.parked()
+    assert [(one.message, one.state) for one in kept] == [
+        (coming.message, State.UNHEARD)
+    ]
 
 
 async def test_a_reaction_knows_the_call_that_caused_it(world: World) -> None:

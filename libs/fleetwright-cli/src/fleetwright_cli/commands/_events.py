@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +15,7 @@ from fleetwright_cli.local._bus import (
     Asked,
     ask_all,
     asked,
+    data_of,
     with_events,
 )
 from fleetwright_cli.local._bus_words import (
@@ -188,7 +188,13 @@ def _reread(
 
 @events.command()
 def discard(
-    ids: Annotated[list[str], typer.Argument(help="From `fleet events parked`.")],
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="From `fleet events parked`.")
+    ] = None,
+    *,
+    topic: Annotated[
+        str | None, typer.Option(help="All that is of this topic.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     service: OfService = None,
     as_json: AsJson = False,
@@ -197,27 +203,39 @@ def discard(
 
     If a parked one comes again it is ignored. There is no way back.
 
-    Examples: `fleet events discard 019a...`, `fleet events discard 019a... --yes`.
+    Examples: `fleet events discard 019a...`,
+    `fleet events discard --topic orders.placed --service stock --yes`.
     """
     printer = Printer(as_json=as_json)
+    chosen = list(ids or ())
+    if not (chosen or topic):
+        raise FleetError(
+            "it is not said what to discard",
+            hint="give ids, or `--topic orders.placed`",
+            exit_code=WRONG_ARGUMENTS,
+        )
     if not yes:
-        _agreed(ids)
-    words = ["discard", "--", *ids]
+        _agreed(chosen, topic)
+    words = ["discard", *([f"--topic={topic}"] if topic else []), "--", *chosen]
     answers = _all(printer, lambda one: one.answer(*words), service)
-    _require_known(ids, answers)
+    _require_known(chosen, answers)
     lines = [
         f"{name}: {what} {id}"
         for name, told in answers.said.items()
         for what in ("discarded", "handled")
         for id in told[what]
     ]
-    printer.data({"services": answers.said}, "\n".join(lines))
+    text = "\n".join(lines) or "nothing is stuck"
+    printer.data({"services": answers.said}, text)
     _tell_failed(printer, answers)
 
 
-def _agreed(ids: Sequence[str]) -> None:
+def _agreed(ids: Sequence[str], topic: str | None) -> None:
     """Ask before something is destroyed."""
-    what = f"{len(ids)} events" if len(ids) > 1 else f"the event {ids[0]}"
+    if not ids:
+        what = f"whatever is stuck of {topic}"
+    else:
+        what = f"{len(ids)} events" if len(ids) > 1 else f"the event {ids[0]}"
     if not sys.stdin.isatty():
         raise FleetError(
             f"{what} would be destroyed, and nobody is there to be asked",
@@ -248,7 +266,7 @@ def publish(
     `fleet events publish orders.paid @paid.json --service orders`.
     """
     printer = Printer(as_json=as_json)
-    body = _data(data)
+    body = data_of(data)
     teller = _teller(printer, topic, service)
     words = ["publish", topic, *([f"--version={version}"] if version else [])]
     told = teller.answer(*words, data=body)
@@ -257,23 +275,6 @@ def publish(
     printer.talk(how if told["through"] == "outbox" else f"{topic}, to the broker")
     if told["through"] == "outbox" and not teller.runs:
         printer.talk(f"{teller.service} does not run: it leaves once it does")
-
-
-def _data(text: str) -> bytes:
-    """Return what an event is to hold."""
-    if text == "-":
-        return sys.stdin.buffer.read()
-    if not text.startswith("@"):
-        return text.encode()
-    try:
-        return Path(text[1:]).read_bytes()
-    except OSError as error:
-        raise FleetError(
-            f"the event's data cannot be read: {error.strerror}",
-            where=text[1:],
-            hint="give JSON, @file or -",
-            exit_code=WRONG_ARGUMENTS,
-        ) from error
 
 
 def _teller(printer: Printer, topic: str, service: str | None) -> Asked:

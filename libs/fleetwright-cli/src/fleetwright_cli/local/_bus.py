@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from fleetwright_cli._errors import FleetError
+from fleetwright_cli._errors import WRONG_ARGUMENTS, FleetError
 from fleetwright_cli.fleet import Fleet, Service
 from fleetwright_cli.local._control import ask
 from fleetwright_cli.local._needs import imports_events
@@ -203,3 +205,27 @@ def ask_all(those: Sequence[Asked], question: Callable[[Asked], Any]) -> Answers
             except FleetError as error:
                 failed[service] = error
     return Answers(said, failed)
+
+
+def data_of(text: str) -> bytes:
+    """Return what an event is to hold.
+
+    Args:
+        text: JSON, `@file`, or `-` for what comes in.
+
+    Raises:
+        FleetError: The file cannot be read.
+    """
+    if text == "-":
+        return sys.stdin.buffer.read()
+    if not text.startswith("@"):
+        return text.encode()
+    try:
+        return Path(text[1:]).read_bytes()
+    except OSError as error:
+        raise FleetError(
+            f"the event's data cannot be read: {error.strerror}",
+            where=text[1:],
+            hint="give JSON, @file or -",
+            exit_code=WRONG_ARGUMENTS,
+        ) from error

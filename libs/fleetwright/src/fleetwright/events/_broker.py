@@ -149,7 +149,7 @@ class Broker(Protocol):
         ...
 
     async def subscribe(self, group: str, topics: Sequence[str]) -> Receiver:
-        """Join a group and declare what it hears.
+        """Join a group and declare what it hears, beside what other members do.
 
         A new group receives what is published from now on; from a broker that keeps
         messages (the embedded one and Kafka do) also what is still kept. Returns at

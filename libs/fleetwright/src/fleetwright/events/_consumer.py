@@ -14,6 +14,8 @@ from fleetwright.database import AsyncDatabase
 from fleetwright.errors import FleetwrightError
 from fleetwright.events import _metrics, _parking
 from fleetwright.events._broker import Broker, Delivery, Receiver
+from fleetwright.events._hearing import Saying
+from fleetwright.events._kept import Unsubscribing
 from fleetwright.events._redeliverer import Redeliverer
 from fleetwright.events._retention import Retention
 from fleetwright.events._settling import Outcome, Settler
@@ -79,6 +81,7 @@ class Consumer:
         self._receiver: Receiver | None = None
         self._receiving: asyncio.Task[None] | None = None
         self._redeliverer: Redeliverer | None = None
+        self._saying: Saying | None = None
         self._is_waiting = False
         self._is_stopping = False
 
@@ -138,7 +141,10 @@ class Consumer:
         await self.broker.open()
         self._is_stopping = False
         self._settling().forget_lanes()
-        receiver = await self.broker.subscribe(group, self.subscriptions.topics)
+        topics = self.subscriptions.topics
+        self._saying = Saying(self.database, group, topics, self._give_up)
+        await self._saying.start()
+        receiver = await self.broker.subscribe(group, topics)
         self._receiver = receiver
         self._redeliverer = Redeliverer(
             self.database, self.subscriptions, group, self._random
@@ -149,6 +155,11 @@ class Consumer:
         self._redeliverer.beside = (watch.look, upkeep.tend)
         self._redeliverer.start()
         self._receiving = asyncio.create_task(self._run(receiver), name="consumer")
+
+    async def _give_up(self, topics: Sequence[str]) -> None:
+        """Have the broker send no more what nobody of the group hears."""
+        if isinstance(self.broker, Unsubscribing):
+            await self.broker.unsubscribe(self.group, topics)
 
     async def drain(self) -> None:
         """Finish the events begun, acknowledge them and take no more."""
@@ -162,6 +173,9 @@ class Consumer:
 
     async def close(self) -> None:
         """Stop at once and leave the group; what was begun is delivered again."""
+        if self._saying is not None:
+            await self._saying.stop()
+            self._saying = None
         if self._redeliverer is not None:
             await self._redeliverer.stop()
             self._redeliverer = None
@@ -191,15 +205,19 @@ class Consumer:
 
         Returns:
             `group`, `topics`, `lanes` (owned now), `parked` (waiting for another try),
-            `dead`, and how often each outcome was seen under `outcomes`.
+            `unheard` (of these, how many of each topic that this process does not
+            hear), `dead`, and how often each outcome was seen under `outcomes`.
         """
+        topics = self.subscriptions.topics
         async with self.database.reading() as session:
             waiting, dead = await _parking.counts(session, self.group)
+            unheard = await _parking.unheard(session, self.group, topics)
         return {
             "group": self.group,
-            "topics": list(self.subscriptions.topics),
+            "topics": list(topics),
             "lanes": len(self._receiver.lanes) if self._receiver is not None else 0,
             "parked": waiting,
+            "unheard": unheard,
             "dead": dead,
             "outcomes": {
                 str(outcome): count

@@ -1,7 +1,7 @@
 """Desk: what an operator asks of the events of one service."""
 
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -186,32 +186,29 @@ class Desk:
                 told.append({"group": group, "delivered_again": count})
         return told
 
-    async def discard(self, ids: Iterable[str]) -> dict[str, list[str]]:
+    async def discard(self, wanted: Wanted) -> dict[str, list[str]]:
         """Destroy stuck events; parked ones are ignored if they come again.
 
         Args:
-            ids: Of the messages.
+            wanted: Which ones.
 
         Returns:
-            `discarded`, and `handled`: those whose effects are there already.
+            `discarded`, and `handled`: of the ids asked for, those whose effects are
+            there already.
         """
         gone, known = list[str](), list[str]()
-        for id in ids:
-            for consumer in self.consumers:
-                async with self._writing(consumer, parked) as transaction:
-                    if transaction is None:
-                        continue
+        for consumer in self.consumers:
+            async with self._writing(consumer, parked) as transaction:
+                if transaction is not None:
                     group = consumer.group
-                    if await _stuck.discard_parked(transaction, group, id):
-                        gone.append(id)
-                    else:
-                        known += await _stuck.handled(transaction, group, [id])
-            for part in self.outboxes:
-                async with self._writing(part, outbox) as transaction:
-                    if transaction is None:
-                        continue
-                    if await _stuck.discard_refused(transaction, id):
-                        gone.append(id)
+                    ids = await _stuck.discard_parked(transaction, group, wanted)
+                    gone += ids
+                    left = [id for id in wanted.ids if id not in ids]
+                    known += await _stuck.handled(transaction, group, left)
+        for part in self.outboxes:
+            async with self._writing(part, outbox) as transaction:
+                if transaction is not None:
+                    gone += await _stuck.discard_refused(transaction, wanted)
         return {"discarded": gone, "handled": known}
 
     async def publish(

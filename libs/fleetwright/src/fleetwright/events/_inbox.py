@@ -257,6 +257,23 @@ async def record(transaction: AsyncSession, group: str, message_id: str) -> bool
     return await _changed(transaction, _record, values)
 
 
+async def record_all(
+    transaction: AsyncSession, group: str, message_ids: Sequence[str]
+) -> None:
+    """Record messages that are never to have effects any more.
+
+    Args:
+        transaction: The one that destroys them.
+        group: Who hears.
+        message_ids: Of the messages.
+    """
+    if message_ids:
+        statement = _record[transaction.get_bind().dialect.name]
+        now = clock().now()
+        rows = [{"grp": group, "id": id, "at": now} for id in message_ids]
+        await transaction.execute(statement, rows)
+
+
 async def is_known(transaction: AsyncSession, group: str, message_id: str) -> bool:
     """Return whether the effects of a message were committed.
 

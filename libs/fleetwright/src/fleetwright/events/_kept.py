@@ -1,6 +1,6 @@
 """What brokers keep: how far behind a group is, and what can be heard again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -62,6 +62,27 @@ class Lagging(Protocol):
 
         Raises:
             Unavailable: The broker does not answer.
+        """
+        ...
+
+
+@runtime_checkable
+class Unsubscribing(Protocol):
+    """A broker that sends a group what it asked for once, until it is told otherwise.
+
+    Processes of a group that come and go ask for more, never for less: while a new
+    version is deployed an old one must not take away what the new one hears.
+    """
+
+    async def unsubscribe(self, group: str, topics: Sequence[str]) -> None:
+        """Send a group these topics no more; what is on its way still comes.
+
+        Args:
+            group: The consuming service, one that this process has joined.
+            topics: What none of its processes hears.
+
+        Raises:
+            Unavailable: The broker does not answer; it is asked again later.
         """
         ...
 

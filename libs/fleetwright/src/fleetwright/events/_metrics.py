@@ -41,7 +41,7 @@ _processing = _meter.create_histogram(
 _handled = _meter.create_counter(
     "fleetwright.events.handled",
     unit="{event}",
-    description="Deliveries by outcome: handled, duplicate, parked, dead, ignored.",
+    description="Deliveries by outcome: handled, duplicate, parked, dead, unheard.",
 )
 _redelivered = _meter.create_counter(
     "fleetwright.events.redelivered",

@@ -1,5 +1,6 @@
 """Parked events: waiting in the consumer's database for another try, or dead."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -30,11 +31,16 @@ _WORDS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
 
 
 class State(IntEnum):
-    """What is to become of a parked event."""
+    """What is to become of a parked event.
+
+    UNHEARD waits as RETRY does, for a process that hears its topic, and holds back
+    nothing: there may never be one.
+    """
 
     RETRY = 0
     DEAD = 2
     RELEASED = DEAD_RELEASED
+    UNHEARD = DEAD_RELEASED + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,7 @@ class Parked:
     state: State
 
 
+is_dead = parked.c.state.in_([State.DEAD, State.RELEASED])
 # Built once; the order within a key is given here, not by the broker.
 _behind_all = (
     select(func.coalesce(func.max(parked.c.seq), 0) + 1)
@@ -190,7 +197,6 @@ async def counts(session: AsyncSession, group: str) -> tuple[int, int]:
         session: An open one.
         group: Who hears.
     """
-    is_dead = parked.c.state != State.RETRY
     row = await session.execute(
         select(func.count().filter(~is_dead), func.count().filter(is_dead)).where(
             parked.c.grp == group
@@ -198,6 +204,64 @@ async def counts(session: AsyncSession, group: str) -> tuple[int, int]:
     )
     waiting, dead = row.one()
     return waiting, dead
+
+
+async def unheard(
+    session: AsyncSession, group: str, topics: Sequence[str]
+) -> dict[str, int]:
+    """Return how many events of each topic are kept for processes that hear others.
+
+    Args:
+        session: An open one.
+        group: Who hears.
+        topics: What this process hears.
+    """
+    rows = await session.execute(
+        select(parked.c.topic, func.count())
+        .where(parked.c.grp == group, parked.c.topic.not_in(topics), ~is_dead)
+        .group_by(parked.c.topic)
+        .order_by(parked.c.topic)
+    )
+    return {topic: count for topic, count in rows}
+
+
+async def take_up(transaction: AsyncSession, group: str, topics: Sequence[str]) -> None:
+    """Have what was set aside tried, in order: a process that hears it is here.
+
+    Args:
+        transaction: An open one.
+        group: Who hears.
+        topics: What the process hears.
+    """
+    aside = and_(parked.c.grp == group, parked.c.state == State.UNHEARD)
+    await transaction.execute(
+        update(parked)
+        .where(aside, parked.c.topic.in_(topics))
+        .values(state=State.RETRY)
+    )
+
+
+async def set_aside(
+    transaction: AsyncSession, group: str, topics: Sequence[str]
+) -> Sequence[tuple[str, int]]:
+    """Have what no process hears hold back no more what others do.
+
+    Args:
+        transaction: An open one.
+        group: Who hears.
+        topics: What its processes hear.
+
+    Returns:
+        How many of each topic.
+    """
+    waits = and_(parked.c.grp == group, parked.c.state == State.RETRY)
+    rows = await transaction.scalars(
+        update(parked)
+        .where(waits, parked.c.topic.not_in(topics))
+        .values(state=State.UNHEARD)
+        .returning(parked.c.topic)
+    )
+    return sorted(Counter(rows).items())
 
 
 async def take(transaction: AsyncSession, group: str, head: Parked) -> bool:

@@ -16,7 +16,7 @@ import structlog
 from fleetwright import _crash
 from fleetwright._clock import clock
 from fleetwright.database import AsyncDatabase
-from fleetwright.events import _inbox, _parking
+from fleetwright.events import _hearing, _inbox, _parking
 from fleetwright.events._broker import Delivery
 from fleetwright.events._envelope import Message
 from fleetwright.events._inbox import Hold, Seen
@@ -45,12 +45,12 @@ class Outcome(StrEnum):
     DUPLICATE = "duplicate"
     PARKED = "parked"
     DEAD = "dead"
-    IGNORED = "ignored"
+    UNHEARD = "unheard"
     FENCED = "fenced"
 
 
 class Settler:
-    """Settles deliveries of one group: handled, parked or passed over, each once.
+    """Settles deliveries of one group: handled, parked or kept for others, each once.
 
     Attributes:
         outcomes: How often each outcome was seen.
@@ -84,6 +84,7 @@ class Settler:
         self._on_parked = on_parked
         self._holds: dict[_Place, tuple[int, Hold]] = {}
         self._pace = Pace(database.dialect)
+        self._unheard: set[str] = set()  # topics that were told
 
     def forget_lanes(self) -> None:
         """Take each lane anew when it is handed to us next."""
@@ -114,9 +115,9 @@ class Settler:
     ) -> tuple[Outcome, str | None]:
         message = delivery.message
         subscription = self._reactions.get(message.topic)
-        if subscription is None:
-            return Outcome.IGNORED, None
         hold = await self._hold(delivery)
+        if subscription is None:
+            return await self._keep_for_others(hold, message), None
         pauses = iter(QUICK_PAUSES_SECONDS)
         while True:
             if error is not None:
@@ -196,6 +197,25 @@ class Settler:
             return self._shut_out(hold)
         self._on_parked()
         return Outcome.PARKED if verdict.state is State.RETRY else Outcome.DEAD
+
+    async def _keep_for_others(self, hold: Hold, message: Message) -> Outcome:
+        """Keep what this process does not hear for one that does: in its place.
+
+        Acknowledged away it would be lost for the newer version of the service, which
+        made the broker send it.
+        """
+        topic, now = message.topic, clock().now()
+        async with self._database.transaction() as transaction:
+            is_heard = await _hearing.is_heard(transaction, hold.group, topic)
+            state = State.RETRY if is_heard else State.UNHEARD
+            verdict = Verdict(0, now, "nobody here hears it yet", state)
+            is_ours = await _parking.park(transaction, hold, message, verdict)
+        if not is_ours:
+            return self._shut_out(hold)
+        if topic not in self._unheard:
+            self._unheard.add(topic)
+            _log.warning("topic.unheard", group=hold.group, topic=topic)
+        return Outcome.UNHEARD
 
     async def settle_all(
         self,

@@ -3,12 +3,11 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    CursorResult,
     and_,
     case,
     delete,
@@ -20,11 +19,11 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from fleetwright._clock import clock
-from fleetwright.events._inbox import is_known, record
-from fleetwright.events._parking import State
+from fleetwright.events._inbox import is_known, record_all
+from fleetwright.events._parking import State, is_dead
 from fleetwright.events._tables import outbox, parked
 
-Standing = Literal["waiting", "behind", "dead", "refused", "leaving"]
+Standing = Literal["waiting", "behind", "unheard", "dead", "refused", "leaving"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,8 @@ class Stuck:
         key: What orders it; None for no order.
         group: Who hears it; None in an outbox.
         standing: `waiting` for another try, `behind` an earlier one of its key, `dead`
-            (tried often enough), `refused` by the broker, or `leaving` an outbox.
+            (tried often enough), `unheard` by any process of the group now, `refused`
+            by the broker, or `leaving` an outbox.
         attempts: How often it was tried.
         next_at: When it is tried next, in seconds since 1970; None when it is not.
         error: Why it failed the last time.
@@ -129,6 +129,8 @@ def _stuck_in_parking(row: Any) -> Stuck:
     standing: Standing = "dead"
     if row.state == State.RETRY:
         standing = "behind" if row.is_behind else "waiting"
+    if row.state == State.UNHEARD:
+        standing = "unheard"
     blocks = row.state < State.RELEASED and not row.is_behind
     return Stuck(
         id=row.msg_id,
@@ -198,13 +200,13 @@ async def retry_parked(
     Returns:
         Their ids, in order.
     """
-    is_dead = parked.c.state != State.RETRY
+    is_done = parked.c.state != State.RETRY
     rows = await transaction.execute(
         update(parked)
         .where(parked.c.grp == group, wanted.among(parked.c.msg_id, parked.c.topic))
         .values(
             state=State.RETRY,
-            attempts=case((is_dead, 0), else_=parked.c.attempts),
+            attempts=case((is_done, 0), else_=parked.c.attempts),
             next_at=clock().now(),
         )
         .returning(parked.c.msg_id)
@@ -233,41 +235,42 @@ async def retry_refused(transaction: AsyncSession, wanted: Wanted) -> list[str]:
     return sorted(rows.scalars())
 
 
-async def discard_parked(transaction: AsyncSession, group: str, id: str) -> bool:
-    """Destroy a parked or dead event, and have later deliveries of it ignored.
+async def discard_parked(
+    transaction: AsyncSession, group: str, wanted: Wanted
+) -> list[str]:
+    """Destroy parked and dead events, and have later deliveries of them ignored.
 
     Args:
         transaction: An open one.
         group: Who hears.
-        id: Of the message.
+        wanted: Which ones.
 
     Returns:
-        False where it is not parked: it may have been handled meanwhile.
+        Their ids; not those of events that were handled meanwhile.
     """
-    gone = await transaction.execute(
-        delete(parked).where(parked.c.grp == group, parked.c.msg_id == id)
+    gone = delete(parked).where(
+        parked.c.grp == group, wanted.among(parked.c.msg_id, parked.c.topic)
     )
-    if not cast(CursorResult[Any], gone).rowcount:
-        return False
-    # In the same commit: between the two a redelivery would find nothing known of it.
-    await record(transaction, group, id)
-    return True
+    ids = sorted(await transaction.scalars(gone.returning(parked.c.msg_id)))
+    # In the same commit: between the two a redelivery would find nothing known of them.
+    await record_all(transaction, group, ids)
+    return ids
 
 
-async def discard_refused(transaction: AsyncSession, id: str) -> bool:
-    """Destroy an event that the broker refused; nobody will hear it.
+async def discard_refused(transaction: AsyncSession, wanted: Wanted) -> list[str]:
+    """Destroy events that the broker refused; nobody will hear them.
 
     Args:
         transaction: An open one.
-        id: Of the message.
+        wanted: Which ones.
 
     Returns:
-        False where there is no such event.
+        Their ids.
     """
-    gone = await transaction.execute(
-        delete(outbox).where(outbox.c.id == id, outbox.c.parked_at.is_not(None))
+    gone = delete(outbox).where(
+        outbox.c.parked_at.is_not(None), wanted.among(outbox.c.id, outbox.c.topic)
     )
-    return bool(cast(CursorResult[Any], gone).rowcount)
+    return sorted(await transaction.scalars(gone.returning(outbox.c.id)))
 
 
 async def handled(session: AsyncSession, group: str, ids: Sequence[str]) -> list[str]:
@@ -291,7 +294,6 @@ async def parked_by_topic(session: AsyncSession, group: str) -> list[dict[str, A
     Returns:
         `topic`, `parked`, `dead` and `oldest_at`, sorted.
     """
-    is_dead = parked.c.state != State.RETRY
     rows = await session.execute(
         select(
             parked.c.topic,

@@ -132,6 +132,14 @@ fence = Table(
     Column("epoch", BigInteger, nullable=False),
 )
 
+hearing = Table(
+    "fleet_hearing",
+    _metadata,
+    Column("grp", _NAME, primary_key=True),
+    Column("topic", _NAME, primary_key=True),
+    Column("seen", Double, nullable=False),
+)
+
 upkeep = Table(
     "fleet_upkeep",
     _metadata,
@@ -141,7 +149,7 @@ upkeep = Table(
 )
 
 PRODUCER_TABLES: Sequence[Table] = (outbox, relay_lease, upkeep)
-CONSUMER_TABLES: Sequence[Table] = (inbox, parked, fence, upkeep)
+CONSUMER_TABLES: Sequence[Table] = (inbox, parked, fence, hearing, upkeep)
 # Databases of before, whose rows were in the order of a broker, may have them.
 _twin = parked.alias()
 _parked_twice = delete(parked).where(

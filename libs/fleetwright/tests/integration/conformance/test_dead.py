@@ -7,7 +7,7 @@ from hearers import Hearer, World
 
 from fleetwright.events import Redelivery
 from fleetwright.events._parking import Parked, State
-from fleetwright.events._stuck import discard_parked
+from fleetwright.events._stuck import Wanted, discard_parked
 
 SHORT = Redelivery(attempts=2, first_seconds=0.01)
 
@@ -79,9 +79,10 @@ async def test_what_is_thrown_away_lets_its_key_go_on(world: World) -> None:
     hearer = await dying(world)
     await world.tell("a", [0, 1, 2])
     [parked, *_] = await dead(hearer, waiting=2)
+    wanted = Wanted((parked.message.id,))
 
     async with world.bank.transaction() as transaction:
-        assert await discard_parked(transaction, world.group, parked.message.id)
+        assert await discard_parked(transaction, world.group, wanted)
     hearer.failing.clear()
     await world.put(parked.message)
 

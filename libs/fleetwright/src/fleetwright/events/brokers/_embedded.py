@@ -145,6 +145,15 @@ class EmbeddedBroker:
         await receiver.open()
         return receiver
 
+    async def unsubscribe(self, group: str, topics: Sequence[str]) -> None:
+        """Deliver these topics no more to a group.
+
+        Args:
+            group: The consuming service.
+            topics: What it hears no more.
+        """
+        await self.run(lambda file: file.unsubscribe(group, topics))
+
     async def run(self, work: Callable[[EmbeddedFile], T]) -> T:
         """Run work at the file in its thread.
 

@@ -124,7 +124,7 @@ class EmbeddedFile:
         return [owner for (owner,) in rows.fetchall()]
 
     def subscribe(self, group: str, topics: Sequence[str]) -> None:
-        """Declare what a group hears; what it no longer hears is dropped.
+        """Declare what a group hears, beside what other members of it do.
 
         Of a topic that is new to the group it hears what is still kept as well: a
         service that is started after its publishers has missed nothing.
@@ -140,10 +140,6 @@ class EmbeddedFile:
                     "select topic from sub where grp=?", (group,)
                 ).fetchall()
             }
-            connection.executemany(
-                "delete from sub where grp=? and topic=?",
-                [(group, topic) for topic in heard.difference(topics)],
-            )
             new = [(group, topic) for topic in topics if topic not in heard]
             connection.executemany("insert into sub(grp,topic) values(?,?)", new)
             connection.executemany(
@@ -154,6 +150,19 @@ class EmbeddedFile:
             connection.executemany(
                 "insert or ignore into lane(grp,lane) values(?,?)",
                 [(group, lane) for lane in range(LANES)],
+            )
+
+    def unsubscribe(self, group: str, topics: Sequence[str]) -> None:
+        """Deliver these topics no more to a group; what is pending still comes.
+
+        Args:
+            group: The consuming service.
+            topics: What it hears no more.
+        """
+        with self._writing("NORMAL") as connection:
+            connection.executemany(
+                "delete from sub where grp=? and topic=?",
+                [(group, topic) for topic in topics],
             )
 
     def tend(

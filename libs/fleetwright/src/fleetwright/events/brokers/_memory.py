@@ -96,12 +96,21 @@ class MemoryBroker:
             Where its messages come in.
         """
         joined = self._groups.setdefault(group, _Group())
-        joined.topics = frozenset(topics)
+        joined.topics |= frozenset(topics)
         receiver = MemoryReceiver(joined)
         joined.receivers.append(receiver)
         if len(joined.receivers) == 1:
             joined.hand_over()
         return receiver
+
+    async def unsubscribe(self, group: str, topics: Sequence[str]) -> None:
+        """Keep these topics no more for a group.
+
+        Args:
+            group: The consuming service.
+            topics: What it hears no more.
+        """
+        self._groups[group].topics -= frozenset(topics)
 
 
 class MemoryReceiver:

@@ -100,6 +100,21 @@ class RabbitBroker:
         await receiver.link.settled(_SETTLE_SECONDS)
         return receiver
 
+    async def unsubscribe(self, group: str, topics: Sequence[str]) -> None:
+        """Send a group these topics no more.
+
+        Args:
+            group: The name of the consuming service.
+            topics: What it hears no more.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+        for receiver in self._receivers:
+            if receiver.group == group and not receiver.is_closed:
+                await receiver.unsubscribe(topics)
+                return
+
     def _opened(self) -> Publisher:
         if self._publisher is None:
             raise FleetwrightError(

@@ -14,7 +14,7 @@ from fleetwright.events._broker import Delivery
 from fleetwright.events._envelope import LANES
 from fleetwright.events.brokers._rabbit_address import Address
 from fleetwright.events.brokers._rabbit_claim import Claim, consumers_of
-from fleetwright.events.brokers._rabbit_faults import Lost, told_again
+from fleetwright.events.brokers._rabbit_faults import Lost, fault_of, told_again
 from fleetwright.events.brokers._rabbit_lane import Lane
 from fleetwright.events.brokers._rabbit_link import PROBE_SECONDS, Link, open_channel
 from fleetwright.events.brokers._rabbit_takeover import LOOK_SECONDS, Takeover
@@ -24,8 +24,10 @@ from fleetwright.events.brokers._rabbit_topology import (
     declare_group,
     members_of,
     queue_of,
+    unbind_group,
 )
 
+_UNBIND_SECONDS = 5.0
 _CLAIM_SECONDS = 0.2  # until another member has taken its lanes
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
@@ -39,6 +41,7 @@ class RabbitReceiver:
 
     Attributes:
         link: Its connection.
+        group: Who hears.
     """
 
     def __init__(
@@ -53,7 +56,8 @@ class RabbitReceiver:
             random: Where the jitter of the pauses comes from.
         """
         self.link = Link(address, f"consumer {group}", self, random)
-        self._group = group
+        self.group = group
+        self._address = address
         self._topics = topics
         self._open: dict[int, Lane] = {}
         self._share = LANES
@@ -74,11 +78,11 @@ class RabbitReceiver:
         """
         self._asking = asking = await open_channel(connection, confirms=False)
         await declare_exchange(asking)
-        await declare_group(connection, self._group, self._topics)
+        await declare_group(connection, self.group, self._topics)
         asking.on_consumer_cancel_callbacks.add(self._uncounted)
-        await asking.basic_consume(members_of(self._group), _never)
+        await asking.basic_consume(members_of(self.group), _never)
         self._connection = connection
-        self._claim = Claim(connection, self._group)
+        self._claim = Claim(connection, self.group)
         gone = self.link.suspect
         self._takeover = Takeover(connection, self._topics, self._woken.set, gone)
         await self.probe()
@@ -98,11 +102,11 @@ class RabbitReceiver:
         asking = self._asking
         if asking is None:
             return PROBE_SECONDS
-        members = await consumers_of(asking, members_of(self._group))
+        members = await consumers_of(asking, members_of(self.group))
         self._share = ceil(LANES / max(1, members))
         free = []
         for number in range(LANES):
-            queue = queue_of(self._group, number)
+            queue = queue_of(self.group, number)
             if await consumers_of(asking, queue):
                 continue
             if number in self._open:
@@ -116,7 +120,7 @@ class RabbitReceiver:
 
     async def _tell_dead(self, asking: Channel) -> None:
         """Say it when the crash guard has put messages aside."""
-        queue = dead_of(self._group)
+        queue = dead_of(self.group)
         state = await asking.queue_declare(queue, passive=True)
         dead = state.message_count or 0
         if dead > self._dead:
@@ -139,7 +143,7 @@ class RabbitReceiver:
 
     async def _receive_from(self, connection: Connection, number: int) -> None:
         lane = Lane(number, self._woken.set, self.link.suspect)
-        if await lane.open(connection, queue_of(self._group, number)):
+        if await lane.open(connection, queue_of(self.group, number)):
             self._open[number] = lane
 
     async def _give_back(self) -> None:
@@ -170,7 +174,7 @@ class RabbitReceiver:
             Unavailable: There is no connection.
         """
         if self.link.fault is not None:
-            raise told_again(self.link.fault, f"{self._group} hears nothing: ")
+            raise told_again(self.link.fault, f"{self.group} hears nothing: ")
 
     async def receive(self, limit: int) -> Sequence[Delivery]:
         """Wait for messages.
@@ -217,6 +221,25 @@ class RabbitReceiver:
                 done.setdefault(lane, []).append(delivery.position)
         with suppress(Lost):  # they come again
             await self.link.run(_acknowledge(done))
+
+    async def unsubscribe(self, topics: Sequence[str]) -> None:
+        """Take the group's queues off topics that none of its members hears.
+
+        Args:
+            topics: Of other members, once.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+        await self.check()
+        connection = self._connection
+        try:
+            async with asyncio.timeout(_UNBIND_SECONDS):
+                if connection is not None:
+                    gone = unbind_group(connection, self.group, topics)
+                    await self.link.run(gone)
+        except (Lost, TimeoutError) as error:
+            raise fault_of(error, self._address) from error
 
     @property
     def is_closed(self) -> bool:

@@ -143,6 +143,24 @@ async def declare_group(
     await asyncio.gather(*lanes)  # one after another would be a hundred round trips
 
 
+async def unbind_group(
+    connection: Connection, group: str, topics: Sequence[str]
+) -> None:
+    """Take what a group hears no more off its queues; what is in them stays.
+
+    Args:
+        connection: Where.
+        group: Who hears.
+        topics: What it hears no more; those it never heard do no harm.
+    """
+    channel = await open_channel(connection, confirms=False)
+    for lane in range(LANES):
+        for topic in topics:
+            key = routing_key(topic, lane)
+            await channel.queue_unbind(queue_of(group, lane), EXCHANGE, key)
+    await channel.close()
+
+
 async def _declare_lane(
     connection: Connection, group: str, topics: Sequence[str], lane: int
 ) -> None:
