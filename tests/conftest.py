@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 _runtime = runpy.run_path(str(ROOT / "libs" / "fleetwright" / "tests" / "conftest.py"))
 postgres_url = _runtime["postgres_url"]
 rabbit_url = _runtime["rabbit_url"]
+kafka_url = _runtime["kafka_url"]
 own_kafka = _runtime["own_kafka"]
 
 OUTBOX = "create table fleet_outbox(seq integer primary key)"

@@ -1,25 +1,38 @@
-"""FastStream and the guarantees by hand: outbox, relay, inbox, in SQLAlchemy."""
+"""FastStream and the guarantees by hand: outbox, relay, inbox, in SQLAlchemy.
+
+What an engineer writes who knows the pattern: a relay that publishes a batch and waits
+for its confirms together, an inbox row in the transaction of the effect, a message
+that failed given back. Where the order of a key counts, its lock is taken before its
+row gets a number, and each lane is heard one message at a time.
+"""
 
 import asyncio
-import json
-from collections.abc import Callable
-from uuid import uuid4
+from collections.abc import Callable, Sequence
 
-from sqlalchemy import BigInteger, LargeBinary, delete, select
+from sqlalchemy import BigInteger, LargeBinary, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import (
-    AsyncEngine,
-    AsyncSession,
-    async_sessionmaker,
-    create_async_engine,
-)
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from event_rates.faststream_side import body_of, declare, faststream_of, hear, publisher
-from event_rates.job import TEXT, Job, Report, Seen, key_of, produce, run
+from event_rates.faststream_side import (
+    Publish,
+    Sold,
+    body_of,
+    broker_of,
+    hear,
+    publisher,
+    sold,
+)
+from event_rates.job import Job, Report, Seen, produce, run
 
 BATCH = 128
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.05  # for what other processes commit
+Sessions = async_sessionmaker[AsyncSession]
+
+_lock_keys = text(
+    "select pg_advisory_xact_lock(hashtextextended(key, 0)) "
+    "from (select unnest(cast(:keys as text[])) as key order by 1) as sorted"
+)
 
 
 class Rows(DeclarativeBase):
@@ -39,7 +52,6 @@ class OutboxRow(Rows):
 
     __tablename__ = "outbox"
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=True)
-    id: Mapped[str]
     customer: Mapped[str]
     body: Mapped[bytes] = mapped_column(LargeBinary)
 
@@ -52,7 +64,7 @@ class InboxRow(Rows):
 
 
 class Effect(Rows):
-    """What the consumer's transaction is about."""
+    """What the consumer's transaction is about; no key that would hide a double."""
 
     __tablename__ = "effect"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
@@ -60,16 +72,17 @@ class Effect(Rows):
     customer: Mapped[str]
 
 
-async def made(url: str) -> AsyncEngine:
-    """Return an engine on a database with the tables of the shop.
+async def made(url: str, connections: int) -> Sessions:
+    """Return sessions on a database with the tables of the shop.
 
     Args:
         url: Where it is.
+        connections: How many are used at a time.
     """
-    engine = create_async_engine(url, pool_size=32)
+    engine = create_async_engine(url, pool_size=connections)
     async with engine.begin() as connection:
         await connection.run_sync(Rows.metadata.create_all)
-    return engine
+    return async_sessionmaker(engine, expire_on_commit=False)
 
 
 async def main(job: Job, ready: Callable[[], None]) -> Report:
@@ -81,81 +94,92 @@ async def main(job: Job, ready: Callable[[], None]) -> Report:
     """
     if job.role == "consume":
         return await _consume(job, ready)
-    engine = await made(job.producing)
-    sessions = async_sessionmaker(engine, expire_on_commit=False)
-    broker = faststream_of(job.broker, strict=True)
-    await broker.connect()
-    await declare(broker, job.broker, job.topic)
-    send = publisher(broker, job.broker, job.topic)
-    woken, empty = asyncio.Event(), asyncio.Event()
+    sessions = await made(job.producing, job.publishers + 1)
+    send = publisher(await broker_of(job, strict=True), job)
+    woken, done = asyncio.Event(), asyncio.Event()
 
-    async def relay() -> None:
-        while True:
-            woken.clear()
-            async with sessions.begin() as session:
-                rows = (
-                    await session.scalars(
-                        select(OutboxRow)
-                        .order_by(OutboxRow.seq)
-                        .limit(BATCH)
-                        .with_for_update(skip_locked=True)
-                    )
-                ).all()
-                if rows:
-                    await asyncio.gather(*(send(it.customer, it.body) for it in rows))
-                    seqs = [row.seq for row in rows]
-                    await session.execute(
-                        delete(OutboxRow).where(OutboxRow.seq.in_(seqs))
-                    )
-            if not rows:
-                empty.set()
-                try:
-                    async with asyncio.timeout(POLL_SECONDS):
-                        await woken.wait()
-                except TimeoutError:
-                    pass
-
-    async def sell(number: int, begun: float) -> None:
-        key, id = key_of(number), str(uuid4())
-        body = body_of(customer=key, number=number, begun=begun, text=TEXT, id=id)
+    async def sell(numbers: Sequence[int], begun: float) -> None:
+        events = [sold(number, begun) for number in numbers]
         async with sessions.begin() as session:
-            session.add(Sale(number=number, customer=key))
-            session.add(OutboxRow(id=id, customer=key, body=body))
+            await session.execute(
+                insert(Sale),
+                [{"number": it.number, "customer": it.customer} for it in events],
+            )
+            if job.is_ordered:
+                await session.execute(
+                    _lock_keys, {"keys": [it.customer for it in events]}
+                )
+            await session.execute(
+                insert(OutboxRow),
+                [{"customer": it.customer, "body": body_of(it)} for it in events],
+            )
         woken.set()
 
-    relaying = asyncio.create_task(relay())
+    relaying = asyncio.create_task(_relay(sessions, send, woken, done))
     ready()
     report = await produce(job, sell)
-    empty.clear()
+    done.set()
     woken.set()
-    await empty.wait()
-    relaying.cancel()
+    await relaying
     return report
+
+
+async def _relay(
+    sessions: Sessions, send: Publish, woken: asyncio.Event, done: asyncio.Event
+) -> None:
+    """Publish what is committed, until a look after the last commit finds nothing."""
+    while True:
+        is_last = done.is_set()
+        woken.clear()
+        if await _published(sessions, send):
+            continue
+        if is_last:
+            return
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await woken.wait()
+        except TimeoutError:
+            pass
+
+
+async def _published(sessions: Sessions, send: Publish) -> int:
+    """Publish a batch; it is gone from the table only when all of it was confirmed."""
+    oldest = (
+        select(OutboxRow.seq).order_by(OutboxRow.seq).limit(BATCH).with_for_update()
+    )
+    async with sessions.begin() as session:
+        taken = await session.execute(
+            delete(OutboxRow)
+            .where(OutboxRow.seq.in_(oldest.scalar_subquery()))
+            .returning(OutboxRow.seq, OutboxRow.customer, OutboxRow.body)
+        )
+        rows = sorted(taken.tuples())
+        await asyncio.gather(*(send(customer, body) for _, customer, body in rows))
+    return len(rows)
 
 
 async def _consume(job: Job, ready: Callable[[], None]) -> Report:
     seen = Seen(job.count)
-    sessions = async_sessionmaker(await made(job.consuming), expire_on_commit=False)
+    sessions = await made(job.consuming, job.lanes * job.prefetch)
 
-    async def effect(session: AsyncSession, number: int, customer: str) -> None:
-        session.add(Effect(number=number, customer=customer))
-
-    async def heard(body: bytes) -> None:
-        event = json.loads(body)
+    async def heard(event: Sold) -> None:
         async with sessions.begin() as session:
-            known = await session.execute(
-                insert(InboxRow).values(id=event["id"]).on_conflict_do_nothing()
+            is_new = await session.scalar(
+                insert(InboxRow)
+                .values(id=event.id)
+                .on_conflict_do_nothing()
+                .returning(InboxRow.id)
             )
-            if known.rowcount:  # type: ignore[attr-defined]
-                await effect(session, event["number"], event["customer"])
-        seen.add(event["number"], event["begun"])
+            if is_new:
+                effect = {"number": event.number, "customer": event.customer}
+                await session.execute(insert(Effect), effect)
+        seen.add(event.number, event.begun)
 
-    broker = faststream_of(job.broker, strict=True)
-    hear(broker, job.broker, job.topic, heard, at_once=job.at_once, strict=True)
+    broker = await broker_of(job, strict=True)
+    hear(broker, job, heard, strict=True)
     await broker.start()
     ready()
-    await seen.all.wait()
-    return seen.report
+    return await seen.wait()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,17 @@
 """FastStream as it comes: publish and acknowledge; a death loses or doubles events."""
 
 import asyncio
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from event_rates.faststream_side import body_of, declare, faststream_of, hear, publisher
-from event_rates.job import TEXT, Job, Report, Seen, key_of, produce, run
+from event_rates.faststream_side import (
+    Sold,
+    body_of,
+    broker_of,
+    hear,
+    publisher,
+    sold,
+)
+from event_rates.job import Job, Report, Seen, produce, run, timed
 
 WINDOW = 128  # confirms waited for together, where publishing alone is measured
 
@@ -17,37 +23,31 @@ async def main(job: Job, ready: Callable[[], None]) -> Report:
         job: Which.
         ready: Called when it can begin.
     """
-    broker = faststream_of(job.broker, strict=job.role == "relay")
+    broker = await broker_of(job, strict=job.role == "relay")
     if job.role == "consume":
         seen = Seen(job.count)
 
-        async def heard(body: bytes) -> None:
-            event = json.loads(body)
-            seen.add(event["number"], event["begun"])
+        async def heard(event: Sold) -> None:
+            seen.add(event.number, event.begun)
 
-        hear(broker, job.broker, job.topic, heard, at_once=job.at_once, strict=False)
+        hear(broker, job, heard, strict=False)
         await broker.start()
         ready()
-        await seen.all.wait()
-        return seen.report
-    await broker.connect()
-    await declare(broker, job.broker, job.topic)
-    send = publisher(broker, job.broker, job.topic)
+        return await seen.wait()
+    send = publisher(broker, job)
 
-    async def one(number: int, begun: float) -> None:
-        key = key_of(number)
-        await send(key, body_of(customer=key, number=number, begun=begun, text=TEXT))
+    async def sell(numbers: Sequence[int], begun: float) -> None:
+        events = [sold(number, begun) for number in numbers]
+        await asyncio.gather(*(send(each.customer, body_of(each)) for each in events))
+
+    async def windows() -> None:
+        for first in range(0, job.count, WINDOW):
+            await sell(range(first, min(job.count, first + WINDOW)), 0.0)
 
     ready()
     if job.role == "produce":
-        return await produce(job, one)
-
-    async def windows(*_: object) -> None:
-        for first in range(0, job.count, WINDOW):
-            window = range(first, min(job.count, first + WINDOW))
-            await asyncio.gather(*(one(number, 0.0) for number in window))
-
-    return await produce(Job("relay", job.broker, "", "", job.topic, 1, 1, 0), windows)
+        return await produce(job, sell)
+    return await timed(windows)
 
 
 if __name__ == "__main__":
