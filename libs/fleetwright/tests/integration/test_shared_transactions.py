@@ -18,6 +18,7 @@ from fleetwright.database import AsyncDatabase
 from fleetwright.events import Consumer, Event, Redelivery, Subscriptions, publish
 from fleetwright.events._broker import Delivery
 from fleetwright.events._envelope import encode, lane_of
+from fleetwright.events._inbox import record
 from fleetwright.events._pace import SHARE_SECONDS
 from fleetwright.events._settling import Settler
 from fleetwright.events._tables import (
@@ -367,6 +368,33 @@ async def test_slow_reaction_ends_its_batch(bank: Bank) -> None:
     bank.then.update({2: wait, 3: look})
 
     assert await bank.settle(told(1, 2, 3)) == [1, 2, 3]
+    assert await bank.parked() == []
+
+
+async def test_waiting_for_others_ends_no_batch(bank: Bank) -> None:
+    """Where turns are scarce, as much as ever is done at one."""
+    deliveries = told(1, 2, 3)
+    before = [told(10 + n, key=f"order-{n}")[0] for n in (1, 2, 3)]
+    settler, has_turn = bank.settler(), asyncio.Event()
+    await settler.settle_all(before, {}, goes_on=lambda: True)  # it owns the lanes now
+
+    async def keep_turn() -> None:
+        async with bank.database.transaction() as transaction:
+            await record(transaction, bank.group, deliveries[0].message.id)
+            has_turn.set()
+            await asyncio.sleep(2 * SHARE_SECONDS)
+            await transaction.rollback()
+
+    async def look(event: Placed, transaction: AsyncSession) -> None:
+        assert await bank.effects() == [11, 12, 13]
+
+    bank.then[3] = look
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(keep_turn())
+        await has_turn.wait()
+        await settler.settle_all(deliveries, {}, goes_on=lambda: True)
+
+    assert await bank.effects() == [11, 12, 13, 1, 2, 3]
     assert await bank.parked() == []
 
 

@@ -21,7 +21,7 @@ from fleetwright.events._broker import Delivery
 from fleetwright.events._envelope import Message
 from fleetwright.events._inbox import Hold, Seen
 from fleetwright.events._metrics import Heard
-from fleetwright.events._pace import SHARE_SECONDS, Pace
+from fleetwright.events._pace import Pace
 from fleetwright.events._parking import State, Verdict
 from fleetwright.events._reacting import (
     QUICK_PAUSES_SECONDS,
@@ -276,13 +276,8 @@ class Settler:
         self, tasks: Sequence[Task], goes_on: Callable[[], bool]
     ) -> Shared:
         """Settle what can be settled together; what cannot is to be settled alone."""
-        ends = time.perf_counter() + SHARE_SECONDS
         try:
-            shared = await share(
-                self._database,
-                tasks,
-                goes_on=lambda: goes_on() and time.perf_counter() < ends,
-            )
+            shared = await share(self._database, tasks, goes_on=goes_on)
         except Exception as error:  # whoever of them it was meets it again, alone
             self._pace.was_undone()
             _log.info("batch.undone", count=len(tasks), error=str(error))

@@ -14,6 +14,7 @@ from fleetwright.database import AsyncDatabase
 from fleetwright.events import _inbox
 from fleetwright.events._broker import Delivery
 from fleetwright.events._inbox import Hold
+from fleetwright.events._pace import SHARE_SECONDS
 from fleetwright.events._publish import around
 from fleetwright.events._reacting import TransactionEnded, react
 from fleetwright.events._subscriptions import Subscription
@@ -61,7 +62,8 @@ async def share(
     Args:
         database: Where the effects are.
         tasks: Of one group, no two of one key.
-        goes_on: Asked before each reaction but the first; what is not begun is left.
+        goes_on: Asked before each reaction but the first; what is not begun when it
+            says no, or when others have waited long enough, is left.
 
     Returns:
         What became of each.
@@ -75,12 +77,17 @@ async def share(
         new = await _inbox.claim_all(transaction, holds)
         known = await _known(transaction, tasks, new)
         connection = await transaction.connection()
+        # How long we waited for our turn does not count: who waits long would do little
+        # at a turn, and by many short turns make all wait longer.
+        ends = time.perf_counter() + SHARE_SECONDS
         for task in tasks:
             if task.delivery.message.id in known:
                 found.duplicates.append(task)
             elif task.delivery.message.id not in new:
                 found.not_new.append(task)
-            elif (found.handled or found.failed) and not goes_on():
+            elif (found.handled or found.failed) and not (
+                goes_on() and time.perf_counter() < ends
+            ):
                 found.not_begun.append(task)
             else:
                 await _in_savepoint(connection, transaction, task, found)
