@@ -5,7 +5,7 @@ from experiments.tormented import hold_promise, tormented
 from tortured.plan import Wishes
 
 MUTANTS = ("no-fence", "no-inbox")
-PAUSES = 10
+PAUSES = 24
 
 
 async def run(lab: Lab) -> None:

@@ -9,7 +9,14 @@ from tortured.plan import ROLES
 OUTCOMES = ("handled", "duplicate", "parked", "dead", "unheard", "fenced")
 FAILURES = ("outbox.relay_failed", "consumer.failed", "producer.failed")
 _SHARED = ("allowed", "trouble", "stop", "disk_fails_share")
-_OWN = ("clock_ahead", "armed_point", "armed_after", "rolled_back", "retried")
+_OWN = (
+    "clock_ahead",
+    "armed_point",
+    "armed_after",
+    "stops_itself",
+    "rolled_back",
+    "retried",
+)
 _NAMES = (
     *_SHARED,
     *(f"{role.name}/{name}" for role in ROLES

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from tortured.board import Board
-from tortured.company import Company
+from tortured.company import Company, until
 from tortured.network import Wire
 from tortured.plan import LEASE_SECONDS, Wishes, role_of
 from tortured.servers import Server
@@ -20,6 +20,7 @@ _SERVER_SHARE = 0.3  # of the deaths that could be one of a server
 _CRASHED = 137
 _KINDS = ("producer", "relay", "relay", "consumer", "consumer", "consumer")
 _FARTHEST_JUMP_SECONDS = 3600.0
+_BETWEEN_SHARE = 0.75  # of the pauses of consumers
 
 
 class Nemesis:
@@ -217,14 +218,24 @@ class Nemesis:
         self._go(self._stop(name) if kind == "stop" else self._jump(name))
 
     async def _stop(self, name: str) -> None:
-        """Pause a process beyond its lease."""
+        """Pause a process beyond its lease.
+
+        At any moment it is likely to be in a transaction. On SQLite nobody can take its
+        lanes then, and nothing is shut out when it wakes: others stop in between.
+        """
         assert self.company is not None
-        self.troubles[f"stop {role_of(name).kind}"] += 1
+        kind, slot = role_of(name).kind, f"{name}/stops_itself"
+        self.troubles[f"stop {kind}"] += 1
         self._busy.add(name)
         try:
+            if kind == "consumer" and self._random.random() < _BETWEEN_SHARE:
+                self._board[slot] = 1
+                await until(lambda: not self._board[slot], _PATIENCE_SECONDS)
+                self._board[slot] = 0
             self.company.signal(name, signal.SIGSTOP)
             await asyncio.sleep(LEASE_SECONDS * self._random.uniform(1.25, 2))
         finally:
+            self._board[slot] = 0
             self.company.signal(name, signal.SIGCONT)
             self._busy.discard(name)
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -27,6 +28,7 @@ from tortured.plan import Plan, Role, crash_points
 
 FAILURES = (FleetwrightError, SQLAlchemyError, OSError, TimeoutError)
 _LOOK_SECONDS = 0.02
+_BETWEEN = "consumer.after_commit"  # of this transaction, before the next of the batch
 _made = text("select count(*) from placed where maker = :maker")
 
 
@@ -69,11 +71,24 @@ class Worker:
             logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         )
         mistakes.put_in(self.wishes.broken)
+        self._stop_where_asked()
         with (
             _clock.use_clock(JumpingClock(self.board, self.role)),
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             runner.run(self._live())
+
+    def _stop_where_asked(self) -> None:
+        """Stop between two transactions of a batch, once where the board says so."""
+        own, slot = _crash.point, f"{self.role.name}/stops_itself"
+
+        def point(name: str) -> None:
+            if name == _BETWEEN and self.board[slot]:
+                self.board[slot] = 0
+                os.kill(os.getpid(), signal.SIGSTOP)
+            own(name)
+
+        _crash.point = point
 
     def _count(
         self, _: object, level: str, line: MutableMapping[str, Any]
