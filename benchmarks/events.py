@@ -130,9 +130,13 @@ def _is_asked(run: Run, words: Sequence[str] | None) -> bool:
 
 def _row(what: str, rates: Rates) -> str:
     row = f"  {what:<28} {rates.per_second:>8,.0f}/s  {rates.cpu_us:>6,.0f} us CPU"
-    if rates.p50_ms is None or rates.p99_ms is None:
+    if rates.p50_ms is None or rates.p99_ms is None or rates.heard_cpu_us is None:
         return row
-    return f"{row}  p50 {rates.p50_ms:>8,.1f} ms  p99 {rates.p99_ms:>8,.1f} ms"
+    made = rates.cpu_us - rates.heard_cpu_us
+    return (
+        f"{row} ({made:,.0f} + {rates.heard_cpu_us:,.0f})"
+        f"  p50 {rates.p50_ms:,.1f} ms  p99 {rates.p99_ms:,.1f} ms"
+    )
 
 
 def _say(line: str) -> None:

@@ -162,9 +162,9 @@ async def test_events_of_a_transaction_have_different_keys() -> None:
 def test_budget_is_met_or_missed() -> None:
     """Ratios are of events a second; what was not run is not judged."""
     figures = {
-        plan.OURS: Rates(900.0, 1.0, 1.0, 100.0, 1.0),
-        plan.BY_HAND: Rates(600.0, 1.0, 1.0, 400.0, 1.0),
-        plan.PLAIN: Rates(2000.0, 1.0, 1.0, 100.0, 1.0),
+        plan.OURS: Rates(900.0, 1.0, 1.0, 100.0, 40.0, 1.0),
+        plan.BY_HAND: Rates(600.0, 1.0, 1.0, 400.0, 40.0, 1.0),
+        plan.PLAIN: Rates(2000.0, 1.0, 1.0, 100.0, 40.0, 1.0),
     }
 
     by_hand, plain = verdicts("rabbit", figures)

@@ -23,6 +23,7 @@ class Rates:
             only publishing is measured.
         p99_ms: Of a hundred events, ninety-nine are quicker.
         cpu_us: Processor time of our processes, not the servers', for one event.
+        heard_cpu_us: The part of it that the consuming process took.
         produced_per_second: How fast the transactions of the producer went; None
             where only publishing is measured.
     """
@@ -31,6 +32,7 @@ class Rates:
     p50_ms: float | None
     p99_ms: float | None
     cpu_us: float
+    heard_cpu_us: float | None
     produced_per_second: float | None
 
 
@@ -68,6 +70,7 @@ def end_to_end(way: str, job: Job, postgres: str) -> Rates:
             p50_ms=statistics.median(waits),
             p99_ms=waits[int(len(waits) * 0.99)],
             cpu_us=1e6 * cpu / job.count,
+            heard_cpu_us=1e6 * heard["cpu_seconds"] / job.count,
             produced_per_second=job.count / (made["last"] - made["first"]),
         )
 
@@ -96,6 +99,7 @@ def publishing(way: str, job: Job, postgres: str) -> Rates:
             p50_ms=None,
             p99_ms=None,
             cpu_us=1e6 * report["cpu_seconds"] / job.count,
+            heard_cpu_us=None,
             produced_per_second=None,
         )
 
