@@ -15,6 +15,7 @@ from fleetwright._database_url import ASYNC, parsed
 from fleetwright._failures import cause, in_words, no_turn
 from fleetwright._migrate import upgrade
 from fleetwright._postgres import Pool, async_engine
+from fleetwright._sessions import begun, connected
 from fleetwright._sqlite import BUSY_SECONDS, Synchronous, is_memory, require_writable
 from fleetwright._sqlite_async import BEGIN, BUSY, sqlite_engine
 from fleetwright.errors import FleetwrightError, Unavailable
@@ -85,6 +86,7 @@ class AsyncDatabase:
         self._writing = self.engine.execution_options(**{BEGIN: "IMMEDIATE"})
         self._turn = asyncio.Lock()
         self._turn_of: asyncio.Task[object] | None = None
+        self._in_line = 0
         self._begins_since: float | None = None
 
     def _name(self) -> str:
@@ -201,10 +203,8 @@ class AsyncDatabase:
         """
         async with self._my_turn():
             with in_words(self.url):
-                async with (
-                    AsyncSession(self._writing, expire_on_commit=False) as session,
-                    session.begin(),
-                ):
+                session = AsyncSession(self._writing, expire_on_commit=False)
+                async with begun(session):
                     await self._begin(session)
                     yield session
 
@@ -212,14 +212,14 @@ class AsyncDatabase:
         """Connect now, and on SQLite begin: `publish` must find it begun."""
         if not self._is_sqlite:
             with in_words(self.url, connecting=True):
-                await session.connection()
+                await session.run_sync(connected)
             return
         if self._is_memory:  # there is no other process
-            await session.connection()
+            await session.run_sync(connected)
             return
         if self._begins_since is None:  # else the one before could not begin either
             self._begins_since = clock().monotonic()
-        await session.connection()
+        await session.run_sync(connected)
         self._begins_since = None
 
     @asynccontextmanager
@@ -278,11 +278,17 @@ class AsyncDatabase:
                 where=self.url,
                 hint="use the session you have, or leave its block first",
             )
+        self._in_line += 1
         try:
-            async with asyncio.timeout(BUSY_SECONDS):
+            if self._in_line == 1 and not self._turn.locked():  # no wait, no timeout
                 await self._turn.acquire()
+            else:
+                async with asyncio.timeout(BUSY_SECONDS):
+                    await self._turn.acquire()
         except TimeoutError:
             raise no_turn(self.url, BUSY_SECONDS) from None
+        finally:
+            self._in_line -= 1
         self._turn_of = task
         try:
             yield

@@ -51,10 +51,12 @@ async def react(
     )
     with bind(call), hearing(message), Deadline.after(REACTION_SECONDS):
         _crash.point("consumer.before_effect")
-        begun = transaction.sync_session.get_transaction()
+        session = transaction.sync_session
+        begun = session.get_transaction()
         await subscription.reaction(event, transaction)
-        await transaction.flush()
-        if transaction.sync_session.get_transaction() is not begun:
+        if session.new or session.dirty or session.deleted:
+            await transaction.flush()
+        if session.get_transaction() is not begun:
             raise _ended(subscription)
     _crash.point("consumer.after_effect")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from fleetwright._sessions import begun
 from fleetwright.database import AsyncDatabase
 from fleetwright.events import _inbox
 from fleetwright.events._broker import Delivery
@@ -126,7 +127,7 @@ async def _in_savepoint(
     )
     message, group = task.delivery.message, task.hold.group
     try:
-        async with session, session.begin():
+        async with begun(session):
             await react(task.subscription, message, session, group)
     except TransactionEnded:
         raise  # what it did cannot be told from what others did
