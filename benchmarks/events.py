@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--events",
         type=_count,
-        default=4000,
+        default=3000,
         metavar="N",
         help="of a run at full speed (default: %(default)s)",
     )
