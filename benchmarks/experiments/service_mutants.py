@@ -123,6 +123,13 @@ def leaves_them_nameless() -> None:
     replace(_failures, "unavailable", lambda error, where: None)
 
 
+def waits_past_its_deadline() -> None:
+    """Who waits for another process waits on when its caller has given up."""
+    from fleetwright import _sqlite_async
+
+    replace(_sqlite_async, "_patience_ms", lambda how: _sqlite_async._MOST_MS)
+
+
 def says_yes_anyway() -> None:
     """A transaction that could not be kept is answered like one that was."""
     from contextlib import contextmanager, suppress
@@ -183,6 +190,7 @@ ALL = (
     never_asks_the_database,
     never_looks_again,
     leaves_them_nameless,
+    waits_past_its_deadline,
     says_yes_anyway,
     believes_without_word,
     never_comes_back,
