@@ -12,6 +12,8 @@ class Feature(StrEnum):
     UNHEARD = "what nobody heard yet waits for the first group that will"
     DURABLE = "messages outlive everybody who uses the broker"
     ACROSS = "a lane carries all topics: a key keeps its order across them"
+    COUNTS = "it can tell how much waits for a group"
+    HISTORY = "what was heard can be heard again"
     SERVER = "there is a server that can end and come back"
     PROCESSES = "several processes use one broker"
     SHARES = "the members of a group work at the same time"
@@ -42,6 +44,8 @@ KINDS = (
         {
             Feature.LATE_GROUPS: "it keeps messages only for groups that are there",
             Feature.UNHEARD: "it keeps messages only for groups that are there",
+            Feature.COUNTS: "nobody outside of the process asks it",
+            Feature.HISTORY: "it forgets what was acknowledged",
             Feature.DURABLE: _IN_PROCESS,
             Feature.SERVER: _IN_PROCESS,
             Feature.PROCESSES: _IN_PROCESS,
@@ -58,6 +62,7 @@ KINDS = (
         "rabbit",
         {
             Feature.LATE_GROUPS: "its queues forget what was acknowledged",
+            Feature.HISTORY: "its queues forget what was acknowledged",
             Feature.IDS: "its queues know no ids",
         },
         database="postgresql",

@@ -176,7 +176,7 @@ async def test_dead_event_is_seen_and_tried_again_and_counts_once(tills: Tills) 
     (group,) = topics["groups"]
     (row,) = group["parked"]
     assert (row["topic"], row["parked"], row["dead"]) == ("shops.sold", 1, 1)
-    assert group["backlog"] == {"total": 0, "topics": {}}
+    assert group["backlog"] == {"total": 0, "topics": {}, "oldest_at": {}}
     assert once == {"retried": [first], "resent": [], "handled": []}
     assert again == {"retried": [], "resent": [], "handled": [first, second]}
 

@@ -12,6 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 from fleetwright.errors import FleetwrightError
 from fleetwright.events._broker import Delivery, Receiver
 from fleetwright.events._envelope import LANES, Message, new_id
+from fleetwright.events._kept import Backlog, Span
 from fleetwright.events.brokers._kafka import KafkaBroker
 
 
@@ -196,13 +197,44 @@ async def test_lag_is_what_the_group_has_not_done(
     await broker.publish([message(topic, f"k{n}", n) for n in range(50)])
     receiver = await broker.subscribe(f"g-{topic}", [topic])
 
-    before = await broker.lag()
+    before = await broker.backlog(f"g-{topic}", [topic])
     await received(receiver, 50)
     async with asyncio.timeout(10):
-        while (await broker.lag())[topic]:
+        while (await broker.backlog(f"g-{topic}", [topic])).total:
             pass
 
-    assert before == {topic: 50}
+    assert before == Backlog(50, {topic: 50})
+
+
+async def test_no_more_is_read_beside_a_group_than_it_has_done(
+    broker: KafkaBroker, topic: str
+) -> None:
+    """What is still to be delivered must not be overtaken; a part is in offsets."""
+    group = f"g-{topic}"
+    sent = [message(topic, "k", n) for n in range(7)]
+    await broker.publish(sent[:5])
+    receiver = await broker.subscribe(group, [topic])
+    await received(receiver, 5)
+    async with asyncio.timeout(10):
+        while (await broker.backlog(group, [topic])).total:
+            pass
+    await receiver.close()
+    await broker.publish(sent[5:])
+
+    everything = [one.message async for one in kept(broker, group, topic, Span())]
+    part = [one.message async for one in kept(broker, group, topic, Span(1, 2, True))]
+
+    assert everything == sent[:5]
+    assert part == sent[1:3]
+
+
+async def kept(
+    broker: KafkaBroker, group: str, topic: str, span: Span
+) -> AsyncIterator[Delivery]:
+    """Yield what is read of a topic."""
+    async for page in broker.read(group, topic, span):
+        for delivery in page:
+            yield delivery
 
 
 async def test_record_of_another_publisher_is_delivered_with_an_id_of_its_own(

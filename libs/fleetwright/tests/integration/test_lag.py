@@ -33,7 +33,7 @@ async def test_lag_on_kafka_is_what_the_group_has_not_done(
     broker = connect(kafka_url)
     await broker.open()
     receiver = await broker.subscribe(group, [TOPIC])
-    watch = GroupWatch(database, broker, group)
+    watch = GroupWatch(database, broker, group, [TOPIC])
     observe = _metrics._counts_of("fleetwright.events.lag")
     messages = [encode(Sold(till=str(n)), source="shop") for n in range(3)]
     try:

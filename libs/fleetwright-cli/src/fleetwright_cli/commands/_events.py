@@ -46,7 +46,7 @@ def topics(as_json: AsJson = False) -> None:
     """Show every topic: who publishes, who hears, and what waits where.
 
     OUTBOX waits for the broker, BROKER for the group, PARKED for another try; DEAD is
-    tried no more. OLDEST is the age of the oldest in OUTBOX, PARKED or DEAD.
+    tried no more. OLDEST is the age of the oldest of them, where the broker tells it.
 
     Examples: `fleet events topics`, `fleet events topics --json`.
     """

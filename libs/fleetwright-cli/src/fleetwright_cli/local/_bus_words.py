@@ -65,15 +65,18 @@ def _heard(
 ) -> dict[tuple[str, str | None], dict[str, Any]]:
     """Return what a group has of each topic; of those it no longer hears too."""
     found = {row["topic"]: row for row in group["parked"]}
-    behind = group["backlog"] or {"total": None, "topics": None}
-    each = behind["topics"]
+    behind = group["backlog"] or {"total": None, "topics": None, "oldest_at": {}}
+    each, oldest_at = behind["topics"], behind["oldest_at"]
+    nothing = {"parked": 0, "dead": 0, "oldest_at": None}
+    rows = {topic: found.get(topic, nothing) for topic in {*topics, *found}}
     return {
         (topic, group["group"]): {
-            **found.get(topic, {"parked": 0, "dead": 0, "oldest_at": None}),
+            **row,
+            "oldest_at": _earliest(row["oldest_at"], oldest_at.get(topic)),
             "backlog": each.get(topic, 0) if each is not None else None,
             "backlog_of_group": behind["total"],
         }
-        for topic in {*topics, *found}
+        for topic, row in rows.items()
     }
 
 

@@ -151,7 +151,7 @@ class Consumer:
         )
         warn_if_forgetful(group, self.retention, self.broker)
         upkeep = of_group(self.database, group, self.retention)
-        watch = GroupWatch(self.database, self.broker, group)
+        watch = GroupWatch(self.database, self.broker, group, topics)
         self._redeliverer.beside = (watch.look, upkeep.tend)
         self._redeliverer.start()
         self._receiving = asyncio.create_task(self._run(receiver), name="consumer")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,11 @@ from fleetwright._logs import shown
 from fleetwright._secrets import mask
 from fleetwright.database import AsyncDatabase, Database
 from fleetwright.errors import FleetwrightError
-from fleetwright.events import _by_hand, _stuck
+from fleetwright.events import _by_hand, _parking, _stuck
 from fleetwright.events._asyncapi import Composed, heard, sent
-from fleetwright.events._broker import Broker
 from fleetwright.events._consumer import Consumer
 from fleetwright.events._event import Event
-from fleetwright.events._kept import Counting, Keeping, Span, not_kept
+from fleetwright.events._kept import Counting, Keeping, Readable, Span, not_kept
 from fleetwright.events._outbox import Outbox
 from fleetwright.events._stuck import Stuck, Wanted
 from fleetwright.events._tables import outbox, parked
@@ -87,7 +86,7 @@ class Desk:
         async with self._reading(consumer, parked) as session:
             if session is not None:
                 told["parked"] = await _stuck.parked_by_topic(session, consumer.group)
-        return told | await _backlog(consumer.broker, consumer.group)
+        return told | await _backlog(consumer)
 
     async def parked(self, wanted: Wanted, *, limit: int, behind: bool) -> list[Any]:
         """Return the facts of events that are parked, dead or refused.
@@ -177,14 +176,27 @@ class Desk:
         told = []
         for consumer in self.consumers:
             if topic in consumer.subscriptions.topics:
-                if not isinstance(consumer.broker, Keeping):
-                    raise not_kept(consumer.broker)
-                group, kept = consumer.group, consumer.retention.inbox_seconds
+                kept = consumer.retention.inbox_seconds
                 # What the inbox no longer knows would have its effects again.
                 known = replace(span, not_before=clock().now() - kept)
-                count = await consumer.broker.deliver_again(group, topic, known)
-                told.append({"group": group, "delivered_again": count})
+                count = await self._again(consumer, topic, known)
+                told.append({"group": consumer.group, "delivered_again": count})
         return told
+
+    async def _again(self, consumer: Consumer, topic: str, span: Span) -> int:
+        broker, group = consumer.broker, consumer.group
+        if isinstance(broker, Keeping):
+            return await broker.deliver_again(group, topic, span)
+        if not isinstance(broker, Readable):
+            raise not_kept(broker)
+        count = 0
+        async with aclosing(broker.read(group, topic, span)) as pages:
+            async for page in pages:
+                async with self._writing(consumer, parked) as transaction:
+                    if transaction is not None:
+                        count += len(page)
+                        await _parking.park_again(transaction, group, page)
+        return count
 
     async def discard(self, wanted: Wanted) -> dict[str, list[str]]:
         """Destroy stuck events; parked ones are ignored if they come again.
@@ -294,12 +306,13 @@ def _is_there(file: str | None) -> bool:
     return file is not None and Path(file).exists()
 
 
-async def _backlog(broker: Broker, group: str) -> dict[str, Any]:
+async def _backlog(consumer: Consumer) -> dict[str, Any]:
+    broker, topics = consumer.broker, consumer.subscriptions.topics
     if not isinstance(broker, Counting):
         reason = f"{type(broker).__name__} cannot tell"
         return {"backlog": None, "backlog_error": reason}
     try:
-        found = await broker.backlog(group)
+        found = await broker.backlog(consumer.group, topics)
     except (FleetwrightError, OSError) as error:
         return {"backlog": None, "backlog_error": mask(str(error).split("\n", 1)[0])}
     return {"backlog": asdict(found), "backlog_error": None}

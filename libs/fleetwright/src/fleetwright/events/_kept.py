@@ -1,10 +1,11 @@
 """What brokers keep: how far behind a group is, and what can be heard again."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from fleetwright.errors import FleetwrightError
+from fleetwright.events._broker import Delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,34 +32,25 @@ class Backlog:
     Attributes:
         total: How many messages.
         topics: How many of each topic; None where the broker does not tell them apart.
+        oldest_at: When the oldest of each topic was published, in seconds since 1970;
+            empty where the broker does not tell.
     """
 
     total: int
     topics: Mapping[str, int] | None
+    oldest_at: Mapping[str, float] = field(default_factory=dict)
 
 
 @runtime_checkable
 class Counting(Protocol):
     """A broker that can tell how far behind a group is."""
 
-    async def backlog(self, group: str) -> Backlog:
-        """Return what a group has not heard yet.
+    async def backlog(self, group: str, topics: Sequence[str]) -> Backlog:
+        """Return what a group has not heard yet; the broker need not be open.
 
         Args:
             group: The consuming service.
-
-        Raises:
-            Unavailable: The broker does not answer.
-        """
-        ...
-
-
-@runtime_checkable
-class Lagging(Protocol):
-    """A broker that can tell how far behind the groups of this process are."""
-
-    async def lag(self) -> Mapping[str, int]:
-        """Return how many messages of each topic are not done yet.
+            topics: What it hears.
 
         Raises:
             Unavailable: The broker does not answer.
@@ -105,6 +97,29 @@ class Keeping(Protocol):
         Raises:
             Unavailable: The broker does not answer.
             FleetwrightError: It cannot be done now.
+        """
+        ...
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A broker whose messages can be read beside the group that has heard them."""
+
+    def read(
+        self, group: str, topic: str, span: Span
+    ) -> AsyncGenerator[Sequence[Delivery], None]:
+        """Yield kept messages that a group has done, in order per lane.
+
+        Args:
+            group: The consuming service.
+            topic: Which ones.
+            span: From when to when, or from which number to which.
+
+        Yields:
+            Some at a time.
+
+        Raises:
+            Unavailable: The broker does not answer.
         """
         ...
 

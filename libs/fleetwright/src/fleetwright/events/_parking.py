@@ -21,12 +21,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from fleetwright._clock import clock
+from fleetwright.events._broker import Delivery
 from fleetwright.events._envelope import Message
 from fleetwright.events._inbox import DEAD_RELEASED, Hold, is_fenced, is_known
 from fleetwright.events._tables import headers_text, message_of, parked
 
 _LONGEST_ERROR = 2_000
 _HEADS = 64
+_OUTSIDE = 2**62  # an epoch that nobody shuts out: an operator holds no lane
 _WORDS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
 
 
@@ -141,6 +143,22 @@ async def park(
     }
     await transaction.execute(_park[dialect], values)
     return True
+
+
+async def park_again(
+    transaction: AsyncSession, group: str, deliveries: Sequence[Delivery]
+) -> None:
+    """Park what was heard before, to be tried now, unless its effects are there.
+
+    Args:
+        transaction: An open one.
+        group: Who hears.
+        deliveries: What the broker had kept, in order; of no lane that is held.
+    """
+    now = Verdict(0, clock().now(), None, State.RETRY)
+    for it in deliveries:
+        hold = Hold(group, it.stream, it.lane, _OUTSIDE)
+        await park(transaction, hold, it.message, now)
 
 
 async def heads(

@@ -1,12 +1,14 @@
 """How much waits in a service's databases and at its broker, for who reads metrics."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.exc import SQLAlchemyError
 
 from fleetwright.database import AsyncDatabase
 from fleetwright.errors import FleetwrightError
 from fleetwright.events import _stuck
 from fleetwright.events._broker import Broker
-from fleetwright.events._kept import Counting, Lagging
+from fleetwright.events._kept import Counting
 from fleetwright.events._metrics import Waiting
 
 OUTBOX = "fleetwright.outbox"
@@ -45,17 +47,25 @@ class OutboxWatch:
 class GroupWatch:
     """Looks at what a group has not handled, while somebody reads its gauges."""
 
-    def __init__(self, database: AsyncDatabase, broker: Broker, group: str) -> None:
+    def __init__(
+        self,
+        database: AsyncDatabase,
+        broker: Broker,
+        group: str,
+        topics: Sequence[str],
+    ) -> None:
         """Watch a group.
 
         Args:
             database: Where its events are parked.
             broker: Where they come from.
             group: Who hears.
+            topics: What it hears.
         """
         self._database = database
         self._broker = broker
         self._group = group
+        self._topics = topics
         self._waiting = Waiting()
 
     async def look(self) -> None:
@@ -74,16 +84,12 @@ class GroupWatch:
             } or {self._of(): 0}
 
     async def _look_at_broker(self) -> None:
-        if isinstance(self._broker, Counting):
-            backlog = await self._broker.backlog(self._group)
-            topics, total = backlog.topics, backlog.total
-        elif isinstance(self._broker, Lagging):
-            topics = await self._broker.lag()
-            total = sum(topics.values())
-        else:
+        if not isinstance(self._broker, Counting):
             return
-        lag = {self._of(topic): count for topic, count in (topics or {}).items()}
-        self._waiting.counts[f"{EVENTS}.lag"] = lag or {self._of(): total}
+        backlog = await self._broker.backlog(self._group, self._topics)
+        topics = backlog.topics or {}
+        lag = {self._of(topic): count for topic, count in topics.items()}
+        self._waiting.counts[f"{EVENTS}.lag"] = lag or {self._of(): backlog.total}
 
     def _of(self, topic: str | None = None) -> tuple[tuple[str, str], ...]:
         group = (("group", self._group),)

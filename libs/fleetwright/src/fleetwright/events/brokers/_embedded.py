@@ -185,14 +185,17 @@ class EmbeddedBroker:
                 hint="check free disk space and the file's permissions",
             ) from error
 
-    async def backlog(self, group: str) -> Backlog:
+    async def backlog(self, group: str, topics: Sequence[str]) -> Backlog:
         """Return what a group has not heard yet; the broker need not be open.
 
         Args:
             group: The consuming service.
+            topics: What it hears; others that still come are told as well.
         """
-        topics = await asyncio.to_thread(_embedded_view.waiting, self.path, group)
-        return Backlog(sum(topics.values()), topics)
+        found = await asyncio.to_thread(_embedded_view.waiting, self.path, group)
+        counts = {topic: count for topic, (count, _) in found.items()}
+        oldest = {topic: at for topic, (_, at) in found.items()}
+        return Backlog(sum(counts.values()), counts, oldest)
 
     async def deliver_again(self, group: str, topic: str, span: Span) -> int:
         """Have kept messages delivered to a group once more; need not be open.

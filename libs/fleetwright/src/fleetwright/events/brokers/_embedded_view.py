@@ -12,22 +12,25 @@ from fleetwright.events.brokers._wake import LOOK, ring
 _EVER = 2**62  # later than any moment, more than any number
 
 
-def waiting(path: str, group: str) -> dict[str, int]:
+def waiting(path: str, group: str) -> dict[str, tuple[int, float]]:
     """Return how many messages of each topic a group has not heard yet.
 
     Args:
         path: Of the file; it need not be there.
         group: Who hears.
+
+    Returns:
+        How many of each, and when the oldest was published, in seconds since 1970.
     """
     with _opened(path) as connection:
         if connection is None:
             return {}
         rows = connection.execute(
-            "select m.topic,count(*) from delivery d join message m on m.seq=d.seq"
-            " where d.grp=? group by m.topic",
+            "select m.topic,count(*),min(m.at) from delivery d"
+            " join message m on m.seq=d.seq where d.grp=? group by m.topic",
             (group,),
-        )
-        return dict(rows.fetchall())
+        ).fetchall()
+        return {topic: (count, at) for topic, count, at in rows}
 
 
 def deliver_again(path: str, group: str, topic: str, span: Span) -> int:

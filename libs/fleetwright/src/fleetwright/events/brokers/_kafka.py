@@ -1,13 +1,18 @@
 """Apache Kafka as a broker: a topic is a topic, a lane is a partition."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from random import Random
 from typing import Final
 
-from fleetwright.events._broker import Receiver
+from fleetwright.events._broker import Delivery, Receiver
 from fleetwright.events._envelope import Message
-from fleetwright.events.brokers._kafka_link import KafkaLink
+from fleetwright.events._kept import Backlog, Span
+from fleetwright.events.brokers._kafka_lag import lag, progress
+from fleetwright.events.brokers._kafka_link import ANSWER_SECONDS, KafkaLink
 from fleetwright.events.brokers._kafka_publisher import KafkaPublisher
+from fleetwright.events.brokers._kafka_reading import read
 from fleetwright.events.brokers._kafka_receiver import KafkaReceiver
 from fleetwright.events.brokers._kafka_topics import Topics
 from fleetwright.events.brokers._kafka_url import parse
@@ -109,18 +114,58 @@ class KafkaBroker:
         self._receivers.append(receiver)
         return receiver
 
-    async def lag(self) -> Mapping[str, int]:
-        """Return how many messages of each topic heard here are not done yet.
+    async def backlog(self, group: str, topics: Sequence[str]) -> Backlog:
+        """Return what a group has not done yet; the broker need not be open.
+
+        Args:
+            group: The consuming service.
+            topics: What it hears.
 
         Returns:
-            Topic to end offset minus committed offset, over all lanes of the groups
-            that this process is a member of.
+            End offset minus committed offset, over all lanes of each topic.
 
         Raises:
             Unavailable: Kafka did not answer.
         """
-        lag: dict[str, int] = {}
-        for receiver in self._receivers:
-            for topic, count in (await receiver.lag()).items():
-                lag[topic] = lag.get(topic, 0) + count
-        return lag
+        async with self._asking() as link:
+            behind = await lag(link, group, topics)
+        return Backlog(sum(behind.values()), behind)
+
+    async def read(
+        self, group: str, topic: str, span: Span
+    ) -> AsyncGenerator[Sequence[Delivery], None]:
+        """Yield what is kept of a topic and was done by a group; need not be open.
+
+        Args:
+            group: The consuming service.
+            topic: What is read.
+            span: From when to when, or from which offset to which of each lane.
+
+        Yields:
+            Some at a time, in order per lane.
+
+        Raises:
+            Unavailable: Kafka does not answer.
+        """
+        async with self._asking() as link:
+            done = await progress(link, group, [topic])
+            async with aclosing(read(link, span, done)) as pages:
+                async for page in pages:
+                    yield page
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[KafkaLink]:
+        """Have a connection for the block, whether or not the broker is open."""
+        if self._link.is_open:
+            yield self._link
+            return
+        link = KafkaLink(self._address, Random())  # noqa: S311 - jitter is no secret
+        link.open()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await link.known()
+            link.check()
+            yield link
+        finally:
+            await link.close()

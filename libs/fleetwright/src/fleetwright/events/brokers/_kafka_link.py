@@ -99,6 +99,11 @@ class KafkaLink:
             raise self.unavailable(self._reason)
 
     @property
+    def is_open(self) -> bool:
+        """Whether it asks."""
+        return self._asking is not None
+
+    @property
     def is_there(self) -> bool:
         """Whether Kafka answered when it was last asked."""
         return bool(self._is_there)

@@ -23,7 +23,7 @@ from fleetwright.events.brokers._kafka_hand import Hand, Place
 from fleetwright.events.brokers._kafka_link import client_settings, text_of
 from fleetwright.events.brokers._kafka_log import KafkaLog
 from fleetwright.events.brokers._kafka_url import KafkaAddress
-from fleetwright.events.brokers._kafka_wire import message_of
+from fleetwright.events.brokers._kafka_wire import message_in
 
 _POLL_SECONDS = 0.1
 _AT_ONCE = 256
@@ -161,14 +161,9 @@ class KafkaMember:
             self._came()
 
     def _put(self, record: Message) -> None:
-        topic, partition, offset = record.topic(), record.partition(), record.offset()
-        if topic is None or partition is None or offset is None:
-            return  # the types say so; a record without an error has them
-        headers = record.headers() or ()
-        pairs = headers.items() if isinstance(headers, dict) else headers
-        place = (topic, partition, offset)
-        message = message_of(place, record.key(), pairs, record.value())
-        self.hand.put(message, partition, offset)
+        found = message_in(record)
+        if found is not None:
+            self.hand.put(*found)
 
     def _set_flow(self, consumer: Consumer) -> None:
         full = self.hand.to_pause()

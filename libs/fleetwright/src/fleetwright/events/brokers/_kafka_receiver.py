@@ -6,27 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import structlog
-from confluent_kafka import (
-    OFFSET_INVALID,
-    ConsumerGroupTopicPartitions,
-    KafkaException,
-    TopicPartition,
-)
-from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
 from fleetwright._clock import clock
 from fleetwright.errors import FleetwrightError
 from fleetwright.events._broker import Delivery
-from fleetwright.events._envelope import LANES
-from fleetwright.events.brokers._kafka_link import ANSWER_SECONDS, KafkaLink
+from fleetwright.events.brokers._kafka_link import KafkaLink
 from fleetwright.events.brokers._kafka_member import KafkaMember
 from fleetwright.events.brokers._kafka_topics import Topics
 from fleetwright.events.brokers._kafka_watch import LOOK_SECONDS, KafkaWatch
 
 CLOSE_SECONDS = 5.0
 _CLOSE_IN_VAIN_SECONDS = 1.0  # Kafka is away: nothing can be committed
-_EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
-_LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
 
@@ -154,41 +144,6 @@ class KafkaReceiver:
             reason = watch.reason()
             if reason is not None:
                 raise self._link.unavailable(f"{watch.member.topic}: {reason}")
-
-    async def lag(self) -> dict[str, int]:
-        """Return how many messages of each topic the group has not done yet.
-
-        Raises:
-            Unavailable: Kafka did not answer.
-        """
-        try:
-            return await self._lag()
-        except KafkaException as error:
-            raise self._link.unavailable(str(error.args[0])) from error
-
-    async def _lag(self) -> dict[str, int]:
-        places = [
-            TopicPartition(topic, lane)
-            for topic in self._heard
-            for lane in range(LANES)
-        ]
-        admin, limit = self._link.admin, ANSWER_SECONDS
-        asked = admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(self._group, places)], request_timeout=limit
-        )
-        ends = admin.list_offsets(dict.fromkeys(places, _LATEST), request_timeout=limit)
-        begins = admin.list_offsets(
-            dict.fromkeys(places, _EARLIEST), request_timeout=limit
-        )
-        answer = await self._link.answer(asked[self._group])
-        lag = dict.fromkeys(self._heard, 0)
-        for it in answer.topic_partitions:
-            place = TopicPartition(it.topic, it.partition)
-            end = (await self._link.answer(ends[place])).offset
-            begin = (await self._link.answer(begins[place])).offset
-            committed = begin if it.offset == OFFSET_INVALID else it.offset
-            lag[it.topic] += max(0, end - max(begin, committed))
-        return lag
 
     def _came(self) -> None:
         # Called in the member's thread.

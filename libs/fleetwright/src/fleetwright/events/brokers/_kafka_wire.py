@@ -6,6 +6,8 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-proto
 from collections.abc import Iterable
 from uuid import NAMESPACE_URL, uuid5
 
+from confluent_kafka import Message as Record
+
 from fleetwright.events._envelope import Message
 
 Headers = Iterable[tuple[str, str | bytes | None]]
@@ -30,6 +32,25 @@ def record_headers(message: Message) -> list[tuple[str, str | bytes | None]]:
     if message.headers.get("id") != message.id:
         headers.append((_ID, message.id.encode()))
     return headers
+
+
+def message_in(record: Record) -> tuple[Message, int, int] | None:
+    """Return what came from Kafka without an error.
+
+    Args:
+        record: As the client gave it.
+
+    Returns:
+        The message, its partition and its offset.
+    """
+    topic, partition, offset = record.topic(), record.partition(), record.offset()
+    if topic is None or partition is None or offset is None:
+        return None  # the types say so; a record without an error has them
+    headers = record.headers() or ()
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    place = (topic, partition, offset)
+    message = message_of(place, record.key(), pairs, record.value())
+    return message, partition, offset
 
 
 def message_of(

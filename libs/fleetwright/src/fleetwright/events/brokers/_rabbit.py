@@ -7,9 +7,11 @@ from typing import Final
 from fleetwright.errors import FleetwrightError
 from fleetwright.events._broker import Receiver
 from fleetwright.events._envelope import Message
+from fleetwright.events._kept import Backlog
 from fleetwright.events.brokers._rabbit_address import address_of
 from fleetwright.events.brokers._rabbit_publisher import Publisher
 from fleetwright.events.brokers._rabbit_receiver import RabbitReceiver
+from fleetwright.events.brokers._rabbit_view import waiting
 
 _SETTLE_SECONDS = 5.0
 
@@ -114,6 +116,25 @@ class RabbitBroker:
             if receiver.group == group and not receiver.is_closed:
                 await receiver.unsubscribe(topics)
                 return
+
+    async def backlog(self, group: str, topics: Sequence[str]) -> Backlog:
+        """Return what waits for a group; the broker need not be open.
+
+        Args:
+            group: The name of the consuming service.
+            topics: What it hears; its queues do not tell topics apart.
+
+        Returns:
+            How many, without those that a process of the group has in hand.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+        for receiver in self._receivers:
+            if receiver.group == group and not receiver.is_closed:
+                await receiver.check()
+                return Backlog(receiver.waiting, None)
+        return Backlog(await waiting(self.address, group, self._random), None)
 
     def _opened(self) -> Publisher:
         if self._publisher is None:

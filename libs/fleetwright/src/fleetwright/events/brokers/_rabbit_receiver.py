@@ -42,6 +42,7 @@ class RabbitReceiver:
     Attributes:
         link: Its connection.
         group: Who hears.
+        waiting: How many messages waited for it at the server's last answer.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class RabbitReceiver:
         """
         self.link = Link(address, f"consumer {group}", self, random)
         self.group = group
+        self.waiting = 0
         self._address = address
         self._topics = topics
         self._open: dict[int, Lane] = {}
@@ -104,14 +106,17 @@ class RabbitReceiver:
             return PROBE_SECONDS
         members = await consumers_of(asking, members_of(self.group))
         self._share = ceil(LANES / max(1, members))
-        free = []
+        free, waiting = [], 0
         for number in range(LANES):
             queue = queue_of(self.group, number)
-            if await consumers_of(asking, queue):
+            state = await asking.queue_declare(queue, passive=True)
+            waiting += state.message_count or 0
+            if state.consumer_count:
                 continue
             if number in self._open:
                 raise Lost(f"{queue} does not know that we receive from it")
             free.append(number)
+        self.waiting = waiting
         await self._tell_dead(asking)
         self._woken.set()  # whoever waits gives back what is too much
         if free and len(self._open) < self._share:
