@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 from uuid import uuid4
 
@@ -28,6 +29,7 @@ POLL_SECONDS = 0.5
 PUBLISH_SECONDS = 5.0
 _ROUND = 16 * BATCH  # events, before what else the relay does has its turn
 _BUSY_POLL_SECONDS = 0.01  # what others publish comes in runs
+_ROUND_SECONDS = 0.01  # from one round to the next: what comes meanwhile goes together
 _LONGEST_PAUSE_SECONDS = 5.0
 _STOP_SECONDS = 0.5  # for the batch that is being carried
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
@@ -84,6 +86,9 @@ class Outbox:
         self._trouble: str | None = None
         self._drains = 0
         self._emptied_for = 0
+        self._urgent = asyncio.Event()
+        self._is_behind = False
+        self._told = 0
 
     async def open(self) -> None:
         """Make the tables and start relaying."""
@@ -91,14 +96,21 @@ class Outbox:
         await self.broker.open()
         self._owner, self._lease_until = str(uuid4()), 0.0
         self._woken, self._emptied = asyncio.Event(), asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._told = 0
         loop = asyncio.get_running_loop()
 
-        def told(_: Sequence[Message]) -> None:
-            loop.call_soon_threadsafe(self._woken.set)
+        def told(messages: Sequence[Message]) -> None:
+            loop.call_soon_threadsafe(self._hear_of, len(messages))
 
         self._forget = on_commit(self.database.engine.pool, told)
         self._stopping = False
         self._relaying = asyncio.create_task(self._run(), name="outbox")
+
+    def _hear_of(self, count: int) -> None:
+        """Learn that events were committed in this process."""
+        self._told += count
+        self._woken.set()
 
     async def drain(self) -> None:
         """Carry what was committed so far; what is not carried stays in the table."""
@@ -110,7 +122,7 @@ class Outbox:
         asked = self._drains
         while self._emptied_for < asked:
             self._emptied.clear()
-            self._woken.set()
+            self._hurry()
             await self._emptied.wait()
 
     async def close(self) -> None:
@@ -121,7 +133,7 @@ class Outbox:
         # Asked before it is cut: cut within a statement it takes the connection along,
         # and with it a database in memory.
         self._stopping = True
-        self._woken.set()
+        self._hurry()
         await asyncio.wait((self._relaying,), timeout=_STOP_SECONDS)
         self._relaying.cancel()
         await asyncio.gather(self._relaying, return_exceptions=True)
@@ -129,6 +141,10 @@ class Outbox:
         if self._lease_until > clock().monotonic():
             async with self._store.transaction() as transaction:
                 await _carrying.give_up_lanes(transaction, self._owner)
+
+    def _hurry(self) -> None:
+        self._urgent.set()
+        self._woken.set()
 
     async def check(self) -> None:
         """Raise when events do not leave.
@@ -182,7 +198,8 @@ class Outbox:
         failures = 0
         while not self._stopping:
             self._woken.clear()
-            asked = self._drains
+            self._urgent.clear()
+            asked, begun = self._drains, clock().monotonic()
             await self._watch.look()
             await self._upkeep.tend()
             try:
@@ -198,12 +215,16 @@ class Outbox:
             failures = 0
             if carried >= BATCH or self._backlog.waiting:
                 await self._count_waiting()
-            if carried:
+            if carried > self._told:  # others publish here as well, and tell us nothing
                 self._pause_seconds = min(_BUSY_POLL_SECONDS, POLL_SECONDS)
-            else:
-                self._emptied_for = asked
-                self._emptied.set()
-                await self._wait()
+            self._told = max(0, self._told - carried) if carried else 0
+            if self._is_behind:
+                continue
+            self._emptied_for = asked
+            self._emptied.set()
+            if carried:
+                await self._rest(begun + _ROUND_SECONDS - clock().monotonic())
+            await self._wait()
 
     async def _count_waiting(self) -> None:
         """Look how many wait, at most every two seconds."""
@@ -218,6 +239,13 @@ class Outbox:
             return  # the database is away as well: its own check tells
         backlog.saw(waiting, *pools)
 
+    async def _rest(self, seconds: float) -> None:
+        """Leave time to those who publish: a round of many costs little more."""
+        if seconds > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._urgent.wait()
+
     async def _wait(self) -> None:
         """Wait for a commit here, or for a look at what others may have committed."""
         try:
@@ -231,6 +259,7 @@ class Outbox:
 
         While a batch is published, the one before it is deleted and the next is read.
         """
+        self._is_behind = False
         batch = await self._read()
         if not batch:
             self._trouble = None
@@ -261,6 +290,8 @@ class Outbox:
                 await _carrying.forget(transaction, self._owner, published)
                 await _carrying.keep_refused(transaction, refused)
             self._count(published)
+        # All that was there at the last look is carried, but for these.
+        self._is_behind = carried > 0 and (bool(refused) or bool(batch))
         return carried
 
     async def _read(self) -> list[Row]:
