@@ -1,5 +1,6 @@
 """Why there is no Kafka: in the system's words, where librdkafka has none."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 
@@ -26,6 +27,22 @@ async def test_a_port_nobody_listens_at_is_told(listening: socket.socket) -> Non
     address = parse(url_of(listening))
     listening.close()
     assert await _with_cause("it is down", address) == "it is down: Connection refused"
+
+
+async def test_a_server_that_is_just_dying_is_tried_again(
+    listening: socket.socket,
+) -> None:
+    """It took a connection and dropped it: the next one is refused."""
+
+    def die() -> None:
+        taken, _ = listening.accept()
+        listening.close()
+        taken.close()
+
+    address = parse(url_of(listening))
+    dying = asyncio.create_task(asyncio.to_thread(die))
+    assert await _with_cause("it is down", address) == "it is down: Connection refused"
+    await dying
 
 
 async def test_a_server_that_says_nothing_is_told(listening: socket.socket) -> None:

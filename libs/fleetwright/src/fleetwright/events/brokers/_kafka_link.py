@@ -22,7 +22,8 @@ _LISTEN_SECONDS = 0.1
 _ASK_SECONDS = 5.0  # between questions while it is there
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 2.0
-_TRY_SECONDS = 1.0  # for a connection that is opened only to hear why there is none
+_TRY_SECONDS = 1.0  # for connections that are opened only to hear why there is none
+_TRIES = 3
 T = TypeVar("T")
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
@@ -251,13 +252,27 @@ async def _with_cause(what: str, address: KafkaAddress) -> str:
     server = host.strip("[]"), int(port)
     try:
         async with asyncio.timeout(_TRY_SECONDS):
-            tried = await asyncio.to_thread(
-                socket.create_connection, server, _TRY_SECONDS
-            )
-            tried.close()
+            await asyncio.to_thread(_listen, server)
     except OSError as error:
         return f"{what}: {error.strerror or 'no answer'}"
-    return f"{what}: no answer"
+    return f"{what}: it hangs up"
+
+
+def _listen(server: tuple[str, int]) -> None:
+    """Return when a server hangs up, though it was asked nothing.
+
+    One that is just dying still takes connections for a moment, and drops them: it is
+    tried again, to hear what others will.
+
+    Raises:
+        OSError: There is no connection, or silence: a Kafka does not speak first.
+    """
+    for _ in range(_TRIES):
+        with (
+            socket.create_connection(server, _TRY_SECONDS) as tried,
+            contextlib.suppress(ConnectionError),
+        ):
+            tried.recv(1)
 
 
 def client_settings(address: KafkaAddress) -> dict[str, str | int | float | bool]:
