@@ -127,7 +127,7 @@ def waits_past_its_deadline() -> None:
     """Who waits for another process waits on when its caller has given up."""
     from fleetwright import _sqlite_async
 
-    replace(_sqlite_async, "_patience_ms", lambda how: _sqlite_async._MOST_MS)
+    replace(_sqlite_async, "patience_ms", lambda how: 15_000)
 
 
 def says_yes_anyway() -> None:
