@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from sqlalchemy import ColumnElement, Text, bindparam, func, insert, select
 from sqlalchemy import event as hooks
-from sqlalchemy import insert, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.pool import Pool
@@ -26,7 +28,26 @@ _PUBLISHED = "fleetwright_published"
 _AROUND = "fleetwright_around"
 _listeners: WeakKeyDictionary[Pool, list[Told]] = WeakKeyDictionary()
 _insert = insert(outbox)
-_lock_key = text("select pg_advisory_xact_lock(hashtextextended(:key, 0))")
+_COLUMNS = ("id", "topic", "key", "lane", "headers", "body", "created_at")
+
+
+def _turn(name: ColumnElement[str]) -> ColumnElement[None]:
+    """Return the wait for everybody else who has published for a key."""
+    return func.pg_advisory_xact_lock(func.hashtextextended(name, 0))
+
+
+# On PostgreSQL identities are given out before the commit: producers of a key take
+# turns, or a later number could be committed first. The row is made of the turn, so
+# that its number is drawn when it has come, without a way to the server of its own.
+_insert_in_turn = insert(outbox).from_select(
+    _COLUMNS,
+    select(
+        *(bindparam(name, type_=outbox.c[name].type) for name in _COLUMNS)
+    ).select_from(select(_turn(bindparam("turn", type_=Text))).subquery()),
+)
+_take_turns = select(
+    _turn(func.unnest(bindparam("turns", type_=ARRAY(Text))).column_valued())
+)
 
 
 @dataclass(slots=True)
@@ -151,28 +172,25 @@ def _before_commit(session: Session) -> None:
     session.flush()  # the changes they tell of come first
     fresh = [one for one in published if not one.written]
     if fresh:
-        _lock_keys(session, fresh)
-        session.connection().execute(_insert, [one.row() for one in fresh])
+        _write(session.connection(), fresh)
         for one in fresh:
             one.written = depths
     _crash.point("producer.before_commit")
 
 
-def _lock_keys(session: Session, published: Sequence[_Published]) -> None:
-    """Make producers of a key commit in the order of their rows.
-
-    PostgreSQL gives out identities before the commit; without the lock a later number
-    could be committed first.
-    """
-    if session.get_bind().dialect.name == "sqlite":
+def _write(connection: Connection, published: Sequence[_Published]) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.execute(_insert, [one.row() for one in published])
         return
-    keys = {
-        f"{one.message.topic}/{one.message.key}"
-        for one in published
-        if one.message.key is not None
-    }
-    for key in sorted(keys):  # sorted: two transactions must not wait for each other
-        session.connection().execute(_lock_key, {"key": key})
+    turns = {turn for one in published if (turn := _turn_of(one.message)) is not None}
+    if len(turns) > 1:  # sorted: two transactions must not wait for each other
+        connection.execute(_take_turns, {"turns": sorted(turns)})
+    rows = [one.row() | {"turn": _turn_of(one.message)} for one in published]
+    connection.execute(_insert_in_turn, rows)
+
+
+def _turn_of(message: Message) -> str | None:
+    return None if message.key is None else f"{message.topic}/{message.key}"
 
 
 def _after_commit(session: Session) -> None:
