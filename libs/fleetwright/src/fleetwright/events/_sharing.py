@@ -5,10 +5,11 @@ see, when the reaction to the later runs.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from fleetwright._sessions import begun
 from fleetwright.database import AsyncDatabase
@@ -77,7 +78,11 @@ async def share(
         holds = [(task.hold, task.delivery.message) for task in tasks]
         new = await _inbox.claim_all(transaction, holds)
         known = await _known(transaction, tasks, new)
-        connection = await transaction.connection()
+        session = AsyncSession(
+            await transaction.connection(),
+            expire_on_commit=False,
+            join_transaction_mode="create_savepoint",
+        )
         # How long we waited for our turn does not count: who waits long would do little
         # at a turn, and by many short turns make all wait longer.
         ends = time.perf_counter() + SHARE_SECONDS
@@ -91,7 +96,7 @@ async def share(
             ):
                 found.not_begun.append(task)
             else:
-                await _in_savepoint(connection, transaction, task, found)
+                await _in_savepoint(session, around(transaction), task, found)
         undone = [*found.not_begun, *(task for task, _ in found.failed)]
         if undone:
             ids = [task.delivery.message.id for task in undone]
@@ -111,20 +116,16 @@ async def _known(
 
 
 async def _in_savepoint(
-    connection: AsyncConnection, transaction: AsyncSession, task: Task, found: Shared
+    session: AsyncSession, info: Mapping[str, Any], task: Task, found: Shared
 ) -> None:
     """React to one delivery, undone by itself where that fails.
 
-    It has a session of its own: objects that another reaction has loaded are as old as
-    that one.
+    The session was closed since the last one: objects that another reaction has loaded
+    are as old as that one.
     """
     started = time.perf_counter()  # not the Clock: uvloop's has whole milliseconds
-    session = AsyncSession(
-        connection,
-        expire_on_commit=False,
-        join_transaction_mode="create_savepoint",
-        info=around(transaction),
-    )
+    session.info.clear()
+    session.info.update(info)
     message, group = task.delivery.message, task.hold.group
     try:
         async with begun(session):

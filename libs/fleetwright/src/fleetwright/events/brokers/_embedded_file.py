@@ -263,8 +263,15 @@ class EmbeddedFile:
             A fair share of each lane; empty when nothing is pending.
         """
         found: list[Delivery] = []
-        share = max(8, limit // max(1, len(lanes)))
-        for lane, epoch in lanes.items():
+        places = self._connection.execute(
+            "select lane from lane l where grp=? and exists(select 1 from delivery d"
+            " where d.grp=l.grp and d.lane=l.lane)",
+            (group,),
+        )
+        waiting = [lane for (lane,) in places.fetchall() if lane in lanes]
+        share = max(8, limit // max(1, len(waiting)))
+        for lane in waiting:
+            epoch = lanes[lane]
             # All rows are fetched: an open cursor would pin an old state of the file.
             rows = self._connection.execute(
                 "select d.seq,m.msg_id,m.topic,m.key,m.headers,m.body"
