@@ -5,11 +5,10 @@ see, when the reaction to the later runs.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from fleetwright._sessions import begun
 from fleetwright.database import AsyncDatabase
@@ -78,11 +77,7 @@ async def share(
         holds = [(task.hold, task.delivery.message) for task in tasks]
         new = await _inbox.claim_all(transaction, holds)
         known = await _known(transaction, tasks, new)
-        session = AsyncSession(
-            await transaction.connection(),
-            expire_on_commit=False,
-            join_transaction_mode="create_savepoint",
-        )
+        connection = await transaction.connection()
         # How long we waited for our turn does not count: who waits long would do little
         # at a turn, and by many short turns make all wait longer.
         ends = time.perf_counter() + SHARE_SECONDS
@@ -96,7 +91,7 @@ async def share(
             ):
                 found.not_begun.append(task)
             else:
-                await _in_savepoint(session, around(transaction), task, found)
+                await _in_savepoint(connection, transaction, task, found)
         undone = [*found.not_begun, *(task for task, _ in found.failed)]
         if undone:
             ids = [task.delivery.message.id for task in undone]
@@ -116,16 +111,20 @@ async def _known(
 
 
 async def _in_savepoint(
-    session: AsyncSession, info: Mapping[str, Any], task: Task, found: Shared
+    connection: AsyncConnection, transaction: AsyncSession, task: Task, found: Shared
 ) -> None:
     """React to one delivery, undone by itself where that fails.
 
-    The session was closed since the last one: objects that another reaction has loaded
-    are as old as that one.
+    It has a session of its own: objects that another reaction has loaded are as old as
+    that one.
     """
     started = time.perf_counter()  # not the Clock: uvloop's has whole milliseconds
-    session.info.clear()
-    session.info.update(info)
+    session = AsyncSession(
+        connection,
+        expire_on_commit=False,
+        join_transaction_mode="create_savepoint",
+        info=around(transaction),
+    )
     message, group = task.delivery.message, task.hold.group
     try:
         async with begun(session):
