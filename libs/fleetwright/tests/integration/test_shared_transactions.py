@@ -371,8 +371,12 @@ async def test_slow_reaction_ends_its_batch(bank: Bank) -> None:
     assert await bank.parked() == []
 
 
-async def test_waiting_for_others_ends_no_batch(bank: Bank) -> None:
+async def test_waiting_for_others_ends_no_batch(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where turns are scarce, as much as ever is done at one."""
+    share_seconds = 10 * SHARE_SECONDS  # ample for three looks on a busy machine
+    monkeypatch.setattr("fleetwright.events._sharing.SHARE_SECONDS", share_seconds)
     deliveries = told(1, 2, 3)
     before = [told(10 + n, key=f"order-{n}")[0] for n in (1, 2, 3)]
     settler, has_turn = bank.settler(), asyncio.Event()
@@ -382,7 +386,7 @@ async def test_waiting_for_others_ends_no_batch(bank: Bank) -> None:
         async with bank.database.transaction() as transaction:
             await record(transaction, bank.group, deliveries[0].message.id)
             has_turn.set()
-            await asyncio.sleep(2 * SHARE_SECONDS)
+            await asyncio.sleep(2 * share_seconds)
             await transaction.rollback()
 
     async def look(event: Placed, transaction: AsyncSession) -> None:
