@@ -1,11 +1,14 @@
-"""A member joins or leaves a group of Kafka every 5 s; every other leaver is killed.
+"""A member joins or leaves a group of Kafka every 5 s; one dies between two steps.
 
+It dies with effects that are committed and not acknowledged: whoever has its lanes next
+is handed them again. A kill at any moment finds some of those only now and then.
 On the Kafka `TEST_KAFKA_URL` names, else on one of its own.
 """
 
 import asyncio
 import json
 import os
+import signal
 import sqlite3
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -13,7 +16,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from experiments.kafka_member import COMMITS_AHEAD, counted
+from experiments.kafka_member import COMMITS_AHEAD, DIE, counted
 from experiments.lab import Lab
 from experiments.served import BENCHMARKS
 from fleetwright.errors import Unavailable
@@ -47,12 +50,9 @@ class Member:
             self.outcomes = json.loads(line)["outcomes"]
 
     async def end(self, *, by_force: bool) -> None:
-        """Stop it as an operator would, or kill it."""
+        """Stop it as an operator would, or have it die where that does most harm."""
         with suppress(ProcessLookupError):
-            if by_force:
-                self.process.kill()
-            else:
-                self.process.terminate()
+            self.process.send_signal(DIE if by_force else signal.SIGTERM)
         async with asyncio.timeout(15):
             await self.process.wait()
         await self.reader

@@ -1,7 +1,8 @@
 """python -m experiments.kafka_member URL TOPIC DATABASE [MUTANT]: a hearer of a group.
 
 Writes one row for each event it reacts to, and a line now and then of how often its
-deliveries came to what. Leaves the group when it is told to stop.
+deliveries came to what. Leaves the group when it is told to stop; dies at the next
+acknowledgement on SIGUSR1.
 """
 
 import asyncio
@@ -16,12 +17,14 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from fleetwright import _crash
 from fleetwright.database import AsyncDatabase
 from fleetwright.events import Consumer, Event, Subscriptions, connect
 from tortured import mistakes
 
 COMMITS_AHEAD = "commits-ahead"
 GROUP = "hearers"
+DIE = signal.SIGUSR1
 _REACTION_SECONDS = 0.004
 _REPORT_SECONDS = 0.3
 _MAKE = (
@@ -84,7 +87,9 @@ async def _hear(url: str, topic: str, file: str) -> None:
 
     consumer = Consumer(database, broker, subscriptions, group=GROUP)
     stopped = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    loop.add_signal_handler(DIE, _crash.plan, "consumer.before_ack@1")
     await database.open()
     await _make(database)
     await consumer.open()
