@@ -18,6 +18,7 @@ _LOOK_SECONDS = 0.05
 _PATIENCE_SECONDS = 3.0  # how long a process may take to come to its crash point
 _SERVER_SHARE = 0.3  # of the deaths that could be one of a server
 _CRASHED = 137
+_MISSES = 6  # at a place count as a death there: it may be one nobody passes any more
 _KINDS = ("producer", "relay", "relay", "consumer", "consumer", "consumer")
 _FARTHEST_JUMP_SECONDS = 3600.0
 _BETWEEN_SHARE = 0.75  # of the pauses of consumers
@@ -160,12 +161,14 @@ class Nemesis:
         self._tries[point, name] += 1
         self._last_armed[name] = point
         self._armed[name] = (point, asyncio.get_running_loop().time())
-        self._board[f"{name}/armed_after"] = self._random.randint(1, 4)
+        # A relay that carries much at a time comes by only now and then.
+        most = 1 if self._missed[point] else 4
+        self._board[f"{name}/armed_after"] = self._random.randint(1, most)
         self._board[f"{name}/armed_point"] = self._points.index(point) + 1
 
     def _seen(self, point: str) -> int:
         armed = sum(point == one for one, _ in self._armed.values())
-        return self.deaths[f"point {point}"] + armed + self._missed[point] // 3
+        return self.deaths[f"point {point}"] + armed + self._missed[point] // _MISSES
 
     def _disarm_late(self) -> None:
         """Give up on crash points that nobody comes to."""
