@@ -1,9 +1,11 @@
 """An outbox whose broker refuses: good events are offered until they are taken."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from pathlib import Path
 
 import pytest
+from servers import own_database
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
@@ -12,14 +14,21 @@ from fleetwright.errors import Unavailable
 from fleetwright.events import Event, Outbox, publish
 from fleetwright.events._backlog import Backlog
 from fleetwright.events._broker import BEHIND, Passing
-from fleetwright.events._carrying import MOST_ATTEMPTS
+from fleetwright.events._carrying import BATCH, MOST_ATTEMPTS
 from fleetwright.events._envelope import Message
-from fleetwright.events._tables import outbox
+from fleetwright.events._tables import PRODUCER_TABLES, ensure, outbox
 from fleetwright.testing import FakeBroker
 
 
 class Said(Event, topic="backlog.said", key="who"):
     """Somebody said something."""
+
+    who: str
+    n: int
+
+
+class Sung(Event, topic="backlog.sung", key="who"):
+    """Somebody sang something."""
 
     who: str
     n: int
@@ -55,6 +64,22 @@ async def database() -> AsyncIterator[AsyncDatabase]:
     database = AsyncDatabase("sqlite+aiosqlite://")
     yield database
     await database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def any_database(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[AsyncDatabase]:
+    """Give an empty database of each kind."""
+    if request.param == "sqlite":
+        found = AsyncDatabase(f"sqlite+aiosqlite:///{tmp_path}/shop.db")
+        yield found
+        await found.close()
+        return
+    with own_database(request.getfixturevalue("postgres_url")) as url:
+        found = AsyncDatabase(url)
+        yield found
+        await found.close()
 
 
 async def say(database: AsyncDatabase, who: str, *numbers: int) -> None:
@@ -110,6 +135,98 @@ async def test_refused_for_good_is_given_up_and_those_behind_it_go_on(
     async with database.reading() as session:
         kept = (await session.execute(select(outbox))).one()
     assert (kept.last_error, kept.attempts) == ("it is too large", MOST_ATTEMPTS)
+
+
+class Full(FakeBroker):
+    """A broker that is full for some topics, and tells how often it was asked."""
+
+    def __init__(self, topics: Collection[str], reason: str) -> None:
+        """Refuse.
+
+        Args:
+            topics: What it is full for.
+            reason: Why it refuses.
+        """
+        super().__init__()
+        self.topics, self.reason = topics, reason
+        self.offered = 0
+
+    async def publish(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        """Refuse what it is full for, and what is behind that."""
+        refused: dict[str, str] = {}
+        keys = set()
+        for one in messages:
+            if one.topic in self.topics or one.order_key in keys:
+                refused[one.id] = BEHIND if one.order_key in keys else self.reason
+                keys.add(one.order_key)
+        self.offered += len(refused)
+        await super().publish([one for one in messages if one.id not in refused])
+        return refused
+
+
+async def test_many_that_are_refused_hold_up_nobody_behind_them(
+    any_database: AsyncDatabase,
+) -> None:
+    """More than a batch of them at the head: others pass, in order per key."""
+    many, database = 8 * BATCH, any_database
+    broker = Full([Said.__topic__], Passing("the queue is full"))
+    relay = Outbox(database, broker)
+    await ensure(database, PRODUCER_TABLES)
+    async with database.transaction() as transaction:
+        for n in range(many):
+            publish(transaction, Said(who=f"ada-{n}", n=0))
+            publish(transaction, Sung(who=f"ada-{n}", n=1))
+        for n in range(3):
+            publish(transaction, Sung(who="bob", n=n))
+    await relay.open()
+
+    async with asyncio.timeout(20):
+        while len(broker.published) < 3:
+            await relay.drain()
+    sung = [(one.who, one.n) for one in broker.published if isinstance(one, Sung)]
+    offered = broker.offered
+    with pytest.raises(Unavailable, match="the queue is full"):
+        await relay.check()
+    broker.topics = ()
+    await relayed(relay)
+    await relay.check()
+    await relay.close()
+
+    assert sung == [("bob", 0), ("bob", 1), ("bob", 2)]
+    assert offered < many
+    assert len(broker.published) == 2 * many + 3
+    heard: dict[str, list[int]] = {}
+    for one in broker.published:
+        if isinstance(one, Said | Sung):
+            heard.setdefault(one.who, []).append(one.n)
+    assert heard.pop("bob") == [0, 1, 2]
+    assert set(map(tuple, heard.values())) == {(0, 1)}
+
+
+async def test_many_that_are_refused_for_good_hold_up_nobody(
+    database: AsyncDatabase,
+) -> None:
+    """They are given up after ten tries each; what is behind them has left before."""
+    broker = Full([Said.__topic__], "it is too large")
+    relay = Outbox(database, broker)
+    await ensure(database, PRODUCER_TABLES)
+    async with database.transaction() as transaction:
+        for n in range(BATCH + 5):
+            publish(transaction, Said(who=f"ada-{n}", n=0))
+        publish(transaction, Sung(who="bob", n=0))
+    await relay.open()
+
+    async with asyncio.timeout(20):
+        while not broker.published:
+            await relay.drain()
+    given_up_before = (await relay.facts())["parked"]
+    await relayed(relay)
+    facts = await relay.facts()
+    await relay.close()
+
+    assert given_up_before == 0
+    assert (facts["pending"], facts["parked"]) == (0, BATCH + 5)
+    assert broker.offered == MOST_ATTEMPTS * (BATCH + 5)
 
 
 async def test_publish_is_refused_while_as_many_wait_as_may(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from sqlalchemy import bindparam, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from fleetwright._clock import clock
@@ -103,7 +103,11 @@ async def give_up_lanes(transaction: AsyncSession, owner: str) -> None:
 
 
 async def oldest(
-    session: AsyncSession, owner: str, *, beside: Collection[int]
+    session: AsyncSession,
+    owner: str,
+    *,
+    beside: Collection[int],
+    unless: ColumnElement[bool] | None = None,
 ) -> list[Row]:
     """Return the oldest rows of a relay's lanes.
 
@@ -114,8 +118,10 @@ async def oldest(
         session: An open one.
         owner: The relay.
         beside: The numbers of rows that are being carried already.
+        unless: A condition that they must meet; none as a rule.
     """
-    rows = await session.execute(_oldest, {"owner": owner, "most": BATCH + len(beside)})
+    wanted = _oldest if unless is None else _oldest.where(unless)
+    rows = await session.execute(wanted, {"owner": owner, "most": BATCH + len(beside)})
     return [
         Row(seq, message_of(id, topic, key, headers, body))
         for seq, id, topic, key, headers, body in rows
@@ -145,19 +151,22 @@ async def keep_refused(transaction: AsyncSession, refused: Mapping[str, str]) ->
         refused: The ids of refused messages, and why.
     """
     now = clock().now()
+    alike: dict[str, list[str]] = {}
     for id, reason in refused.items():
+        alike.setdefault(reason, []).append(id)
+    for reason, ids in alike.items():
         one_more = 0 if isinstance(reason, Passing) else 1
         last = outbox.c.attempts + one_more >= MOST_ATTEMPTS
-        result = await transaction.execute(
+        rows = await transaction.execute(
             update(outbox)
-            .where(outbox.c.id == id)
+            .where(outbox.c.id.in_(ids))
             .values(
                 attempts=outbox.c.attempts + one_more,
                 last_error=str(reason),
                 parked_at=case((last, now), else_=None),
             )
-            .returning(outbox.c.parked_at, outbox.c.topic)
+            .returning(outbox.c.id, outbox.c.topic, outbox.c.parked_at)
         )
-        row = result.one_or_none()
-        if row is not None and row.parked_at is not None:
-            _log.error("outbox.parked", message=id, topic=row.topic, reason=reason)
+        for id, topic, parked_at in rows:
+            if parked_at is not None:
+                _log.error("outbox.parked", message=id, topic=topic, reason=reason)

@@ -19,6 +19,7 @@ from fleetwright.events._backlog import MOST_WAITING, Backlog
 from fleetwright.events._broker import Broker
 from fleetwright.events._carrying import BATCH, LEASE_SECONDS, Row
 from fleetwright.events._envelope import Message
+from fleetwright.events._held_back import HeldBack
 from fleetwright.events._publish import on_commit
 from fleetwright.events._retention import Retention
 from fleetwright.events._tables import PRODUCER_TABLES, ensure, outbox
@@ -84,6 +85,7 @@ class Outbox:
         self._published = 0
         self._backlog = Backlog(most_waiting)
         self._trouble: str | None = None
+        self._held = HeldBack()
         self._drains = 0
         self._emptied_for = 0
         self._urgent = asyncio.Event()
@@ -262,7 +264,8 @@ class Outbox:
         self._is_behind = False
         batch = await self._read()
         if not batch:
-            self._trouble = None
+            self._held.nothing_waits()
+            self._trouble = self._held.reason
         published: list[int] = []
         refused: Mapping[str, str] = {}
         carried = 0
@@ -276,7 +279,8 @@ class Outbox:
                 sending.cancel()
                 await asyncio.gather(sending, return_exceptions=True)
                 raise
-            self._trouble = next(iter(refused.values()), None)
+            self._held.learn(batch, refused)
+            self._trouble = self._held.reason
             _crash.point("relay.after_publish")
             messages = [row.message for row in batch]
             _metrics.relayed(_metrics.system_of(self.broker), messages, refused)
@@ -290,8 +294,9 @@ class Outbox:
                 await _carrying.forget(transaction, self._owner, published)
                 await _carrying.keep_refused(transaction, refused)
             self._count(published)
-        # All that was there at the last look is carried, but for these.
-        self._is_behind = carried > 0 and (bool(refused) or bool(batch))
+        # All that was there at the last look is carried, but for these; what was
+        # refused is left out next, and what waits behind it has its turn at once.
+        self._is_behind = bool(refused) or (carried > 0 and bool(batch))
         return carried
 
     async def _read(self) -> list[Row]:
@@ -305,7 +310,9 @@ class Outbox:
                 await _carrying.take_lanes(transaction, self._owner)
             self._lease_until = taken_at + LEASE_SECONDS
         async with self._store.reading() as session:
-            return await _carrying.oldest(session, self._owner, beside=())
+            return await _carrying.oldest(
+                session, self._owner, beside=(), unless=self._held.unless()
+            )
 
     async def _turn_over(
         self, published: Sequence[int], *, beside: Sequence[Row]
@@ -319,7 +326,10 @@ class Outbox:
             if renews:
                 await _carrying.take_lanes(transaction, self._owner)
             following = await _carrying.oldest(
-                transaction, self._owner, beside={row.seq for row in beside}
+                transaction,
+                self._owner,
+                beside={row.seq for row in beside},
+                unless=self._held.unless(),
             )
         if renews:
             self._lease_until = now + LEASE_SECONDS
