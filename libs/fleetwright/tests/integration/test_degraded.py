@@ -15,9 +15,11 @@ import pytest
 from confluent_kafka import admin
 from desk import desk
 from rabbit_api import Administrator
+from rabbit_node import control
 from servers import OwnServer
 
 AWAY_SECONDS = float(os.environ.get("DEGRADED_AWAY_SECONDS", "3"))
+MEMORY = "set_vm_memory_high_watermark"
 LOCK = """
 import signal, sys
 from pysqlite3 import dbapi2
@@ -116,35 +118,18 @@ async def test_rabbit_whose_memory_is_full_is_waited_for(
         await running.well()
         await running.place()
         await running.all_heard()
-        await asyncio.to_thread(control, own_rabbit, "0.00001")
+        await asyncio.to_thread(control, own_rabbit, MEMORY, "0.00001")
         try:
             for _ in range(20):
                 assert await running.place() == 201
             told = await running.degraded("alarm")
         finally:
-            await asyncio.to_thread(control, own_rabbit, "0.4")
+            await asyncio.to_thread(control, own_rabbit, MEMORY, "0.4")
         await running.well()
         counts = await running.all_heard()
 
         assert told["ready"]
         assert counts == running.once()
-
-
-def control(server: OwnServer, watermark: str) -> None:
-    """Set how much of the machine's memory a RabbitMQ may take."""
-    name = f"RABBITMQ_NODENAME=fleet{urlsplit(server.url).port}@localhost"
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            found = (process / "environ").read_bytes().decode().split("\0")
-        except OSError:
-            continue
-        if name in found:
-            environment = dict(one.split("=", 1) for one in found if "=" in one)
-            command = "/usr/lib/rabbitmq/bin/rabbitmqctl"
-            verb = ("set_vm_memory_high_watermark", watermark)
-            subprocess.run((command, *verb), env=environment, check=True, timeout=60)
-            return
-    raise AssertionError(f"no process with {name}")
 
 
 async def test_kafka_that_takes_nothing_is_waited_for(
