@@ -21,7 +21,7 @@ from fleetwright.events._retention import Retention
 from fleetwright.events._settling import Outcome, Settler
 from fleetwright.events._subscriptions import Subscriptions
 from fleetwright.events._tables import CONSUMER_TABLES, ensure
-from fleetwright.events._upkeep import of_group, warn_if_forgetful
+from fleetwright.events._upkeep import Memory, of_group
 from fleetwright.events._watch import GroupWatch
 
 BATCH = 512
@@ -149,10 +149,11 @@ class Consumer:
         self._redeliverer = Redeliverer(
             self.database, self.subscriptions, group, self._random
         )
-        warn_if_forgetful(group, self.retention, self.broker)
+        memory = Memory(group, topics, self.retention, self.broker)
+        await memory.look()
         upkeep = of_group(self.database, group, self.retention)
         watch = GroupWatch(self.database, self.broker, group, topics)
-        self._redeliverer.beside = (watch.look, upkeep.tend)
+        self._redeliverer.beside = (memory.look, watch.look, upkeep.tend)
         self._redeliverer.start()
         self._receiving = asyncio.create_task(self._run(receiver), name="consumer")
 

@@ -80,6 +80,22 @@ class Unsubscribing(Protocol):
 
 
 @runtime_checkable
+class Aging(Protocol):
+    """A broker whose topics keep messages for different times."""
+
+    async def kept_seconds(self, topics: Sequence[str]) -> Mapping[str, float]:
+        """Return how long messages of topics are kept; infinity for ever.
+
+        Args:
+            topics: Which ones; those that are not there yet are left out.
+
+        Raises:
+            Unavailable: The broker does not answer.
+        """
+        ...
+
+
+@runtime_checkable
 class Keeping(Protocol):
     """A broker that keeps what was heard, so that it can be heard again."""
 

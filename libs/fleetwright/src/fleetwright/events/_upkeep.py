@@ -1,6 +1,7 @@
 """What is old is forgotten: in small steps, by one process at a time."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any, cast
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from fleetwright._clock import clock
 from fleetwright.database import AsyncDatabase
 from fleetwright.errors import FleetwrightError
+from fleetwright.events._kept import Aging
 from fleetwright.events._parking import State
 from fleetwright.events._retention import Retention
 from fleetwright.events._tables import inbox, outbox, parked, upkeep
@@ -21,6 +23,7 @@ BATCH_ROWS = 500  # a delete of so many holds up writers for some milliseconds
 TURN_SECONDS = 0.05  # of work at a time; the rest is done at the next turn
 EVERY_SECONDS = 3600.0
 _LEASE_SECONDS = 60.0  # a process that died holds it no longer
+_ASK_AGAIN_SECONDS = 5.0  # where the broker was away
 _LOOK_AGAIN_SECONDS = 600.0  # where another process is at it
 _WORDS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
@@ -196,19 +199,50 @@ async def _deleted(transaction: AsyncSession, statement: Any) -> int:
     return int(cast(CursorResult[Any], result).rowcount)
 
 
-def warn_if_forgetful(group: str, retention: Retention, broker: object) -> None:
-    """Say so where the broker remembers longer than the inbox.
+class Memory:
+    """Says so, once, where the broker remembers longer than the inbox."""
 
-    Args:
-        group: Who hears.
-        retention: Of its inbox.
-        broker: Where its events come from.
-    """
-    kept_seconds = getattr(broker, "keep_seconds", None)
-    if kept_seconds is not None and kept_seconds > retention.inbox_seconds:
-        _log.warning(
-            "inbox.forgets_first",
-            group=group,
-            inbox_seconds=retention.inbox_seconds,
-            broker_seconds=kept_seconds,
-        )
+    def __init__(
+        self, group: str, topics: Sequence[str], retention: Retention, broker: object
+    ) -> None:
+        """Describe whose memories are compared.
+
+        Args:
+            group: Who hears.
+            topics: What it hears.
+            retention: Of its inbox.
+            broker: Where its events come from.
+        """
+        self._group = group
+        # Others keep all topics alike.
+        self._unknown = set(topics) if isinstance(broker, Aging) else {"*"}
+        self._inbox_seconds = retention.inbox_seconds
+        self._broker = broker
+        self._look_at = float("-inf")
+
+    async def look(self) -> None:
+        """Ask the broker, until it has answered; safe to call as often as one likes."""
+        now = clock().monotonic()
+        if not self._unknown or now < self._look_at <= now + _ASK_AGAIN_SECONDS:
+            return
+        self._look_at = now + _ASK_AGAIN_SECONDS
+        try:
+            kept = await self._kept_seconds()
+        except FleetwrightError:
+            return  # it is away: its own check tells
+        longer = [at for at in kept.values() if at > self._inbox_seconds]
+        if longer:
+            _log.warning(
+                "inbox.forgets_first",
+                group=self._group,
+                topics=sorted(t for t, at in kept.items() if at > self._inbox_seconds),
+                inbox_seconds=self._inbox_seconds,
+                broker_seconds=max(longer) if isfinite(max(longer)) else "for ever",
+            )
+        self._unknown.difference_update(kept)
+
+    async def _kept_seconds(self) -> Mapping[str, float]:
+        if isinstance(self._broker, Aging):
+            return await self._broker.kept_seconds(sorted(self._unknown))
+        seconds: float = getattr(self._broker, "keep_seconds", 0.0)
+        return dict.fromkeys(self._unknown, seconds)

@@ -9,7 +9,7 @@ from typing import Final
 from fleetwright.events._broker import Delivery, Receiver
 from fleetwright.events._envelope import Message
 from fleetwright.events._kept import Backlog, Span
-from fleetwright.events.brokers._kafka_lag import lag, progress
+from fleetwright.events.brokers._kafka_lag import kept_seconds, lag, progress
 from fleetwright.events.brokers._kafka_link import ANSWER_SECONDS, KafkaLink
 from fleetwright.events.brokers._kafka_publisher import KafkaPublisher
 from fleetwright.events.brokers._kafka_reading import read
@@ -130,6 +130,18 @@ class KafkaBroker:
         async with self._asking() as link:
             behind = await lag(link, group, topics)
         return Backlog(sum(behind.values()), behind)
+
+    async def kept_seconds(self, topics: Sequence[str]) -> Mapping[str, float]:
+        """Return how long messages of topics are kept; infinity for ever.
+
+        Args:
+            topics: Which ones; those that are not there yet are left out.
+
+        Raises:
+            Unavailable: Kafka did not answer.
+        """
+        self._link.check()
+        return await kept_seconds(self._link, topics)
 
     async def read(
         self, group: str, topic: str, span: Span

@@ -1,6 +1,7 @@
 """How far behind a group is on Kafka: the ends of its lanes, less what it committed."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 
 from confluent_kafka import (
     OFFSET_INVALID,
@@ -9,7 +10,11 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    ConfigResource,
+    OffsetSpec,
+    ResourceType,
+)
 
 from fleetwright._clock import clock
 from fleetwright.events._envelope import LANES
@@ -76,6 +81,33 @@ async def progress(
         begin = begins[it.topic, it.partition]
         done = begin if it.offset == OFFSET_INVALID else max(begin, it.offset)
         found[it.topic, it.partition] = begin, done
+    return found
+
+
+async def kept_seconds(link: KafkaLink, topics: Sequence[str]) -> dict[str, float]:
+    """Return how long messages of topics are kept; infinity for ever.
+
+    Args:
+        link: To Kafka.
+        topics: Which ones; those that are not there yet are left out.
+
+    Raises:
+        Unavailable: Kafka did not answer.
+    """
+    places = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
+    if not places:
+        return {}
+    asked = link.admin.describe_configs(places, request_timeout=ANSWER_SECONDS)
+    found = {}
+    for place in places:
+        try:
+            settings = await link.answer(asked[place])
+        except KafkaException as error:
+            if error.args[0].code() in _ABSENT:
+                continue
+            raise link.unavailable(text_of(error)) from error
+        milliseconds = int(settings["retention.ms"].value)
+        found[place.name] = inf if milliseconds < 0 else milliseconds / 1000
     return found
 
 
