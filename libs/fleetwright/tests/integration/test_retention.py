@@ -132,11 +132,12 @@ async def test_inbox_forgets_after_seven_days(
 async def test_dead_events_stay_unless_an_age_is_given(
     database: AsyncDatabase, time: FakeClock
 ) -> None:
-    """By default nothing dead is forgotten; what waits for a try never is."""
+    """By default nothing dead is forgotten; what waits, for whatever, never is."""
     rows = [
         stuck(1, State.DEAD, time.now()),
         stuck(2, State.RELEASED, time.now()),
         stuck(3, State.RETRY, time.now()),
+        stuck(4, State.UNHEARD, time.now()),
     ]
     await put(database, parked, *rows)
     time.advance(400 * DAY_SECONDS)
@@ -147,10 +148,30 @@ async def test_dead_events_stay_unless_an_age_is_given(
     bounded = Retention(dead_seconds=30 * DAY_SECONDS)
     await of_group(database, "tills", bounded).tend()
 
-    assert kept == 3
-    assert await count(database, parked) == 1
+    assert kept == 4
+    async with database.reading() as session:
+        left = set(await session.scalars(select(parked.c.state)))
+    assert left == {State.RETRY, State.UNHEARD}
     # As after `discard`: a delivery that comes again has no effects.
     assert await count(database, inbox) == 2
+
+
+async def test_only_what_is_dead_is_redriven(
+    database: AsyncDatabase, time: FakeClock
+) -> None:
+    """What no process hears stays aside: in its place it would hold up its key."""
+    rows = [stuck(1, State.RELEASED, time.now()), stuck(2, State.UNHEARD, time.now())]
+    await put(database, parked, *rows)
+    broker = connect("memory://redriven")
+    consumer = Consumer(database, broker, Subscriptions(), group="tills")
+
+    redriven = await consumer.redrive()
+
+    assert redriven == 1
+    assert [(one.message.id, one.state) for one in await consumer.parked()] == [
+        ("m1", State.RETRY),
+        ("m2", State.UNHEARD),
+    ]
 
 
 async def test_refused_events_stay_unless_an_age_is_given(

@@ -331,7 +331,7 @@ async def revive(transaction: AsyncSession, group: str, message_id: str | None) 
     Returns:
         How many are tried again.
     """
-    dead = and_(parked.c.grp == group, parked.c.state != State.RETRY)
+    dead = and_(parked.c.grp == group, is_dead)
     if message_id is not None:
         dead = and_(dead, parked.c.msg_id == message_id)
     result = await transaction.execute(

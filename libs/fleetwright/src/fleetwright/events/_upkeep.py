@@ -15,7 +15,7 @@ from fleetwright._clock import clock
 from fleetwright.database import AsyncDatabase
 from fleetwright.errors import FleetwrightError
 from fleetwright.events._kept import Aging
-from fleetwright.events._parking import State
+from fleetwright.events._parking import is_dead
 from fleetwright.events._retention import Retention
 from fleetwright.events._tables import inbox, outbox, parked, upkeep
 
@@ -163,11 +163,7 @@ async def _forget_dead(
     """Forget what died long ago; as with `discard` it is ignored if it comes again."""
     now = clock().now()
     died_at = parked.c.next_at  # what is dead is tried no more: it says when it died
-    old = and_(
-        parked.c.grp == group,
-        parked.c.state != State.RETRY,
-        died_at < now - age_seconds,
-    )
+    old = and_(parked.c.grp == group, is_dead, died_at < now - age_seconds)
     ids = list(
         await transaction.scalars(select(parked.c.msg_id).where(old).limit(BATCH_ROWS))
     )
