@@ -10,6 +10,8 @@ from fleetwright.events import Event, Outbox, publish
 from fleetwright.events._envelope import Message
 from fleetwright.testing import FakeBroker, FakeClock
 
+_LARGEST_BYTES = 1_000
+
 
 class Sold(Event, topic="things.sold"):
     """The n-th thing was sold."""
@@ -17,8 +19,14 @@ class Sold(Event, topic="things.sold"):
     n: int
 
 
+class Drawn(Event, topic="things.drawn"):
+    """A thing was drawn."""
+
+    picture: str
+
+
 class NotedBroker(FakeBroker):
-    """Notes what was published together, and when."""
+    """Notes what was published together, and when; refuses what is large."""
 
     clock: FakeClock
     rounds: list[tuple[float, int]]
@@ -26,7 +34,9 @@ class NotedBroker(FakeBroker):
     async def publish(self, messages: Sequence[Message]) -> Mapping[str, str]:
         """Keep them, and note it."""
         self.rounds.append((self.clock.elapsed_seconds, len(messages)))
-        return await super().publish(messages)
+        large = [one.id for one in messages if len(one.body) > _LARGEST_BYTES]
+        await super().publish([one for one in messages if one.id not in large])
+        return dict.fromkeys(large, "too large")
 
 
 @pytest.fixture
@@ -89,3 +99,23 @@ async def test_a_drain_does_not_wait_for_the_next_round(
 
     assert clock.elapsed_seconds == 0
     assert broker.published == [Sold(n=n) for n in range(5)]
+
+
+async def test_an_event_that_was_given_up_is_no_trouble_while_others_leave(
+    shop: tuple[AsyncDatabase, Outbox, NotedBroker], clock: FakeClock
+) -> None:
+    """Nothing more comes of its key, and the relay has no moment to rest."""
+    database, outbox, broker = shop
+    async with database.transaction() as transaction:
+        publish(transaction, Drawn(picture="x" * _LARGEST_BYTES))
+    sold = 0
+    parked_at = float("inf")
+    while clock.elapsed_seconds < parked_at + 2:
+        await sell(database, sold)
+        sold += 1
+        await clock.sleep(0.05)
+        if parked_at == float("inf") and (await outbox.facts())["parked"]:
+            parked_at = clock.elapsed_seconds
+
+    assert len(broker.rounds) > 100
+    await outbox.check()

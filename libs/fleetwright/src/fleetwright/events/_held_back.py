@@ -24,25 +24,27 @@ _key = func.coalesce(outbox.c.key, "~" + outbox.c.id)  # as `Message.order_key`
 
 @dataclass(slots=True)
 class _Hold:
-    """How long something is left out."""
+    """How long something is left out, and why."""
 
     pause_seconds: float
     until: float
+    reason: str
 
 
 class HeldBack:
-    """Keys whose events were refused, and lanes of topics where there are many.
-
-    Attributes:
-        reason: Why the last one was refused; None while nothing is held back.
-    """
+    """Keys whose events were refused, and lanes of topics where there are many."""
 
     def __init__(self) -> None:
         """Hold nothing back."""
-        self.reason: str | None = None
         self._keys: dict[str, _Hold] = {}
         self._places: dict[_Place, _Hold] = {}
         self._others_had_a_turn = True
+
+    @property
+    def reason(self) -> str | None:
+        """Why the last one was refused; None while nothing is held back."""
+        holds = [*self._keys.values(), *self._places.values()]
+        return max(holds, key=lambda hold: hold.until).reason if holds else None
 
     def learn(self, batch: Sequence[Row], refused: Mapping[str, str]) -> None:
         """Take note of what became of a batch; costs nothing while all goes well.
@@ -51,7 +53,7 @@ class HeldBack:
             batch: What was offered, in order.
             refused: The ids of what was refused, and why.
         """
-        if not refused and self.reason is None:
+        if not (refused or self._keys or self._places):
             return
         self._others_had_a_turn = not refused
         for row in batch:
@@ -62,11 +64,10 @@ class HeldBack:
                 self._places.pop(place, None)
             elif reason != BEHIND:  # its key is held back by who was before it
                 self._refused(key, place, reason)
-        if not (self._keys or self._places):
-            self.reason = None
+        if not refused:
+            self._forget_old()
 
     def _refused(self, key: str, place: _Place, reason: str) -> None:
-        self.reason = reason
         has_room = key in self._keys or len(self._keys) < MOST_KEYS
         now = clock().monotonic()
         known = self._keys.get(key) if has_room else self._places.get(place)
@@ -75,23 +76,30 @@ class HeldBack:
         pause = FIRST_SECONDS
         if known is not None and isinstance(reason, Passing):
             pause = min(LONGEST_SECONDS, 2 * known.pause_seconds)
-        hold = _Hold(pause, now + pause)
+        hold = _Hold(pause, now + pause, reason)
         if has_room:
             self._keys[key] = hold
         else:
             self._places[place] = hold
 
+    def _forget_old(self) -> None:
+        """Forget what had its next turn and was not refused.
+
+        It was given up or discarded, and nothing that could tell so comes behind it.
+        """
+        oldest = clock().monotonic() - LONGEST_SECONDS
+        self._keys = {k: hold for k, hold in self._keys.items() if hold.until > oldest}
+        self._places = {p: it for p, it in self._places.items() if it.until > oldest}
+
     def nothing_waits(self) -> None:
         """Forget what was held back: nothing of it is left, unless it is left out."""
-        if self.reason is None:
-            return
         self._others_had_a_turn = True
         if self.unless() is None:
-            self._keys, self._places, self.reason = {}, {}, None
+            self._keys, self._places = {}, {}
 
     def unless(self) -> ColumnElement[bool] | None:
         """Return the condition of what may be offered now; None for everything."""
-        if self.reason is None:
+        if not (self._keys or self._places):
             return None
         # However slow rounds are: what was refused has its next turn after others.
         now = clock().monotonic() if self._others_had_a_turn else float("-inf")
