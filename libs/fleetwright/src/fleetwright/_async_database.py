@@ -4,23 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
-from typing import cast
 
 import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
-from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from fleetwright._clock import clock
 from fleetwright._database_url import ASYNC, parsed
 from fleetwright._failures import cause, in_words, no_turn
 from fleetwright._migrate import upgrade
 from fleetwright._postgres import Pool, async_engine
+from fleetwright._sessions import begun, connected
 from fleetwright._sqlite import BUSY_SECONDS, Synchronous, is_memory, require_writable
-from fleetwright._sqlite_async import BEGIN, BUSY, TOGETHER, sqlite_engine
-from fleetwright._sqlite_driver import DrivenConnection
-from fleetwright._sqlite_together import Together
+from fleetwright._sqlite_async import BEGIN, BUSY, sqlite_engine
 from fleetwright.errors import FleetwrightError, Unavailable
 
 _LOCKED_SECONDS = 1.5  # less than a check may take: it must be able to say so
@@ -86,25 +83,11 @@ class AsyncDatabase:
             # Its own connection: a pool that is used up is no database that is down.
             alone = replace(self._pool, size=1, overflow=0)
             self._checking = async_engine(found, alone, self._name)
-        self._together: Together | None = None
-        self._held: AsyncConnection | None = None
-        if self._is_sqlite and not self._is_memory:
-            self._together = Together(self._writer)
-            self._together.in_line = lambda: self._in_line
-            self._together.pass_on = self._pass_on
-        self._writing = self.engine.execution_options(
-            **{BEGIN: "IMMEDIATE", TOGETHER: self._together}
-        )
+        self._writing = self.engine.execution_options(**{BEGIN: "IMMEDIATE"})
         self._turn = asyncio.Lock()
         self._turn_of: asyncio.Task[object] | None = None
         self._in_line = 0
         self._begins_since: float | None = None
-
-    async def _writer(self) -> DrivenConnection:
-        """Open the one connection that writes, with what the engine's ones have."""
-        self._held = await self.engine.connect()
-        found = await self._held.get_raw_connection()
-        return cast(DrivenConnection, found.driver_connection)
 
     def _name(self) -> str:
         return self.service or "fleetwright"
@@ -151,11 +134,6 @@ class AsyncDatabase:
 
     async def close(self) -> None:
         """Close all connections; a database in memory is gone."""
-        if self._together is not None:
-            await self._together.close()
-        if self._held is not None:
-            await self._held.close()
-            self._held = None
         await self.engine.dispose()
         await self._checking.dispose()
 
@@ -285,8 +263,6 @@ class AsyncDatabase:
             return
         await self.open()
         async with self._my_turn():
-            if self._together is not None:
-                await self._together.finish()
             with in_words(self.url, connecting=True):
                 await upgrade(self.engine, self._migrations, revision)
 
@@ -310,77 +286,12 @@ class AsyncDatabase:
                 async with asyncio.timeout(BUSY_SECONDS):
                     await self._turn.acquire()
         except TimeoutError:
-            self._leave_line()
             raise no_turn(self.url, BUSY_SECONDS) from None
-        except BaseException:
-            self._leave_line()
-            raise
-        self._in_line -= 1
+        finally:
+            self._in_line -= 1
         self._turn_of = task
         try:
             yield
         finally:
-            if self._turn_of is task:
-                self._pass_on()
-
-    def _pass_on(self) -> None:
-        self._turn_of = None
-        self._turn.release()
-
-    def _leave_line(self) -> None:
-        self._in_line -= 1
-        if self._together is not None and not self._in_line and not self._turn.locked():
-            self._together.abandon()
-
-
-@asynccontextmanager
-async def begun(session: AsyncSession) -> AsyncIterator[AsyncSession]:
-    """Begin; commit when the block ends, undo when it raises; then close.
-
-    `async with session, session.begin()` goes to SQLAlchemy's greenlet and back six
-    times and makes a task, which costs more than the statements of a short transaction.
-    This goes there once, to commit. The database hears of it with the first statement,
-    or of `run_sync(connected)`.
-
-    Args:
-        session: A new one.
-
-    Yields:
-        The same.
-
-    Raises:
-        SQLAlchemyError: It could not be committed.
-    """
-    transaction = session.sync_session.begin()
-    transaction.__enter__()
-    try:
-        yield session
-        await session.run_sync(_commit, transaction)
-    except BaseException as error:
-        # Whatever cuts us: the connection must not be lost with the transaction open.
-        undoing = asyncio.ensure_future(session.run_sync(_undo, transaction, error))
-        await asyncio.shield(undoing)
-        raise
-
-
-def connected(session: Session) -> None:
-    """Have the database hear of the transaction now.
-
-    Args:
-        session: One that has begun.
-    """
-    session.connection()
-
-
-def _commit(session: Session, transaction: SessionTransaction) -> None:
-    transaction.__exit__(None, None, None)
-    session.close()
-
-
-def _undo(
-    session: Session, transaction: SessionTransaction, error: BaseException
-) -> None:
-    try:
-        transaction.__exit__(type(error), error, error.__traceback__)
-    finally:
-        session.close()
+            self._turn_of = None
+            self._turn.release()

@@ -23,7 +23,6 @@ from fleetwright._sqlite_driver import DrivenConnection, patience_ms
 
 BEGIN = "fleetwright_begin"
 BUSY = "fleetwright_busy_ms"
-TOGETHER = "fleetwright_together"
 _ERRORS = (
     "DatabaseError",
     "Error",
@@ -56,7 +55,7 @@ def sqlite_engine(url: URL, *, synchronous: Synchronous = "FULL") -> AsyncEngine
         The engine. The execution option `fleetwright_begin` says how a transaction
         begins: DEFERRED (the default) or IMMEDIATE; `fleetwright_busy_ms` how long it
         waits for another process, if not 15 seconds or, where it begins IMMEDIATE,
-        until the deadline; `fleetwright_together` with whom it shares its commit.
+        until the deadline.
 
     Raises:
         FleetwrightError: This interpreter has no safe SQLite.
@@ -64,16 +63,13 @@ def sqlite_engine(url: URL, *, synchronous: Synchronous = "FULL") -> AsyncEngine
     path = url.database
     module: ModuleType = sqlite3 if is_memory(path) else sqlite_module()
 
-    async def create(*_: Any, **__: Any) -> DrivenConnection:
+    async def create(*_: Any, **__: Any) -> aiosqlite.Connection:
         if not is_memory(path):
             require_writable(str(path))
-        return DrivenConnection(partial(connect, path, synchronous=synchronous))
+        return await DrivenConnection(partial(connect, path, synchronous=synchronous))
 
-    # As many as there are tasks: each costs little while it writes with others.
-    limits = {} if is_memory(path) else {"max_overflow": -1, "pool_use_lifo": True}
     engine = create_async_engine(
         url,
-        **limits,
         module=_Module(aiosqlite, module),
         async_creator=create,
         hide_parameters=True,
@@ -84,7 +80,6 @@ def sqlite_engine(url: URL, *, synchronous: Synchronous = "FULL") -> AsyncEngine
         how = options.get(BEGIN, "DEFERRED")
         driver = cast(DrivenConnection, connection.connection.driver_connection)
         driver.waits_for_others(options.get(BUSY) or patience_ms(how))
-        driver.together = options.get(TOGETHER)
         connection.exec_driver_sql(f"BEGIN {how}")
 
     event.listen(engine.sync_engine, "begin", begin)

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from math import ceil
-from types import SimpleNamespace
 from typing import Any, Final, cast
 
 import aiosqlite
@@ -20,7 +19,6 @@ from aiosqlite.context import Result
 
 from fleetwright._deadline import current_deadline
 from fleetwright._sqlite import BUSY_SECONDS, working
-from fleetwright._sqlite_together import Together
 
 _MOST_MS: Final = round(BUSY_SECONDS * 1000)
 _STEP_MS: Final = 100  # coarse, so that transactions after each other wait the same
@@ -28,7 +26,6 @@ _QUICK_STEPS: Final = 5_000  # of SQLite's machine, some tenths of a millisecond
 _QUICK_ROWS: Final = 128  # inserted by one statement
 _BUSY, _INTERRUPT = 5, 9  # https://www.sqlite.org/rescode.html
 _LOCKS: Final = "BEGIN IMMEDIATE"
-_UNDOES: Final = "ROLLBACK TO "  # a savepoint
 _LOCKS_NOTHING: Final = "BEGIN DEFERRED"
 
 
@@ -43,12 +40,6 @@ def _inserts_rows(sql: str) -> bool:
     return words.lstrip().startswith("INSERT INTO ") and "SELECT" not in words
 
 
-# What a cursor says before it was asked for anything, as PEP 249 has it.
-_UNASKED: Final = SimpleNamespace(
-    description=None, rowcount=-1, lastrowid=None, arraysize=1
-)
-
-
 class Cursor(aiosqlite.Cursor):
     """A cursor that asks the connection once a statement: rows come with the answer.
 
@@ -57,17 +48,14 @@ class Cursor(aiosqlite.Cursor):
     pin an old state of the file.
     """
 
-    _cursor: Any
-
-    def __init__(self, connection: "DrivenConnection") -> None:
-        """Ask nothing yet."""
-        super().__init__(connection, cast(Any, _UNASKED))
+    def __init__(self, connection: "DrivenConnection", cursor: Any) -> None:
+        """Wrap a cursor of the driver."""
+        super().__init__(connection, cursor)
         self._rows: deque[Any] = deque()
         self._driven = connection
 
     def _run(self, sql: str, parameters: Iterable[Any]) -> deque[Any]:
-        self._cursor = self._driven.raw.cursor()
-        self._cursor.execute(sql, parameters)
+        self._cursor.execute(sql, parameters)  # type: ignore[arg-type]
         return deque(self._cursor.fetchall() if self._cursor.description else ())
 
     async def execute(
@@ -86,13 +74,9 @@ class Cursor(aiosqlite.Cursor):
     ) -> aiosqlite.Cursor:
         """Run one statement for each set of parameters."""
         sets = cast(Sequence[Any], parameters)
-        work = partial(self._run_each, sql, sets)
+        work = partial(self._cursor.executemany, sql, sets)
         await self._driven.run(sql, work, sets=len(sets))
         return self
-
-    def _run_each(self, sql: str, sets: Sequence[Any]) -> None:
-        self._cursor = self._driven.raw.cursor()
-        self._cursor.executemany(sql, sets)
 
     async def fetchall(self) -> list[Any]:
         """Return the rows that are left."""
@@ -116,23 +100,17 @@ class Cursor(aiosqlite.Cursor):
 class DrivenConnection(aiosqlite.Connection):
     """An aiosqlite connection that does what is quick at once.
 
-    It is opened when there is something to do: who only writes together with others
-    needs no connection of its own. What answers nothing (the beginning of a transaction
-    or savepoint, a savepoint's release) waits and is done with the statement after it.
-    What the thread works at counts as in flight.
-
-    Attributes:
-        together: Who else writes; set where a transaction is to share its commit.
+    What answers nothing (the beginning of a transaction or savepoint, a savepoint's
+    release) waits and is done with the statement after it. What the thread works at
+    counts as in flight.
     """
 
     def __init__(self, connector: Callable[[], Any]) -> None:
-        """Describe the connection.
+        """Describe the connection; awaiting it opens it.
 
         Args:
             connector: Opens the connection of the driver.
         """
-        self._own: Any = None
-        self._writer: DrivenConnection | None = None
         super().__init__(connector, 64)
         self._thread.daemon = True
         self._waiting: list[str] = []
@@ -142,39 +120,10 @@ class DrivenConnection(aiosqlite.Connection):
         self._locks = False
         self._only_looks = False
         self._slow: set[str] = set()
-        self._functions: list[tuple[Any, ...]] = []
-        self.together: Together | None = None
         self._stopping: asyncio.Future[Any] | None = None
-        self._undoing: asyncio.Future[None] | None = None
-
-    # Where aiosqlite, and SQLAlchemy with it, looks for the connection of the driver.
-    @property
-    def _connection(self) -> Any:
-        return self._own if self._writer is None else self._writer._own
-
-    @_connection.setter
-    def _connection(self, connection: Any) -> None:
-        self._own = connection
-
-    @property
-    def raw(self) -> Any:
-        """The connection of the driver that statements go to."""
-        return self._conn
-
-    @property
-    def is_in_transaction(self) -> bool:
-        """Whether SQLite has a transaction open, as far as it can be asked now.
-
-        While its thread works the connection must not be asked: each would wait for
-        what the other holds, SQLite's lock and that of the interpreter.
-        """
-        return bool(self._in_thread) or bool(self._conn.in_transaction)
 
     def later(self, sql: str) -> None:
         """Run a statement without parameters or answer before the next one."""
-        if self._writer is not None:
-            self._writer.later(sql)
-            return
         if sql == _LOCKS_NOTHING:
             self._locks, self._only_looks = False, True
         self._waiting.append(sql)
@@ -187,23 +136,6 @@ class DrivenConnection(aiosqlite.Connection):
         """
         self._patience_ms = ms
 
-    async def told(self, sql: str) -> None:
-        """Run a statement without parameters or answer."""
-        await self.run(sql, lambda: self._conn.execute(sql))
-
-    async def create_function(
-        self,
-        name: str,
-        num_params: int,
-        func: Callable[..., Any],
-        deterministic: bool = False,
-    ) -> None:
-        """Let SQL call a function."""
-        if self._own is None:
-            self._functions.append((name, num_params, func, deterministic))
-        else:
-            await super().create_function(name, num_params, func, deterministic)
-
     async def run(self, sql: str, work: Callable[[], Any], *, sets: int = 1) -> Any:
         """Run one statement: at once where it is quick, else in the thread.
 
@@ -215,14 +147,6 @@ class DrivenConnection(aiosqlite.Connection):
         Returns:
             What `work` returned.
         """
-        if self._writer is not None:
-            return await self._writer.run(sql, work, sets=sets)
-        if sql == _LOCKS and self.together is not None:
-            writer = await self.together.join(self._patience_ms)
-            self._writer = cast(DrivenConnection, writer)
-            return deque()
-        if self._own is None:
-            await self
         if sql == _LOCKS:
             self._locks, self._only_looks = True, False
         if self._is_quick(sql, sets):
@@ -243,9 +167,7 @@ class DrivenConnection(aiosqlite.Connection):
         if _is_look(sql):
             return sql not in self._slow
         if self._locks:
-            if sql == _LOCKS or sql.startswith(_UNDOES):
-                return True
-            return sets <= _QUICK_ROWS and _inserts_rows(sql)
+            return sql == _LOCKS or (sets <= _QUICK_ROWS and _inserts_rows(sql))
         return False
 
     def _hurried(self, work: Callable[[], Any], *, may_end: bool) -> Any:
@@ -287,10 +209,6 @@ class DrivenConnection(aiosqlite.Connection):
 
     async def commit(self) -> None:
         """Commit; nothing to wait for where nothing was written."""
-        if self._writer is not None and self.together is not None:
-            self._writer = None
-            await self.together.keep()
-            return
         waiting, self._waiting = self._waiting, []
         if _LOCKS_NOTHING in waiting:
             return
@@ -301,13 +219,7 @@ class DrivenConnection(aiosqlite.Connection):
 
     async def rollback(self) -> None:
         """Undo what was not committed; nothing to do where nothing was begun."""
-        if self._writer is not None and self.together is not None:
-            self._writer = None
-            await self.together.undo()
-            return
         self._waiting.clear()
-        if self._own is None:
-            return
         if self._in_thread:
             await super().rollback()
         elif self._conn.in_transaction:
@@ -318,7 +230,7 @@ class DrivenConnection(aiosqlite.Connection):
         return Result(self._new_cursor())
 
     async def _new_cursor(self) -> Cursor:
-        return Cursor(self)
+        return Cursor(self, self._conn.cursor())
 
     async def _connect(self) -> aiosqlite.Connection:
         with working():
@@ -330,14 +242,10 @@ class DrivenConnection(aiosqlite.Connection):
                     await self._stopping
                 raise
         self._conn.set_progress_handler(self._is_too_long, _QUICK_STEPS)
-        for function in self._functions:
-            await super().create_function(*function)
         return self
 
     def stop(self) -> asyncio.Future[Any] | None:
-        """Ask the thread to close and end; what is shared with others goes on."""
-        if self._writer is not None:
-            self._undoing = asyncio.ensure_future(self.rollback())
+        """Ask the thread to close and end."""
         self._stopping = super().stop()
         return self._stopping
 
@@ -355,9 +263,7 @@ class DrivenConnection(aiosqlite.Connection):
             self._in_thread.pop()
 
     async def close(self) -> None:
-        """Finish what is queued and close; what is shared with others goes on."""
-        if self._writer is not None:
-            await self.rollback()
+        """Finish what is queued and close."""
         self._waiting.clear()
         with working():
             await super().close()

@@ -216,24 +216,3 @@ async def test_a_task_cancelled_in_a_transaction_frees_the_turn(tmp_path: Path) 
         await transaction.execute(text("create table things (id integer)"))
     assert await count(database) == 0
     await database.close()
-
-
-async def in_line(database: AsyncDatabase) -> None:
-    """Wait until somebody waits for a turn."""
-    for _ in iter(lambda: database._in_line, 1):
-        await asyncio.sleep(0)
-
-
-async def test_a_migration_finds_the_file_free_of_those_before_it_in_line(
-    package: str, tmp_path: Path
-) -> None:
-    """What they left open for the next in line is committed: it writes alone."""
-    database = AsyncDatabase(f"sqlite+aiosqlite:///{tmp_path}/a.db", migrations=package)
-    await database.open()
-    async with asyncio.timeout(10):
-        async with database.transaction() as transaction:
-            await transaction.execute(text("create table before(n)"))
-            migrating = asyncio.create_task(database.migrate())
-            await in_line(database)
-        await migrating
-    await database.close()
