@@ -9,13 +9,13 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session, SessionTransaction
 
 from fleetwright._clock import clock
 from fleetwright._database_url import ASYNC, parsed
 from fleetwright._failures import cause, in_words, no_turn
 from fleetwright._migrate import upgrade
 from fleetwright._postgres import Pool, async_engine
-from fleetwright._sessions import begun, connected
 from fleetwright._sqlite import BUSY_SECONDS, Synchronous, is_memory, require_writable
 from fleetwright._sqlite_async import BEGIN, BUSY, sqlite_engine
 from fleetwright.errors import FleetwrightError, Unavailable
@@ -295,3 +295,56 @@ class AsyncDatabase:
         finally:
             self._turn_of = None
             self._turn.release()
+
+
+@asynccontextmanager
+async def begun(session: AsyncSession) -> AsyncIterator[AsyncSession]:
+    """Begin; commit when the block ends, undo when it raises; then close.
+
+    `async with session, session.begin()` goes to SQLAlchemy's greenlet and back six
+    times and makes a task, which costs more than the statements of a short transaction.
+    This goes there once, to commit. The database hears of it with the first statement,
+    or of `run_sync(connected)`.
+
+    Args:
+        session: A new one.
+
+    Yields:
+        The same.
+
+    Raises:
+        SQLAlchemyError: It could not be committed.
+    """
+    transaction = session.sync_session.begin()
+    transaction.__enter__()
+    try:
+        yield session
+        await session.run_sync(_commit, transaction)
+    except BaseException as error:
+        # Whatever cuts us: the connection must not be lost with the transaction open.
+        undoing = asyncio.ensure_future(session.run_sync(_undo, transaction, error))
+        await asyncio.shield(undoing)
+        raise
+
+
+def connected(session: Session) -> None:
+    """Have the database hear of the transaction now.
+
+    Args:
+        session: One that has begun.
+    """
+    session.connection()
+
+
+def _commit(session: Session, transaction: SessionTransaction) -> None:
+    transaction.__exit__(None, None, None)
+    session.close()
+
+
+def _undo(
+    session: Session, transaction: SessionTransaction, error: BaseException
+) -> None:
+    try:
+        transaction.__exit__(type(error), error, error.__traceback__)
+    finally:
+        session.close()

@@ -19,7 +19,7 @@ from fleetwright.errors import FleetwrightError
 
 _ENVIRONMENT = Path(__file__).parent / "_migrations"
 # A name the server does not know is left out: the last is of PostgreSQL 14.
-_UNHURRIED = """
+UNHURRIED = """
     select set_config(name, value, true) from pg_settings join (values
       ('statement_timeout', '0'),
       ('idle_in_transaction_session_timeout', '0'),
@@ -106,7 +106,7 @@ async def _upgrade_server(engine: AsyncEngine, folder: Path, revision: str) -> N
     async with engine.begin() as connection:
         # The others wait for the first as long as it takes; one that dies meanwhile is
         # noticed within a second, whatever its statement, and lets go of the lock.
-        await connection.execute(text(_UNHURRIED))
+        await connection.execute(text(UNHURRIED))
         lock = {"lock": zlib.crc32(b"fleetwright.migrate")}
         await connection.execute(text("select pg_advisory_xact_lock(:lock)"), lock)
         await connection.run_sync(_run, folder, revision)

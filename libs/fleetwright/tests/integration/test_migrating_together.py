@@ -11,8 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from fleetwright.database import AsyncDatabase
-from fleetwright.events._tables import CONSUMER_TABLES, PRODUCER_TABLES, ensure
+from fleetwright.database import AsyncDatabase, Pool
+from fleetwright.events._tables import (
+    _LOCK,
+    CONSUMER_TABLES,
+    PRODUCER_TABLES,
+    ensure,
+)
 
 REPLICAS = 10
 REVISION = """
@@ -223,3 +228,26 @@ async def test_ten_replicas_make_the_tables_of_events_together(
         lanes = await session.scalar(text("select count(*) from fleet_relay_lease"))
     await database.close()
     assert lanes == 16
+
+
+async def test_whoever_waits_for_the_tables_waits_as_long_as_it_takes(
+    postgres_url: str,
+) -> None:
+    """However short a statement of the service may be: another replica makes them."""
+    first = AsyncDatabase(postgres_url)
+    second = AsyncDatabase(postgres_url, pool=Pool(statement_seconds=0.2))
+    waits = text(
+        "select count(*) from pg_stat_activity where wait_event = 'advisory'"
+        " and clock_timestamp() - query_start > interval '0.5 seconds'"
+    )
+    async with first.transaction() as transaction:
+        await transaction.execute(
+            text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK}
+        )
+        making = asyncio.create_task(ensure(second, PRODUCER_TABLES))
+        async with asyncio.timeout(20):
+            while not making.done() and not await transaction.scalar(waits):
+                await transaction.execute(text("select pg_stat_clear_snapshot()"))
+    await making
+    await second.close()
+    await first.close()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from fleetwright._sessions import begun
+from fleetwright._async_database import begun
 from fleetwright.database import AsyncDatabase
 from fleetwright.events import _inbox
 from fleetwright.events._broker import Delivery

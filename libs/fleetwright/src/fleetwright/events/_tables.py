@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from fleetwright._migrate import UNHURRIED
 from fleetwright.events._envelope import LANES, Message
 
 if TYPE_CHECKING:
@@ -173,6 +174,8 @@ async def ensure(database: "AsyncDatabase", tables: Sequence[Table]) -> None:
     """
     async with database.transaction() as transaction:
         if database.dialect == "postgresql":
+            # The others wait for the first as long as it takes.
+            await transaction.execute(text(UNHURRIED))
             lock = {"lock": _LOCK}
             await transaction.execute(text("select pg_advisory_xact_lock(:lock)"), lock)
         for table in tables:
