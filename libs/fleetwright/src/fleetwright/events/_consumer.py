@@ -26,7 +26,7 @@ from fleetwright.events._watch import GroupWatch
 
 BATCH = 512
 _AT_ONCE = {"sqlite": 1}  # one writer: others would only stand in its queue
-_AT_ONCE_ELSEWHERE = 8
+_AT_ONCE_ELSEWHERE = 4
 _LONGEST_PAUSE_SECONDS = 5.0
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
