@@ -15,7 +15,6 @@ from fleetwright.errors import FleetwrightError
 from fleetwright.events import _metrics, _parking
 from fleetwright.events._broker import Broker, Delivery, Receiver
 from fleetwright.events._hearing import Saying
-from fleetwright.events._kept import Unsubscribing
 from fleetwright.events._redeliverer import Redeliverer
 from fleetwright.events._retention import Retention
 from fleetwright.events._settling import Outcome, Settler
@@ -142,7 +141,7 @@ class Consumer:
         self._is_stopping = False
         self._settling().forget_lanes()
         topics = self.subscriptions.topics
-        self._saying = Saying(self.database, group, topics, self._give_up)
+        self._saying = Saying(self.database, group, topics, self.broker)
         await self._saying.start()
         receiver = await self.broker.subscribe(group, topics)
         self._receiver = receiver
@@ -156,11 +155,6 @@ class Consumer:
         self._redeliverer.beside = (memory.look, watch.look, upkeep.tend)
         self._redeliverer.start()
         self._receiving = asyncio.create_task(self._run(receiver), name="consumer")
-
-    async def _give_up(self, topics: Sequence[str]) -> None:
-        """Have the broker send no more what nobody of the group hears."""
-        if isinstance(self.broker, Unsubscribing):
-            await self.broker.unsubscribe(self.group, topics)
 
     async def drain(self) -> None:
         """Finish the events begun, acknowledge them and take no more."""
@@ -199,6 +193,12 @@ class Consumer:
                 "events are not being heard",
                 where=f"the group {self.group}",
                 hint="look for `consumer.failed` in the log, restart the service",
+            )
+        if self._saying is None or not self._saying.is_running:
+            raise FleetwrightError(
+                "nobody says what is heard here; others take this process for gone",
+                where=f"the group {self.group}",
+                hint="look for `hearing.failed` in the log, restart the service",
             )
 
     async def facts(self) -> dict[str, object]:

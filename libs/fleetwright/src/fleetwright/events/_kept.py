@@ -78,6 +78,18 @@ class Unsubscribing(Protocol):
         """
         ...
 
+    async def subscribe_again(self, group: str, topics: Sequence[str]) -> None:
+        """Send a group these topics, which it may have been taken off by mistake.
+
+        Args:
+            group: The consuming service, one that this process has joined.
+            topics: What this process hears; safe to ask for again.
+
+        Raises:
+            Unavailable: The broker does not answer; it is asked again later.
+        """
+        ...
+
 
 @runtime_checkable
 class Aging(Protocol):

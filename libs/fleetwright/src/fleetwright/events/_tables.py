@@ -139,6 +139,7 @@ hearing = Table(
     Column("grp", _NAME, primary_key=True),
     Column("topic", _NAME, primary_key=True),
     Column("seen", Double, nullable=False),
+    Column("leaving", _ID),
 )
 
 upkeep = Table(

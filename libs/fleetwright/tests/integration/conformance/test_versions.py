@@ -5,10 +5,11 @@ import asyncio
 import pytest
 from brokers_under_test import Feature
 from hearers import Happened, Hearer, World, declared
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from fleetwright.database import AsyncDatabase
 from fleetwright.events import _hearing
+from fleetwright.events._kept import Unsubscribing
 from fleetwright.events._parking import State
 from fleetwright.events._stuck import Wanted, parked_ones
 from fleetwright.events._tables import hearing
@@ -116,7 +117,8 @@ async def test_a_topic_nobody_hears_for_long_is_sent_no_more(
     monkeypatch.setattr(_hearing, "SAY_SECONDS", 0.1)
     old, new = await versions(world, new_kind)
     await new.leave()
-    await forgotten(world.bank, seconds=_hearing.GIVE_UP_SECONDS)
+    await forgotten(world.bank, seconds=_hearing.ALIVE_SECONDS)
+    monkeypatch.setattr(_hearing, "GIVE_UP_SECONDS", 0.5)
     async with asyncio.timeout(20):
         while new_kind.__topic__ in await said(world.bank):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
@@ -127,6 +129,36 @@ async def test_a_topic_nobody_hears_for_long_is_sent_no_more(
 
     assert await world.until(10) == {"a": [*range(10)]}
     assert await old.consumer.parked() == []
+
+
+@pytest.mark.needs(Feature.ACROSS)
+async def test_a_topic_given_up_by_mistake_is_asked_for_again(
+    world: World, new_kind: type[Happened], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was taken for gone is back: it says so, and is sent its events."""
+    monkeypatch.setattr(_hearing, "SAY_SECONDS", 0.1)
+    topic = new_kind.__topic__
+    old, new = await versions(world, new_kind)
+    broker = old.consumer.broker
+    assert isinstance(broker, Unsubscribing)
+    async with world.bank.transaction() as transaction:
+        await transaction.execute(delete(hearing).where(hearing.c.topic == topic))
+        await broker.unsubscribe(world.group, [topic])
+
+    # What a server is told before it was asked again is heard by nobody.
+    told = 0
+    async with asyncio.timeout(20):
+        while not new.tried and not await old.consumer.parked():
+            await world.tell("a", [told], new_kind)
+            told += 1
+            await asyncio.sleep(0.02)
+    await world.tell("a", [told], new_kind)
+    async with asyncio.timeout(20):
+        while ("a", told) not in await world.effects():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+    heard = [n for _, n in await world.effects()]
+    assert heard == [*range(heard[0], told + 1)]
 
 
 async def forgotten(bank: AsyncDatabase, *, seconds: float) -> None:

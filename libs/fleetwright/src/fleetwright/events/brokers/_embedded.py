@@ -154,6 +154,15 @@ class EmbeddedBroker:
         """
         await self.run(lambda file: file.unsubscribe(group, topics))
 
+    async def subscribe_again(self, group: str, topics: Sequence[str]) -> None:
+        """Deliver these topics to a group, as before, and what is kept of them.
+
+        Args:
+            group: The consuming service.
+            topics: What it hears.
+        """
+        await self.run(lambda file: file.subscribe(group, topics))
+
     async def run(self, work: Callable[[EmbeddedFile], T]) -> T:
         """Run work at the file in its thread.
 

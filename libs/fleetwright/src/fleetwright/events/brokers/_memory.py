@@ -112,6 +112,15 @@ class MemoryBroker:
         """
         self._groups[group].topics -= frozenset(topics)
 
+    async def subscribe_again(self, group: str, topics: Sequence[str]) -> None:
+        """Keep these topics for a group, as before.
+
+        Args:
+            group: The consuming service.
+            topics: What it hears.
+        """
+        self._groups[group].topics |= frozenset(topics)
+
 
 class MemoryReceiver:
     """What one member of a group receives while it is the active one."""

@@ -117,6 +117,21 @@ class RabbitBroker:
                 await receiver.unsubscribe(topics)
                 return
 
+    async def subscribe_again(self, group: str, topics: Sequence[str]) -> None:
+        """Send a group these topics, as before.
+
+        Args:
+            group: The name of the consuming service.
+            topics: What it hears.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+        for receiver in self._receivers:
+            if receiver.group == group and not receiver.is_closed:
+                await receiver.subscribe_again(topics)
+                return
+
     async def backlog(self, group: str, topics: Sequence[str]) -> Backlog:
         """Return what waits for a group; the broker need not be open.
 

@@ -1,10 +1,11 @@
 """What one process receives from RabbitMQ for its group."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from math import ceil
 from random import Random
+from typing import Any
 
 import structlog
 from aiormq import Channel, Connection
@@ -27,7 +28,8 @@ from fleetwright.events.brokers._rabbit_topology import (
     unbind_group,
 )
 
-_UNBIND_SECONDS = 5.0
+_Change = Callable[[Connection, str, Sequence[str]], Coroutine[Any, Any, None]]
+_CHANGE_SECONDS = 5.0
 _CLAIM_SECONDS = 0.2  # until another member has taken its lanes
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
@@ -236,13 +238,26 @@ class RabbitReceiver:
         Raises:
             Unavailable: The server does not answer.
         """
+        await self._have(unbind_group, topics)
+
+    async def subscribe_again(self, topics: Sequence[str]) -> None:
+        """Bind the group's queues to topics, as when it was joined.
+
+        Args:
+            topics: Of this member.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+        await self._have(declare_group, topics)
+
+    async def _have(self, change: _Change, topics: Sequence[str]) -> None:
         await self.check()
         connection = self._connection
         try:
-            async with asyncio.timeout(_UNBIND_SECONDS):
+            async with asyncio.timeout(_CHANGE_SECONDS):
                 if connection is not None:
-                    gone = unbind_group(connection, self.group, topics)
-                    await self.link.run(gone)
+                    await self.link.run(change(connection, self.group, topics))
         except (Lost, TimeoutError) as error:
             raise fault_of(error, self._address) from error
 
