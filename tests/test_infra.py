@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -132,6 +133,9 @@ def test_two_names_live_side_by_side(infra: Infra) -> None:
     assert set(one["ports"]).isdisjoint(two["ports"])
     assert infra("down", "--name", "one").returncode == 0
     assert infra("status", "--name", "two").returncode == 0
+    absent = infra("status", "--name", "one")
+    assert absent.returncode == 1
+    assert re.search(r"nothing is up .* one \(there is: .*\btwo\b", absent.stderr)
 
 
 def test_up_twice_changes_nothing(infra: Infra) -> None:

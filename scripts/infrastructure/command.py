@@ -132,7 +132,7 @@ def _status(instance: Instance, asked: argparse.Namespace) -> int:
         for kind, told in servers.items():
             _print(f"{kind:9} {_STATES[told['answers'] is True]:15} {told['url']}")
         if not servers:
-            _say(f"nothing is up under the name {instance.name}")
+            _say(f"nothing is up under the name {instance.title()}")
     return 0 if servers and all(it["answers"] for it in servers.values()) else 1
 
 
@@ -143,7 +143,8 @@ def _each(instance: Instance, asked: argparse.Namespace) -> int:
     if absent or not servers:
         what = ", ".join(sorted(absent)) or "nothing"
         raise InfraError(
-            f"{what} is not up under the name {instance.name}: scripts/infra up first"
+            f"{what} is not up under the name {instance.title()}: "
+            "scripts/infra up first"
         )
     for server in servers:
         if asked.verb == "start":

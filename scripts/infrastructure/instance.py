@@ -47,6 +47,13 @@ class Instance:
         self.name = name
         self.folder = folder / name
 
+    def title(self) -> str:
+        """Return its name, and those of the instances beside it, for a message."""
+        root = self.folder.parent
+        there = sorted(each.name for each in root.iterdir()) if root.is_dir() else []
+        others = ", ".join(name for name in there if name != self.name)
+        return f"{self.name} (there is: {others})" if others else self.name
+
     def made(self, kinds: Sequence[str] = ()) -> list[Server]:
         """Return the servers that were made, of these kinds; of all for none.
 
