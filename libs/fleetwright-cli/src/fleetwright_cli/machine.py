@@ -127,7 +127,9 @@ def _ports(fleet: Fleet) -> Iterator[Finding]:
     taken = [port for port in ports if not _is_free(port)]
     if taken:
         detail = f"in use: {', '.join(map(str, taken))}"
-        hint = "stop what listens there (`fleet down`?), or change [up] first_port"
+        hint = (
+            "by another than this fleet (`fleet ps`)? stop it, or set [up] first_port"
+        )
         yield Finding("ports", "absent", detail, hint)
     else:
         yield Finding("ports", "ok", f"{ports.start} to {ports.stop - 1} are free")

@@ -145,6 +145,7 @@ def test_event_that_died_is_found_mended_and_counted_once(fleet: Fleet) -> None:
         (("replay", "--since", "1h"), 2, "not said which topic"),
         (("replay", "--topic", "a.b", "--since", "1h"), 1, "nobody hears a.b"),
         (("replay", "--topic", "shops.sold", "--from", "x"), 2, "no moment and no"),
+        (("replay", "--topic", "shops.sold", "--since", "x"), 2, "30s, 5m or 1h"),
         (("parked", "nobody"), 2, "there is no service `nobody`"),
         (("publish", "a.b", "{}"), 2, "no service knows a.b"),
         (("publish", "tills.counted", "{}"), 1, "till is not as declared"),
@@ -175,6 +176,18 @@ def test_database_that_does_not_answer_hides_no_other_words(fleet: Fleet) -> Non
     assert json.loads(done.stdout) == {"events": []}
     assert "tills: the database cannot be used now" in done.stderr
     assert "secret" not in done.stderr
+
+
+def test_broker_that_keeps_nothing_has_nothing_come_again(fleet: Fleet) -> None:
+    """The error says why and what to do instead; stdout is no empty line."""
+    (fleet.folder / ".env").write_text("BROKER_URL=amqp://tills:secret@127.0.0.1:1/\n")
+
+    done = fleet.typed("events", "replay", "--topic", "shops.sold", "--since", "1h")
+
+    assert done.returncode == 1
+    assert done.stdout == "nothing comes again\n"
+    assert "keeps nothing that was heard" in done.stderr
+    assert "hint: replay what is parked" in done.stderr
 
 
 def test_documents_are_written_and_held_to_the_code(fleet: Fleet) -> None:

@@ -182,7 +182,7 @@ def _reread(
             hint="see who hears what with `fleet events topics`",
         )
     lines = [f"{one['group']}: {one['delivered_again']} come again" for one in groups]
-    printer.data({"groups": groups}, "\n".join(lines))
+    printer.data({"groups": groups}, "\n".join(lines) or "nothing comes again")
     _tell_failed(printer, answers)
 
 

@@ -159,7 +159,8 @@ def span_seconds(text: str, option: str) -> float:
     seconds = float(found[1]) * _UNIT_SECONDS[found[2]] if found else 0.0
     if seconds <= 0:
         raise _wrong(
-            f"`{option} {text}` is not a span of time", f"write `{option} 200ms` or 30s"
+            f"`{option} {text}` is not a span of time",
+            f"write `{option} 200ms`, 30s, 5m or 1h",
         )
     return seconds
 
