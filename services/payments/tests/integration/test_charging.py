@@ -8,7 +8,8 @@ import pytest
 from httpx2 import AsyncClient, Response
 
 from fleetwright.testing import FakeBroker
-from payments.bank import DECLINED, Manners
+from payments.bank import DECLINED, Bank, Manners
+from payments.charging import charge_key
 from payments.events import OrderPlaced, PaymentCaptured, PaymentDeclined
 
 Charge = Callable[..., Awaitable[Response]]
@@ -47,6 +48,23 @@ async def test_a_placed_order_is_charged(
             amount_pence=1000,
         )
     ]
+
+
+async def test_the_bank_knows_an_order_by_one_key(
+    payments: AsyncClient, broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often a death makes us ask again, it takes the money once."""
+    asked: list[str] = []
+    charge = Bank.charge
+
+    async def noted(bank: Bank, key: str, reference: str) -> str | None:
+        asked.append(key)
+        return await charge(bank, key, reference)
+
+    monkeypatch.setattr(Bank, "charge", noted)
+    await broker.deliver(placed())
+
+    assert set(asked) == {charge_key(ORDER)}
 
 
 async def test_an_order_heard_of_twice_is_charged_once(
