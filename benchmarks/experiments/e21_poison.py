@@ -1,6 +1,7 @@
 """Of a hundred events one cannot be decoded and one always fails: others go on."""
 
 from pathlib import Path
+from statistics import median
 
 from sqlalchemy import text
 
@@ -12,6 +13,7 @@ from tortured.plan import GROUPS, Wishes
 MUTANTS = ("retries-in-place",)
 SHARE = 0.01
 TIMES = 2.0
+TURNS = 3  # a stall of the disk is a p99 of its own: the median of three counts
 NOISE_SECONDS = 0.05  # below it a lag is the machine's
 WISHES = {
     "events": 500, "kills": 0, "troubles": 0, "fails_share": 0.0,
@@ -20,18 +22,21 @@ WISHES = {
 
 
 async def run(lab: Lab) -> None:
-    """Measure the lag of good events without and with poison among them."""
-    lags = []
-    for share in (0.0, SHARE):
-        wishes = Wishes(**WISHES, doomed_share=share, garbled_share=share)  # type: ignore[arg-type]
-        name = "poison" if share else "normal"
-        figures = await tormented(lab, name, wishes)
-        hold_promise(lab, figures)
-        lags.append(percentile(await _lags(lab.folder / name), 0.99))
-        if share:
-            dead = sum([await _dead(lab.folder / name, group) for group in GROUPS])
-            lab.check("the poison of both groups is dead, > 0 events", dead, dead > 0)
-    normal, poisoned = lags
+    """Measure the lag of good events without and with poison among them, by turns."""
+    lags: dict[float, list[float]] = {0.0: [], SHARE: []}
+    for turn in range(TURNS):
+        for share, found in lags.items():
+            wishes = Wishes(**WISHES, doomed_share=share, garbled_share=share)  # type: ignore[arg-type]
+            name = f"{'poison' if share else 'normal'}-{turn}"
+            figures = await tormented(lab, name, wishes)
+            hold_promise(lab, figures)
+            found.append(percentile(await _lags(lab.folder / name), 0.99))
+            if share:
+                dead = sum([await _dead(lab.folder / name, group) for group in GROUPS])
+                lab.check(
+                    "the poison of both groups is dead, > 0 events", dead, dead > 0
+                )
+    normal, poisoned = (median(found) for found in lags.values())
     lab.check(
         f"the p99 lag of others <= {TIMES:g} times the normal one"
         f" (or {NOISE_SECONDS * 1000:g} ms more)",
