@@ -20,6 +20,8 @@ from fleetwright_cli.suite_report import NOTHING_COLLECTED, Coverage, Result, co
 from fleetwright_cli.suites import Suite
 
 STOP_SECONDS = 5.0
+TEST_SECONDS = 300  # a test that takes longer hangs: its stacks are shown, its suite ends
+SILENT_SECONDS = 600.0  # what hangs outside of any test, such as at exit, ends so
 LOOK_SECONDS = 0.2
 RAN_TO_ITS_END = (0, 1)  # pytest's codes for: all passed, some failed
 # What the tool's own interpreter was started with must not reach those of the suites.
@@ -39,6 +41,8 @@ class Options:
         deliver: How the events of tests are delivered, as in `pytest --deliver`; None
             for as they are told. Else only tests of events are run.
         deliver_seed: What makes the same order again; None for another one.
+        test_seconds: How long one test may take; after it the suite ends, with stacks.
+        silent_seconds: How long a suite may say nothing at all before it is ended.
     """
 
     root: Path
@@ -46,6 +50,8 @@ class Options:
     expression: str | None = None
     deliver: str | None = None
     deliver_seed: str | None = None
+    test_seconds: float = TEST_SECONDS
+    silent_seconds: float = SILENT_SECONDS
 
     @property
     def is_part(self) -> bool:
@@ -133,7 +139,7 @@ class SuiteRuns:
             self._running.add(process)
         output = Output()
         try:
-            for chunk in _chunks(process):
+            for chunk in _chunks(process, self.options.silent_seconds):
                 self.tell(suite.name, output.add(chunk))
             return process.wait(), output.text
         finally:
@@ -221,7 +227,9 @@ class _Run:
         cache = options.root / ".fleet" / "test" / "cache" / suite.name
         words = ["-c", str(self._configuration), "--rootdir", str(suite.folder)]
         words += ["-q", "--color=no", f"--junitxml={self.junit}"]
-        words += ["-o", f"cache_dir={cache}", "-o", "faulthandler_timeout=300"]
+        words += ["-o", f"cache_dir={cache}"]
+        words += ["-o", f"faulthandler_timeout={options.test_seconds}"]
+        words += ["-o", "faulthandler_exit_on_timeout=true"]
         words += ["-k", options.expression] if options.expression else []
         words += ["--deliver", options.deliver] if options.deliver else []
         if options.deliver and options.deliver_seed:
@@ -296,24 +304,29 @@ def _dots(line: str) -> int:
     return len(found[1]) if found else 0
 
 
-def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    """Yield what a process writes until it ends.
+def _chunks(process: subprocess.Popen[bytes], patience: float) -> Iterator[bytes]:
+    """Yield what a process writes until it ends, or is ended for its silence.
 
     The end of the pipe is not waited for: a process that outlives pytest may hold it.
+    SIGABRT ends a silent one, because pytest then says where each thread is.
     """
     assert process.stdout is not None  # noqa: S101 - asked for as a pipe
     descriptor = process.stdout.fileno()
     with process.stdout, selectors.DefaultSelector() as selector:
         selector.register(descriptor, selectors.EVENT_READ)
+        heard = time.monotonic()
         while True:
             ended = process.poll() is not None
             if selector.select(0 if ended else LOOK_SECONDS):
                 chunk = os.read(descriptor, 65_536)
                 if not chunk:
                     return
+                heard = time.monotonic()
                 yield chunk
             elif ended:
                 return
+            elif time.monotonic() - heard > patience:
+                process.send_signal(signal.SIGABRT)
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -178,10 +179,37 @@ def test_process_left_behind_by_a_test_does_not_hold_the_run(shop: "Shop") -> No
             code = "import time; print('here', flush=True); time.sleep(600)"
             subprocess.Popen([sys.executable, "-c", code])
         """
-    result = run(shop, content.replace("        ", "", 1).replace("\n        ", "\n"))
+    result = run(shop, textwrap.dedent(content))
 
     assert result.counts == {"passed": 1}
     assert result.seconds < 60
+
+
+def test_test_that_hangs_ends_its_suite_and_shows_where_it_hangs(shop: "Shop") -> None:
+    """Nobody waits for ever, and what a thread waited for is there to read."""
+    hangs = "import threading\n\n\ndef test_hangs():\n    threading.Event().wait()\n"
+    one = suite(shop, hangs)
+
+    with SuiteRuns(Options(shop.root, test_seconds=1)) as runs:
+        result = runs.run(one)
+
+    assert result.counts == {"error": 1}
+    assert "in test_hangs" in result.output
+
+
+def test_suite_that_hangs_outside_of_any_test_is_ended(shop: "Shop") -> None:
+    """A thread that nobody stops keeps an interpreter from its end."""
+    content = """\
+        import threading
+        def test_leaves():
+            threading.Thread(target=threading.Event().wait).start()
+        """
+    one = suite(shop, textwrap.dedent(content))
+
+    with SuiteRuns(Options(shop.root, silent_seconds=5)) as runs:
+        result = runs.run(one)
+
+    assert result.complaint(0) == "pytest was ended by SIGABRT"
 
 
 def test_leaving_the_runs_stops_what_runs(shop: "Shop") -> None:
