@@ -1,7 +1,6 @@
 """What this machine has of what a fleet needs, each lack with its mend."""
 
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -51,7 +50,6 @@ def look(fleet: Fleet) -> list[Finding]:
         _uv,
         _sqlite,
         _locks,
-        _ports,
         _disk,
         _docker,
         _browser,
@@ -119,30 +117,6 @@ def _locks(fleet: Fleet) -> Iterator[Finding]:
         yield Finding("locks", "missing", f"stale: {', '.join(stale)}", "fleet lock")
     else:
         yield Finding("locks", "ok", "fresh")
-
-
-def _ports(fleet: Fleet) -> Iterator[Finding]:
-    first = fleet.manifest.up.first_port
-    ports = range(first, first + len(fleet.services))
-    taken = [port for port in ports if not _is_free(port)]
-    if taken:
-        detail = f"in use: {', '.join(map(str, taken))}"
-        hint = (
-            "by another than this fleet (`fleet ps`)? stop it, or set [up] first_port"
-        )
-        yield Finding("ports", "absent", detail, hint)
-    else:
-        yield Finding("ports", "ok", f"{ports.start} to {ports.stop - 1} are free")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as candidate:
-        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            candidate.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def _disk(fleet: Fleet) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from fleetwright_cli.suite_report import NOTHING_COLLECTED, Coverage, Result, co
 from fleetwright_cli.suites import Suite
 
 STOP_SECONDS = 5.0
-TEST_SECONDS = 300  # a test that takes longer hangs: its stacks are shown, its suite ends
+TEST_SECONDS = 300  # what takes longer hangs: its stacks are shown, its suite ends
 SILENT_SECONDS = 600.0  # what hangs outside of any test, such as at exit, ends so
 LOOK_SECONDS = 0.2
 RAN_TO_ITS_END = (0, 1)  # pytest's codes for: all passed, some failed

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fleetwright_cli.commands._doctor import ports
 from fleetwright_cli.fleet import discover
 from fleetwright_cli.machine import Finding, look, sqlite_is_mended
 
@@ -56,10 +57,10 @@ def test_port_in_use_is_named(shop: "Shop") -> None:
         shop.write("fleet.toml", f'[fleet]\nname = "a"\n[up]\nfirst_port = {port}\n')
         shop.add_service("orders")
 
-        found = finding(shop, "ports")
+        found = ports(discover(shop.root))
 
     assert found.state == "absent"
-    assert str(port) in found.detail
+    assert f"port {port} of orders, held by pid" in found.detail
 
 
 def test_python_that_is_too_old_is_missing(shop: "Shop") -> None:

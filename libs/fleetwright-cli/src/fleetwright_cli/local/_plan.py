@@ -187,9 +187,13 @@ def plan(
     require_known(fleet)
     chosen = list(services)
     behind = backing(fleet, Places(fleet.root).data, _inherited())
-    verifier = None if ISSUER in fleet.services else verifying(chosen)
-    grpc = sorted(s for s, it in fleet.services.items() if answers_grpc(it.folder))
-    ports = _ports_of(fleet, grpc, [ISSUER] if verifier else [])
+    verifier = _verifier(fleet, chosen)
+    grpc = _answering_grpc(fleet)
+    ports = _ports.assign(
+        _processes(fleet, grpc, verifier),
+        first_port=fleet.manifest.up.first_port,
+        file=Places(fleet.root).ports,
+    )
     found = {service.name: _interpreter(service, pythons) for service in chosen}
     issuer = None
     if verifier is not None:
@@ -262,19 +266,40 @@ def _launch(
     )
 
 
-def _ports_of(
-    fleet: Fleet, grpc: Iterable[str], others: Iterable[str]
-) -> dict[str, int]:
-    """Return the port of every process, and those for gRPC of services that answer it.
+def wanted_ports(fleet: Fleet) -> dict[str, int]:
+    """Return the port that each process of the fleet has, or would have.
 
-    Those come after all others: a service that begins to answer gRPC moves no port.
+    Args:
+        fleet: The fleet on disk; nothing is kept there.
+    """
+    verifier = _verifier(fleet, fleet.services.values())
+    return _ports.would_assign(
+        _processes(fleet, _answering_grpc(fleet), verifier),
+        first_port=fleet.manifest.up.first_port,
+        file=Places(fleet.root).ports,
+    )
+
+
+def _verifier(fleet: Fleet, services: Iterable[Service]) -> Service | None:
+    """Return a service for whose sake an issuer of ours runs."""
+    return None if ISSUER in fleet.services else verifying(services)
+
+
+def _answering_grpc(fleet: Fleet) -> list[str]:
+    return sorted(s for s, it in fleet.services.items() if answers_grpc(it.folder))
+
+
+def _processes(
+    fleet: Fleet, grpc: Iterable[str], verifier: Service | None
+) -> list[str]:
+    """Return the names under which ports are kept, in the order of getting one.
+
+    Those for gRPC come after all others: a service that begins to answer it moves no
+    port.
     """
     names = [name for service in fleet.services for name in _replicas(fleet, service)]
     names += [_grpc(name) for service in grpc for name in _replicas(fleet, service)]
-    names += others
-    first_port = fleet.manifest.up.first_port
-    given = _ports.assign(names, first_port=first_port, file=Places(fleet.root).ports)
-    return {name: given[name] for name in names}
+    return names + ([ISSUER] if verifier else [])
 
 
 def _grpc(name: str) -> str:

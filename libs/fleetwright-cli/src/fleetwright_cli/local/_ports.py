@@ -15,7 +15,7 @@ LISTENING = "0A"  # the state in /proc/net/tcp
 
 
 def assign(names: Iterable[str], *, first_port: int, file: Path) -> dict[str, int]:
-    """Give every process a port, the one of last time where it had one.
+    """Give every process a port, the one of last time where it had one; keep them.
 
     Args:
         names: The processes in the order in which new ones get ports.
@@ -24,6 +24,24 @@ def assign(names: Iterable[str], *, first_port: int, file: Path) -> dict[str, in
 
     Returns:
         Each name with its port.
+    """
+    kept = _kept(file, first_port)
+    ports = would_assign(names, first_port=first_port, file=file)
+    if kept | ports != kept or not file.exists():
+        document = {"first_port": first_port, "ports": kept | ports}
+        write_whole(file, json.dumps(document, indent=2) + "\n")
+    return ports
+
+
+def would_assign(
+    names: Iterable[str], *, first_port: int, file: Path
+) -> dict[str, int]:
+    """Return the ports that `assign` would give, and keep nothing.
+
+    Args:
+        names: The processes in the order in which new ones get ports.
+        first_port: The lowest port.
+        file: Where the ports are kept between runs.
     """
     kept = _kept(file, first_port)
     ports: dict[str, int] = {}
@@ -35,9 +53,6 @@ def assign(names: Iterable[str], *, first_port: int, file: Path) -> dict[str, in
         port = next(p for p in range(first_port, 65_536) if p not in taken)
         taken.add(port)
         ports[name] = port
-    if kept | ports != kept or not file.exists():
-        document = {"first_port": first_port, "ports": kept | ports}
-        write_whole(file, json.dumps(document, indent=2) + "\n")
     return ports
 
 
@@ -76,17 +91,34 @@ def require_free(ports: Mapping[str, int], *, file: Path) -> None:
     Raises:
         FleetError: Ports are in use; the error names port, service and who has it.
     """
-    used = {name: port for name, port in ports.items() if not _is_free(port)}
+    used = in_use(ports)
     if not used:
         return
-    who = "; ".join(
-        f"port {port} of {name}{_by(port)}" for name, port in sorted(used.items())
-    )
     one = len(used) == 1
     raise FleetError(
-        f"{'a port is' if one else f'{len(used)} ports are'} in use: {who}",
+        f"{'a port is' if one else f'{len(used)} ports are'} in use: {holders(used)}",
         where=f"ports are kept in {file}",
         hint="stop that program, or set another `first_port` under [up] in fleet.toml",
+    )
+
+
+def in_use(ports: Mapping[str, int]) -> dict[str, int]:
+    """Return those of some ports that somebody listens on.
+
+    Args:
+        ports: Each process with its port.
+    """
+    return {name: port for name, port in ports.items() if not _is_free(port)}
+
+
+def holders(used: Mapping[str, int]) -> str:
+    """Return `port 8000 of catalog, held by pid 12 (python -m http.server)`.
+
+    Args:
+        used: Each process with its port, which somebody else has.
+    """
+    return "; ".join(
+        f"port {port} of {name}{_by(port)}" for name, port in sorted(used.items())
     )
 
 
