@@ -30,7 +30,10 @@ Examples:
   fleet up --detach         the same in the background
   fleet logs orders -f      follow one service
   fleet test orders         the tests of one service
-  fleet COMMAND --help      all options of a command"""
+  fleet COMMAND --help      all options of a command
+
+Exit codes: 0 done, 1 the fleet does not comply or does not answer, 2 wrong
+arguments, 3 our own fault"""
 
 
 def help_text() -> str:

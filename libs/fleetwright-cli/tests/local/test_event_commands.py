@@ -143,7 +143,16 @@ def test_event_that_died_is_found_mended_and_counted_once(fleet: Fleet) -> None:
         (("discard",), 2, "not said what to discard"),
         (("replay",), 2, "not said what to replay"),
         (("replay", "--since", "1h"), 2, "not said which topic"),
-        (("replay", "--topic", "a.b", "--since", "1h"), 1, "nobody hears a.b"),
+        (("replay", "--topic", "a.b", "--since", "1h"), 2, "no service knows a.b"),
+        (("replay", "--topic", "shops.sald"), 2, "did you mean `shops.sold`?"),
+        (("discard", "--topic", "shops.sald"), 2, "did you mean `shops.sold`?"),
+        (("discard", "--topic", "a.b", "--yes"), 2, "no service knows a.b"),
+        (("parked", "--topic", "a.b"), 2, "no service knows a.b"),
+        (
+            ("replay", "--topic", "tills.counted", "--since", "1h"),
+            1,
+            "nobody hears tills.counted",
+        ),
         (("replay", "--topic", "shops.sold", "--from", "x"), 2, "no moment and no"),
         (("replay", "--topic", "shops.sold", "--since", "x"), 2, "30s, 5m or 1h"),
         (("parked", "nobody"), 2, "there is no service `nobody`"),
@@ -164,6 +173,40 @@ def test_mistake_is_told_in_words(
     assert "Traceback" not in done.stderr
 
 
+def test_service_without_events_is_a_wrong_argument(fleet: Fleet) -> None:
+    """As one that does not exist: what was typed cannot be meant."""
+    front = fleet.root / "services" / "front" / "src" / "front"
+    front.mkdir(parents=True)
+    (front / "__init__.py").touch()
+
+    named = fleet.typed("events", "parked", "front")
+    chosen = fleet.typed("events", "replay", "--all", "--service", "front")
+    others = fleet.typed("events", "replay", "--all")
+
+    assert (named.returncode, chosen.returncode, others.returncode) == (2, 2, 0)
+    assert "front has no events" in named.stderr
+    assert others.stdout == "nothing is parked\n"
+
+
+def test_what_is_left_of_a_topic_is_known(fleet: Fleet) -> None:
+    """A topic that is no longer declared, of which something waits, can be named."""
+    started = fleet.typed("up", "--detach", "--no-reload")
+    assert started.returncode == 0, started.stderr
+    (fleet.folder / "broken").touch()
+    fleet.sell(100)
+    fleet.until("select count(*) from fleet_parked", [1])
+    fleet.typed("down")
+    source = fleet.folder / "src" / "tills" / "app.py"
+    source.write_text(source.read_text().replace("shops.sold", "shops.bought"))
+
+    gone = fleet.events("discard", "--topic", "shops.sold", "--yes")
+    again = fleet.typed("events", "discard", "--topic", "shops.sold", "--yes")
+
+    assert len(gone["services"]["tills"]["discarded"]) == 1
+    assert again.returncode == 2
+    assert "hint: did you mean `shops.bought`?" in again.stderr
+
+
 def test_database_that_does_not_answer_hides_no_other_words(fleet: Fleet) -> None:
     """The error names the service and its database; the exit code says so."""
     (fleet.folder / ".env").write_text(
@@ -172,7 +215,10 @@ def test_database_that_does_not_answer_hides_no_other_words(fleet: Fleet) -> Non
 
     done = fleet.typed("events", "parked", "--json")
 
+    in_words = fleet.typed("events", "parked")
+
     assert done.returncode == 1
+    assert in_words.stdout == "nothing is parked, as far as is known\n"
     assert json.loads(done.stdout) == {"events": []}
     assert "tills: the database cannot be used now" in done.stderr
     assert "secret" not in done.stderr
@@ -188,6 +234,40 @@ def test_broker_that_keeps_nothing_has_nothing_come_again(fleet: Fleet) -> None:
     assert done.stdout == "nothing comes again\n"
     assert "keeps nothing that was heard" in done.stderr
     assert "hint: replay what is parked" in done.stderr
+
+
+def test_broker_that_is_away_is_told_beside_the_topics(fleet: Fleet) -> None:
+    """`?` has its reason on stderr; what the database says is shown all the same."""
+    (fleet.folder / ".env").write_text("BROKER_URL=amqp://tills:secret@127.0.0.1:1/\n")
+
+    done = fleet.typed("events", "topics")
+
+    assert done.returncode == 0
+    assert "shops.sold     -      0       tills  ?       0       0" in done.stdout
+    assert "? tills: RabbitMQ cannot be reached" in done.stderr
+    assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize("group", ["events", "faults"])
+def test_commands_of_a_group_are_told_in_whole_sentences(group: str) -> None:
+    """Where the terminal has eighty columns no summary is cut off."""
+    done = subprocess.run(
+        [sys.executable, "-m", "fleetwright_cli", group, "--help"],
+        env={"PATH": "", "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    _, _, commands = done.stdout.partition("Commands:\n")
+    assert commands.strip() != ""
+    assert "..." not in commands
+
+
+def test_exit_codes_are_told_by_help(fleet: Fleet) -> None:
+    """Who writes a script finds them where the options are."""
+    assert "Exit codes: 0 done" in fleet.typed("events", "--help").stdout
+    assert "Exit codes: 0 done" in fleet.typed("--help").stdout
 
 
 def test_documents_are_written_and_held_to_the_code(fleet: Fleet) -> None:

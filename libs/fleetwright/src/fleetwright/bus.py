@@ -6,6 +6,7 @@ JSON; the service may run or not. Exit codes: 0 done, 1 failed, 2 wrong argument
 
 import argparse
 import asyncio
+import difflib
 import json
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from fleetwright.events._kept import Span
 from fleetwright.events._stuck import Wanted
 
 STDERR = 2
+_OF_TOPIC = ("parked", "replay", "reread", "discard")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("target", help="module:function, as in orders.app:create_app")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("topics", help="what is sent and heard, and what waits where")
+    verbs.add_parser("known", help="the topics that mean something to it")
     parked = verbs.add_parser("parked", help="what is parked, dead or refused")
     parked.add_argument("--topic")
     parked.add_argument("--limit", type=int, default=100)
@@ -81,9 +84,13 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _answer(desk: Desk, typed: argparse.Namespace) -> Any:
     async with desk.open():
+        if typed.verb in _OF_TOPIC and typed.topic is not None:
+            _require_known(typed.topic, await desk.known(), of=desk.service.name)
         match typed.verb:
             case "topics":
                 return await desk.topics()
+            case "known":
+                return await desk.known()
             case "parked":
                 wanted = Wanted(topic=typed.topic)
                 limit, behind = typed.limit, typed.behind
@@ -100,6 +107,19 @@ async def _answer(desk: Desk, typed: argparse.Namespace) -> Any:
             case _:
                 body = sys.stdin.buffer.read()
                 return await desk.publish(typed.topic, body, version=typed.version)
+
+
+def _require_known(topic: str, known: Sequence[str], *, of: str) -> None:
+    """Refuse a topic that means nothing to the service: it is a slip."""
+    if topic in known:
+        return
+    close = difflib.get_close_matches(topic, known, n=1)
+    raise StartError(
+        f"{of} neither publishes nor hears {topic}",
+        where=f"it knows: {', '.join(known) or 'none'}",
+        hint=f"did you mean `{close[0]}`?" if close else "name one of these",
+        exit_code=2,
+    )
 
 
 def _wanted(typed: argparse.Namespace) -> Wanted:

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 
 from fleetwright._sqlite import connect
 from fleetwright.database import AsyncDatabase
+from fleetwright.events._stuck import Stuck
 
 HERE = Path(__file__).parent
 TARGET = "tills.app:create_app"
@@ -206,7 +207,7 @@ async def test_all_of_a_topic_is_discarded(tills: Tills) -> None:
         tills.breaks(now=True)
         ids = [await tills.sell(pence) for pence in (100, 200)]
         await tills.until(waiting=2)
-        others = await tills.bus("discard", "--topic", "shops.bought")
+        others = await tills.bus("discard", "--topic", "tills.counted")
         gone = await tills.bus("discard", "--topic", "shops.sold")
         await tills.until(waiting=0)
 
@@ -222,13 +223,35 @@ async def test_event_is_shown_with_secrets_masked(tills: Tills) -> None:
         tills.breaks(now=True)
         id = await tills.sell(100)
         await tills.until(waiting=1)
+    known = await tills.bus("known")
     (masked,) = await tills.bus("show", id)
     (whole,) = await tills.bus("show", id, "--body")
 
+    assert known == ["shops.sold", "tills.counted"]
     assert masked["body"] == {"till": "south", "pence": 100, "card_number": "***"}
     assert whole["body"]["card_number"] == "4111111111111111"
     assert masked["attributes"]["type"] == "shops.sold"
     assert masked["attributes"]["partitionkey"] == "south"
+
+
+def test_every_time_that_is_told_is_a_text() -> None:
+    """Beside the time in the headers a number of seconds would have to be decoded."""
+    waits = Stuck(
+        id="019a",
+        topic="shops.sold",
+        key="south",
+        group="tills",
+        standing="waiting",
+        attempts=1,
+        next_at=1_000.5,
+        error=None,
+        behind=0,
+        headers={"time": "1970-01-01T00:00:00+00:00"},
+        body=b"{}",
+    )
+
+    assert waits.facts()["next_at"] == "1970-01-01T00:16:40.500000+00:00"
+    assert waits.facts()["told_at"] == "1970-01-01T00:00:00+00:00"
 
 
 async def test_stopped_service_sends_and_hears_once_it_runs(tills: Tills) -> None:
@@ -258,6 +281,8 @@ async def test_stopped_service_sends_and_hears_once_it_runs(tills: Tills) -> Non
             "no field 'tilll'",
         ),
         (["publish", "shops.sold"], "nonsense", "the body is not as declared"),
+        (["replay", "--topic", "a.b"], "", "tills neither publishes nor hears a.b"),
+        (["discard", "--topic", "shops.sald"], "", "did you mean `shops.sold`?"),
         (["replay"], "", "not said what to replay"),
         (["discard"], "", "not said what to discard"),
     ],

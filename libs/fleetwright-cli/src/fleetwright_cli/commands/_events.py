@@ -16,10 +16,15 @@ from fleetwright_cli.local._bus import (
     ask_all,
     asked,
     data_of,
+    knowing,
+    require_known,
+    teller,
+    unknown,
     with_events,
 )
 from fleetwright_cli.local._bus_words import (
-    replayed_words,
+    replayed_lines,
+    silent_brokers,
     span_words,
     stuck_table,
     topic_rows,
@@ -35,7 +40,10 @@ events = typer.Typer(
     help="See the events that wait between the services, and have them tried again.\n\n"
     "Works on the running fleet and on a stopped one.\n\n"
     "Examples: `fleet events topics`, `fleet events parked orders`,"
-    " `fleet events replay --all`.",
+    " `fleet events replay --all`.\n\n"
+    "Exit codes: 0 done; 1 somebody could not answer or refused, or no service knows"
+    " an id; 2 wrong arguments, such as a service without events or a topic that"
+    " nobody publishes or hears.",
 )
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 OfService = Annotated[str | None, typer.Option("--service", help="Of this one only.")]
@@ -43,7 +51,7 @@ OfService = Annotated[str | None, typer.Option("--service", help="Of this one on
 
 @events.command()
 def topics(as_json: AsJson = False) -> None:
-    """Show every topic: who publishes, who hears, and what waits where.
+    """Show every topic: who publishes, who hears, what waits.
 
     OUTBOX waits for the broker, BROKER for the group, PARKED for another try; DEAD is
     tried no more. OLDEST is the age of the oldest of them, where the broker tells it.
@@ -54,7 +62,10 @@ def topics(as_json: AsJson = False) -> None:
     answers = _all(printer, lambda one: one.answer("topics"))
     rows = topic_rows(answers.said)
     document = {"topics": rows, "services": list(answers.said.values())}
-    printer.data(document, topic_table(rows) if rows else "no service has events")
+    nothing = _nothing("no service has events", answers)
+    printer.data(document, topic_table(rows) if rows else nothing)
+    for line in silent_brokers(answers.said):
+        printer.talk(line)
     _tell_failed(printer, answers)
 
 
@@ -70,7 +81,9 @@ def parked(
     limit: Annotated[int, typer.Option(help="How many of each service.", min=1)] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """Show events that wait for another try, are dead, or were refused by the broker.
+    """Show events that wait for another try, are dead or refused.
+
+    Refused are those that the broker does not take.
 
     Examples: `fleet events parked`, `fleet events parked orders --behind`.
     """
@@ -78,9 +91,10 @@ def parked(
     words = ["parked", f"--limit={limit}"]
     words += [f"--topic={topic}"] if topic else []
     words += ["--behind"] if behind else []
-    answers = _all(printer, lambda one: one.answer(*words), service)
+    answers = _all(printer, lambda one: one.answer(*words), service, topic)
     rows = _with_service(answers)
-    printer.data({"events": rows}, stuck_table(rows) if rows else "nothing is parked")
+    nothing = _nothing("nothing is parked", answers)
+    printer.data({"events": rows}, stuck_table(rows) if rows else nothing)
     _tell_failed(printer, answers)
 
 
@@ -95,9 +109,10 @@ def show(
     service: OfService = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show an event that waits: its CloudEvents attributes and its body.
+    """Show an event that waits: its attributes and its body.
 
-    Secrets in the body are masked as they are in logs.
+    The attributes are those of CloudEvents. Secrets in the body are masked as they
+    are in logs.
 
     Examples: `fleet events show 019a...`, `fleet events show 019a... --body`.
     """
@@ -106,7 +121,7 @@ def show(
     answers = _all(printer, lambda one: one.answer(*words), service)
     rows = _with_service(answers)
     if not rows:
-        raise _unknown([id], answers)
+        raise unknown([id], answers)
     printer.data({"events": rows}, "\n".join(json.dumps(r, indent=2) for r in rows))
     _tell_failed(printer, answers)
 
@@ -133,7 +148,7 @@ def replay(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Have events tried again; safe to repeat, as each still counts once.
+    """Have events tried again; safe to repeat, each counts once.
 
     Without a stretch: what is parked, dead or refused. With `--since`, `--from` or
     `--to`: what the broker has kept of a topic is delivered again, and the inbox
@@ -155,10 +170,11 @@ def replay(
         )
     words = ["replay", *([f"--topic={topic}"] if topic else [])]
     words += ["--", *chosen] if chosen else ["--all"]
-    answers = _all(printer, lambda one: one.answer(*words), service)
-    _require_known(chosen, answers)
-    document = {"services": answers.said}
-    printer.data(document, replayed_words(answers.said))
+    answers = _all(printer, lambda one: one.answer(*words), service, topic)
+    require_known(chosen, answers)
+    lines = replayed_lines(answers.said)
+    text = "\n".join(lines) or _nothing("nothing is parked", answers)
+    printer.data({"services": answers.said}, text)
     _tell_stopped(printer, answers, ("retried", "resent"))
     _tell_failed(printer, answers)
 
@@ -173,7 +189,8 @@ def _reread(
             hint="add `--topic orders.placed`, and `--service` for one group only",
             exit_code=WRONG_ARGUMENTS,
         )
-    answers = _all(printer, lambda one: one.answer("reread", topic, *span), service)
+    words = ["reread", topic, *span]
+    answers = _all(printer, lambda one: one.answer(*words), service, topic)
     groups = [group for told in answers.said.values() for group in told]
     if not groups and not answers.failed:
         raise FleetError(
@@ -199,9 +216,10 @@ def discard(
     service: OfService = None,
     as_json: AsJson = False,
 ) -> None:
-    """Destroy events that are parked, dead or refused; those behind them go on.
+    """Destroy events that are stuck; those behind them go on.
 
-    If a parked one comes again it is ignored. There is no way back.
+    Stuck is what is parked, dead or refused. If a parked one comes again it is
+    ignored. There is no way back.
 
     Examples: `fleet events discard 019a...`,
     `fleet events discard --topic orders.placed --service stock --yes`.
@@ -214,18 +232,19 @@ def discard(
             hint="give ids, or `--topic orders.placed`",
             exit_code=WRONG_ARGUMENTS,
         )
+    those = _those(service, topic)
     if not yes:
         _agreed(chosen, topic)
     words = ["discard", *([f"--topic={topic}"] if topic else []), "--", *chosen]
-    answers = _all(printer, lambda one: one.answer(*words), service)
-    _require_known(chosen, answers)
+    answers = ask_all(those, lambda one: one.answer(*words))
+    require_known(chosen, answers)
     lines = [
         f"{name}: {what} {id}"
         for name, told in answers.said.items()
         for what in ("discarded", "handled")
         for id in told[what]
     ]
-    text = "\n".join(lines) or "nothing is stuck"
+    text = "\n".join(lines) or _nothing("nothing is stuck", answers)
     printer.data({"services": answers.said}, text)
     _tell_failed(printer, answers)
 
@@ -260,42 +279,22 @@ def publish(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Publish an event, held to its declaration, through the service's outbox.
+    """Publish an event, as declared, through a service's outbox.
 
     Examples: `fleet events publish orders.paid '{"order_id": "..."}'`,
     `fleet events publish orders.paid @paid.json --service orders`.
     """
     printer = Printer(as_json=as_json)
     body = data_of(data)
-    teller = _teller(printer, topic, service)
+    those = _those(service)
+    by = those[0] if service else teller(topic, those)
     words = ["publish", topic, *([f"--version={version}"] if version else [])]
-    told = teller.answer(*words, data=body)
-    printer.data(told | {"service": teller.service}, str(told["id"]))
-    how = f"{topic} of {teller.service}, through its {told['through']}"
+    told = by.answer(*words, data=body)
+    printer.data(told | {"service": by.service}, str(told["id"]))
+    how = f"{topic} of {by.service}, through its {told['through']}"
     printer.talk(how if told["through"] == "outbox" else f"{topic}, to the broker")
-    if told["through"] == "outbox" and not teller.runs:
-        printer.talk(f"{teller.service} does not run: it leaves once it does")
-
-
-def _teller(printer: Printer, topic: str, service: str | None) -> Asked:
-    """Return who publishes a topic; who hears it where nobody here publishes it."""
-    fleet = discover()
-    those = asked(fleet, with_events(fleet, [service] if service else []))
-    if service is not None:
-        return those[0]
-    answers = ask_all(those, lambda one: one.answer("topics"))
-    for what in ("sends", "hears"):
-        for one in those:
-            kinds = answers.said.get(one.service, {}).get(what, ())
-            if any(kind["topic"] == topic for kind in kinds):
-                return one
-    _tell_failed(printer, answers)
-    raise FleetError(
-        f"no service knows {topic}",
-        where=f"asked: {', '.join(one.service for one in those)}",
-        hint="see the topics with `fleet events topics`",
-        exit_code=WRONG_ARGUMENTS,
-    )
+    if told["through"] == "outbox" and not by.runs:
+        printer.talk(f"{by.service} does not run: it leaves once it does")
 
 
 @events.command()
@@ -308,7 +307,9 @@ def asyncapi(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write what services publish and hear to contracts/asyncapi.json (AsyncAPI 3).
+    """Write contracts/asyncapi.json: what services tell and hear.
+
+    The documents are AsyncAPI 3.
 
     Examples: `fleet events asyncapi`, `fleet events asyncapi orders`,
     `fleet events asyncapi --check`.
@@ -333,38 +334,33 @@ def asyncapi(
 
 
 def _all(
-    printer: Printer, question: Callable[[Asked], Any], service: str | None = None
+    printer: Printer,
+    question: Callable[[Asked], Any],
+    service: str | None = None,
+    topic: str | None = None,
 ) -> Answers:
-    """Ask all services that have events, or one."""
-    fleet = discover()
-    those = asked(fleet, with_events(fleet, [service] if service else []))
+    """Ask all services that have events, or one; of a topic, those who know it."""
+    those = _those(service, topic)
     printer.status(f"asking {', '.join(one.service for one in those)}")
     return ask_all(those, question)
+
+
+def _those(service: str | None, topic: str | None = None) -> list[Asked]:
+    """Return whom to ask."""
+    fleet = discover()
+    those = asked(fleet, with_events(fleet, [service] if service else []))
+    return those if topic is None else knowing(topic, those)
+
+
+def _nothing(words: str, answers: Answers) -> str:
+    """Return words for nothing, held back where not everybody has answered."""
+    return f"{words}, as far as is known" if answers.failed else words
 
 
 def _with_service(answers: Answers) -> list[dict[str, Any]]:
     return [
         {"service": name} | row for name, rows in answers.said.items() for row in rows
     ]
-
-
-def _require_known(ids: Sequence[str], answers: Answers) -> None:
-    """Refuse ids that no service knows."""
-    known = {
-        id for told in answers.said.values() for found in told.values() for id in found
-    }
-    unknown = [id for id in ids if id not in known]
-    if unknown:
-        raise _unknown(unknown, answers)
-
-
-def _unknown(ids: Sequence[str], answers: Answers) -> FleetError:
-    silent = "".join(f"\n{name} did not answer" for name in answers.failed)
-    return FleetError(
-        f"no service knows {', '.join(ids)}",
-        where=f"asked: {', '.join(answers.said) or 'nobody'}{silent}",
-        hint="see what waits with `fleet events parked`",
-    )
 
 
 def _tell_stopped(printer: Printer, answers: Answers, moved: Sequence[str]) -> None:

@@ -105,7 +105,7 @@ def add(
 
 @faults.command("list")
 def list_(as_json: AsJson = False) -> None:
-    """Show the faults that are switched on, and how often each has struck.
+    """Show the faults that are on, and how often each has struck.
 
     Examples: `fleet faults list`, `fleet faults list --json`.
     """

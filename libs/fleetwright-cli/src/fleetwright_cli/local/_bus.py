@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,7 @@ def with_events(fleet: Fleet, names: Sequence[str] = ()) -> list[Service]:
                 f"{service.name} has no events",
                 where=f"nothing in {service.folder / 'src'} imports fleetwright.events",
                 hint="name a service that publishes or hears some, or none for all",
+                exit_code=WRONG_ARGUMENTS,
             )
     return found
 
@@ -205,6 +207,102 @@ def ask_all(those: Sequence[Asked], question: Callable[[Asked], Any]) -> Answers
             except FleetError as error:
                 failed[service] = error
     return Answers(said, failed)
+
+
+def require_known(ids: Sequence[str], answers: Answers) -> None:
+    """Refuse ids that no service knows.
+
+    Args:
+        ids: As they were typed.
+        answers: Ids by service and by what came of them.
+
+    Raises:
+        FleetError: Nobody knows one; it may have been handled meanwhile.
+    """
+    known = {
+        id for told in answers.said.values() for found in told.values() for id in found
+    }
+    strange = [id for id in ids if id not in known]
+    if strange:
+        raise unknown(strange, answers)
+
+
+def unknown(ids: Sequence[str], answers: Answers) -> FleetError:
+    """Return the error about ids that no service knows.
+
+    Args:
+        ids: As they were typed.
+        answers: Of those who were asked.
+    """
+    silent = "".join(f"\n{name} did not answer" for name in answers.failed)
+    return FleetError(
+        f"no service knows {', '.join(ids)}",
+        where=f"asked: {', '.join(answers.said) or 'nobody'}{silent}",
+        hint="see what waits with `fleet events parked`",
+    )
+
+
+def knowing(topic: str, those: Sequence[Asked]) -> list[Asked]:
+    """Return those to whom a topic means something, or who cannot say.
+
+    Args:
+        topic: As it was typed.
+        those: Who is asked.
+
+    Raises:
+        FleetError: It means nothing to any of them: it is a slip.
+    """
+    answers = ask_all(those, lambda one: one.answer("known"))
+    found = [
+        one
+        for one in those
+        if one.service in answers.failed or topic in answers.said[one.service]
+    ]
+    if not found:
+        raise nobody_knows(topic, answers.said)
+    return found
+
+
+def teller(topic: str, those: Sequence[Asked]) -> Asked:
+    """Return who publishes a topic; who hears it where nobody here publishes it.
+
+    Args:
+        topic: As it was typed.
+        those: Who is asked.
+
+    Raises:
+        FleetError: Nobody does either, or somebody cannot say.
+    """
+    answers = ask_all(those, lambda one: one.answer("topics"))
+    topics: dict[str, list[str]] = {}
+    for what in ("sends", "hears"):
+        for one in those:
+            kinds = answers.said.get(one.service, {}).get(what, ())
+            names = [kind["topic"] for kind in kinds]
+            if topic in names:
+                return one
+            topics.setdefault(one.service, []).extend(names)
+    for error in answers.failed.values():
+        raise error
+    raise nobody_knows(topic, topics)
+
+
+def nobody_knows(topic: str, topics: Mapping[str, Sequence[str]]) -> FleetError:
+    """Return the error about a topic that is none.
+
+    Args:
+        topic: As it was typed.
+        topics: Those that each service knows.
+    """
+    known = sorted({each for names in topics.values() for each in names})
+    close = get_close_matches(topic, known, n=1)
+    see = "see the topics with `fleet events topics`"
+    return FleetError(
+        f"no service knows {topic}",
+        where=f"asked: {', '.join(topics)}",
+        hint=f"did you mean `{close[0]}`?" if close else see,
+        exit_code=WRONG_ARGUMENTS,
+    )
 
 
 def data_of(text: str) -> bytes:

@@ -147,6 +147,20 @@ def _behind(row: Mapping[str, Any]) -> str:
     return "?" if whole is None else f"{whole}*"
 
 
+def silent_brokers(said: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return why it is not known how far behind its broker a group is, a line each.
+
+    Args:
+        said: What each service answered to `topics`.
+    """
+    return [
+        f"? {group['group']}: {group['backlog_error']}"
+        for answer in said.values()
+        for group in answer["groups"]
+        if group["backlog_error"] is not None
+    ]
+
+
 def stuck_table(rows: Iterable[Mapping[str, Any]]) -> str:
     """Return stuck events as a table.
 
@@ -171,10 +185,10 @@ def stuck_table(rows: Iterable[Mapping[str, Any]]) -> str:
     return table(head, cells)
 
 
-def _next(at: float | None) -> str:
+def _next(at: str | None) -> str:
     if at is None:
         return ""
-    seconds = at - time.time()
+    seconds = datetime.fromisoformat(at).timestamp() - time.time()
     return f"in {lasting(seconds)}" if seconds > 0 else "now"
 
 
@@ -183,7 +197,7 @@ def _short(text: str) -> str:
     return line if len(line) <= _LONGEST_ERROR else f"{line[: _LONGEST_ERROR - 3]}..."
 
 
-def replayed_words(said: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
+def replayed_lines(said: Mapping[str, Mapping[str, Sequence[str]]]) -> list[str]:
     """Return what came of a replay, a line for each service and outcome.
 
     Args:
@@ -194,13 +208,12 @@ def replayed_words(said: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
         "resent": "sent again",
         "handled": "handled before",
     }
-    lines = [
+    return [
         f"{name}: {len(told[what])} {word}"
         for name, told in said.items()
         for what, word in words.items()
         if told[what]
     ]
-    return "\n".join(lines) or "nothing is parked"
 
 
 def span_words(since: str | None, first: str | None, last: str | None) -> list[str]:

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -189,11 +189,7 @@ def plan(
     behind = backing(fleet, Places(fleet.root).data, _inherited())
     verifier = _verifier(fleet, chosen)
     grpc = _answering_grpc(fleet)
-    ports = _ports.assign(
-        _processes(fleet, grpc, verifier),
-        first_port=fleet.manifest.up.first_port,
-        file=Places(fleet.root).ports,
-    )
+    ports = _ports_of(fleet, grpc, verifier, _ports.assign)
     found = {service.name: _interpreter(service, pythons) for service in chosen}
     issuer = None
     if verifier is not None:
@@ -273,11 +269,7 @@ def wanted_ports(fleet: Fleet) -> dict[str, int]:
         fleet: The fleet on disk; nothing is kept there.
     """
     verifier = _verifier(fleet, fleet.services.values())
-    return _ports.would_assign(
-        _processes(fleet, _answering_grpc(fleet), verifier),
-        first_port=fleet.manifest.up.first_port,
-        file=Places(fleet.root).ports,
-    )
+    return _ports_of(fleet, _answering_grpc(fleet), verifier, _ports.would_assign)
 
 
 def _verifier(fleet: Fleet, services: Iterable[Service]) -> Service | None:
@@ -289,17 +281,21 @@ def _answering_grpc(fleet: Fleet) -> list[str]:
     return sorted(s for s, it in fleet.services.items() if answers_grpc(it.folder))
 
 
-def _processes(
-    fleet: Fleet, grpc: Iterable[str], verifier: Service | None
-) -> list[str]:
-    """Return the names under which ports are kept, in the order of getting one.
+def _ports_of(
+    fleet: Fleet,
+    grpc: Iterable[str],
+    verifier: Service | None,
+    give: Callable[..., dict[str, int]],
+) -> dict[str, int]:
+    """Return the port of every process, and those for gRPC of services that answer it.
 
-    Those for gRPC come after all others: a service that begins to answer it moves no
-    port.
+    Those come after all others: a service that begins to answer gRPC moves no port.
     """
     names = [name for service in fleet.services for name in _replicas(fleet, service)]
     names += [_grpc(name) for service in grpc for name in _replicas(fleet, service)]
-    return names + ([ISSUER] if verifier else [])
+    names += [ISSUER] if verifier else []
+    first_port = fleet.manifest.up.first_port
+    return give(names, first_port=first_port, file=Places(fleet.root).ports)
 
 
 def _grpc(name: str) -> str:

@@ -68,25 +68,42 @@ class Desk:
             dead, and how far behind the broker it is (`backlog`, None where that is
             not known, with the reason under `backlog_error`).
         """
-        outbox_rows: list[dict[str, Any]] = []
-        for part in self.outboxes:
-            async with self._reading(part, outbox) as session:
-                if session is not None:
-                    outbox_rows += await _stuck.outbox_by_topic(session)
         return {
             "service": self.service.name,
             "sends": [_named(kind) for kind in self.sends],
             "hears": [_named(kind) for kind in self.hears],
-            "outbox": outbox_rows,
-            "groups": [await self._group(part) for part in self.consumers],
+            "outbox": await self._outboxes(),
+            "groups": [
+                {"group": part.group, "parked": await self._parking(part)}
+                | await _backlog(part)
+                for part in self.consumers
+            ],
         }
 
-    async def _group(self, consumer: Consumer) -> dict[str, Any]:
-        told: dict[str, Any] = {"group": consumer.group, "parked": []}
+    async def known(self) -> list[str]:
+        """Return the topics that mean something here, sorted; the broker is not asked.
+
+        They are sent, heard, or something of them has been left since they were.
+        """
+        rows = await self._outboxes()
+        for part in self.consumers:
+            rows += await self._parking(part)
+        declared = {kind.__topic__ for kind in (*self.sends, *self.hears)}
+        return sorted(declared | {row["topic"] for row in rows})
+
+    async def _outboxes(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        for part in self.outboxes:
+            async with self._reading(part, outbox) as session:
+                if session is not None:
+                    rows += await _stuck.outbox_by_topic(session)
+        return rows
+
+    async def _parking(self, consumer: Consumer) -> list[dict[str, Any]]:
         async with self._reading(consumer, parked) as session:
-            if session is not None:
-                told["parked"] = await _stuck.parked_by_topic(session, consumer.group)
-        return told | await _backlog(consumer)
+            if session is None:
+                return []
+            return await _stuck.parked_by_topic(session, consumer.group)
 
     async def parked(self, wanted: Wanted, *, limit: int, behind: bool) -> list[Any]:
         """Return the facts of events that are parked, dead or refused.

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -59,12 +60,18 @@ class Stuck:
     body: bytes = field(repr=False)
 
     def facts(self) -> dict[str, Any]:
-        """Return what is told of it in a list: all but headers and body."""
-        return {
+        """Return what is told of it in a list: all but headers and body.
+
+        Times are texts, ISO 8601 in UTC, as in the headers.
+        """
+        facts: dict[str, Any] = {
             name: value
             for name, value in asdict(self).items()
             if name not in {"headers", "body"}
-        } | {"told_at": self.headers.get("time"), "bytes": len(self.body)}
+        }
+        if self.next_at is not None:
+            facts["next_at"] = datetime.fromtimestamp(self.next_at, UTC).isoformat()
+        return facts | {"told_at": self.headers.get("time"), "bytes": len(self.body)}
 
 
 @dataclass(frozen=True, slots=True)
