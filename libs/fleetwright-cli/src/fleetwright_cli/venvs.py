@@ -98,7 +98,9 @@ def _fill(venv: Venv) -> None:
     )
     install = ["pip", "install", "--python", str(venv.python), "--no-deps"]
     for lock in venv.locks:
-        words = [*install, "--require-hashes", "-r", str(lock)]
+        # Compiled here, once: where PYTHONDONTWRITEBYTECODE is set every process would
+        # compile its packages again, which takes longer than all else it does.
+        words = [*install, "--compile-bytecode", "--require-hashes", "-r", str(lock)]
         run_uv(
             words, folder=where, what=f"installing {lock.name} of {lock.parent.name}"
         )

@@ -154,3 +154,17 @@ def test_locked_packages_and_libraries_are_installed(shop: "Shop", index: None) 
     words = [str(wanted.python), "-c", program]
     said = subprocess.run(words, capture_output=True, text=True, check=True)
     assert said.stdout == "7\n"
+
+
+def test_packages_are_compiled_when_they_are_installed(
+    shop: "Shop", index: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Python may write no bytecode no process has to compile what it imports."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    shop.add_service("orders", "iniconfig\n")
+    compile_lock(locks_of(discover(shop.root), ["orders"])[0])
+    wanted = venv(shop)
+
+    make(wanted)
+
+    assert list(wanted.folder.rglob("iniconfig/__pycache__/__init__.*.pyc")) != []
