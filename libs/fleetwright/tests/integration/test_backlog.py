@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from pathlib import Path
 
 import pytest
-from servers import own_database
+from databases import with_tables
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
@@ -67,19 +66,10 @@ async def database() -> AsyncIterator[AsyncDatabase]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def any_database(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> AsyncIterator[AsyncDatabase]:
+async def any_database(request: pytest.FixtureRequest) -> AsyncIterator[AsyncDatabase]:
     """Give an empty database of each kind."""
-    if request.param == "sqlite":
-        found = AsyncDatabase(f"sqlite+aiosqlite:///{tmp_path}/shop.db")
+    async with with_tables(request, ()) as found:
         yield found
-        await found.close()
-        return
-    with own_database(request.getfixturevalue("postgres_url")) as url:
-        found = AsyncDatabase(url)
-        yield found
-        await found.close()
 
 
 async def say(database: AsyncDatabase, who: str, *numbers: int) -> None:

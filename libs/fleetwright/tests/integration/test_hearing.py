@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import own_database
+from databases import with_tables
 from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
@@ -80,21 +80,10 @@ def time() -> Iterator[Hands]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def database(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> AsyncIterator[AsyncDatabase]:
+async def database(request: pytest.FixtureRequest) -> AsyncIterator[AsyncDatabase]:
     """Return a database of each kind with the tables of a consumer, empty."""
-    if request.param == "sqlite":
-        found = AsyncDatabase(f"sqlite+aiosqlite:///{tmp_path}/tills.db")
-        await ensure(found, CONSUMER_TABLES)
+    async with with_tables(request, CONSUMER_TABLES) as found:
         yield found
-        await found.close()
-        return
-    with own_database(request.getfixturevalue("postgres_url")) as url:
-        found = AsyncDatabase(url)
-        await ensure(found, CONSUMER_TABLES)
-        yield found
-        await found.close()
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Table, delete, func, insert, select
+from databases import with_tables
+from sqlalchemy import Table, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
 
@@ -28,7 +29,6 @@ from fleetwright.events._parking import State
 from fleetwright.events._tables import (
     CONSUMER_TABLES,
     PRODUCER_TABLES,
-    ensure,
     inbox,
     outbox,
     parked,
@@ -39,7 +39,7 @@ from fleetwright.events.brokers._embedded_file import EmbeddedFile
 from fleetwright.testing import FakeClock
 
 DAY_SECONDS = 24 * 3600.0
-ALL = {*CONSUMER_TABLES, *PRODUCER_TABLES}
+ALL = list({*CONSUMER_TABLES, *PRODUCER_TABLES})
 
 
 class Sold(Event, topic="shops.sold"):
@@ -57,20 +57,10 @@ def time() -> Iterator[FakeClock]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def database(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> AsyncIterator[AsyncDatabase]:
+async def database(request: pytest.FixtureRequest) -> AsyncIterator[AsyncDatabase]:
     """Return a database of each kind with the tables of events, empty."""
-    url = f"sqlite+aiosqlite:///{tmp_path}/tills.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-    found = AsyncDatabase(url)
-    await ensure(found, list(ALL))
-    async with found.transaction() as transaction:
-        for table in (inbox, parked, outbox, upkeep):
-            await transaction.execute(delete(table))
-    yield found
-    await found.close()
+    async with with_tables(request, ALL) as found:
+        yield found
 
 
 async def put(database: AsyncDatabase, table: Table, *rows: dict[str, Any]) -> None:

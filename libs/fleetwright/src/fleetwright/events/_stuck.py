@@ -197,7 +197,9 @@ async def retry_parked(
 ) -> list[str]:
     """Have parked and dead events tried now; the inbox keeps each from counting twice.
 
-    A dead one begins anew, one that waits keeps its count.
+    A dead one begins anew, one that waits keeps its count. One that no process hears
+    stays aside until one does, and is tried at once then: tried now it would only hold
+    back the others of its key.
 
     Args:
         transaction: An open one.
@@ -207,13 +209,13 @@ async def retry_parked(
     Returns:
         Their ids, in order.
     """
-    is_done = parked.c.state != State.RETRY
+    is_aside = parked.c.state == State.UNHEARD
     rows = await transaction.execute(
         update(parked)
         .where(parked.c.grp == group, wanted.among(parked.c.msg_id, parked.c.topic))
         .values(
-            state=State.RETRY,
-            attempts=case((is_done, 0), else_=parked.c.attempts),
+            state=case((is_aside, parked.c.state), else_=State.RETRY),
+            attempts=case((is_dead, 0), else_=parked.c.attempts),
             next_at=clock().now(),
         )
         .returning(parked.c.msg_id)
