@@ -50,6 +50,14 @@ async def put(broker: KafkaBroker, messages: Sequence[Message]) -> None:
                 return
 
 
+async def checked(broker: KafkaBroker) -> None:
+    """Check a connection until that fails."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            await broker.check()
+            await asyncio.sleep(0.05)
+
+
 class Traffic:
     """Publishes and hears at the same time, until it is told to stop."""
 
@@ -113,10 +121,7 @@ async def test_killed_kafka_loses_nothing_and_reorders_nothing(
 
     await asyncio.to_thread(own_kafka.kill)
     with pytest.raises(Unavailable, match="Connection refused"):
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
-                await broker.check()
-                await asyncio.sleep(0.05)
+        await checked(broker)
     await asyncio.to_thread(own_kafka.start)
     await traffic.go_on()
     await traffic.stop()
@@ -139,10 +144,7 @@ async def test_frozen_kafka_holds_up_nobody_for_long(
             await broker.publish([message(topic, 0)])
     took = monotonic() - began
     with pytest.raises(Unavailable):
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
-                await broker.check()
-                await asyncio.sleep(0.05)
+        await checked(broker)
     await asyncio.to_thread(own_kafka.resume)
     await traffic.go_on()
     await traffic.stop()

@@ -112,10 +112,9 @@ class RabbitBroker:
         Raises:
             Unavailable: The server does not answer.
         """
-        for receiver in self._receivers:
-            if receiver.group == group and not receiver.is_closed:
-                await receiver.unsubscribe(topics)
-                return
+        receiver = self._joined(group)
+        if receiver is not None:
+            await receiver.unsubscribe(topics)
 
     async def subscribe_again(self, group: str, topics: Sequence[str]) -> None:
         """Send a group these topics, as before.
@@ -127,10 +126,9 @@ class RabbitBroker:
         Raises:
             Unavailable: The server does not answer.
         """
-        for receiver in self._receivers:
-            if receiver.group == group and not receiver.is_closed:
-                await receiver.subscribe_again(topics)
-                return
+        receiver = self._joined(group)
+        if receiver is not None:
+            await receiver.subscribe_again(topics)
 
     async def backlog(self, group: str, topics: Sequence[str]) -> Backlog:
         """Return what waits for a group; the broker need not be open.
@@ -145,11 +143,16 @@ class RabbitBroker:
         Raises:
             Unavailable: The server does not answer.
         """
-        for receiver in self._receivers:
-            if receiver.group == group and not receiver.is_closed:
-                await receiver.check()
-                return Backlog(receiver.waiting, None)
-        return Backlog(await waiting(self.address, group, self._random), None)
+        receiver = self._joined(group)
+        if receiver is None:
+            return Backlog(await waiting(self.address, group, self._random), None)
+        await receiver.check()
+        return Backlog(receiver.waiting, None)
+
+    def _joined(self, group: str) -> RabbitReceiver | None:
+        """Return where a group's messages come in; None where it has not joined."""
+        joined = (one for one in self._receivers if one.group == group)
+        return next((one for one in joined if not one.is_closed), None)
 
     def _opened(self) -> Publisher:
         if self._publisher is None:
