@@ -11,8 +11,8 @@ import time
 from collections import Counter
 
 from experiments.lab import Lab
-
-from fuzz_pipeline import INVARIANTS, MUTANTS as MISTAKES, played  # isort: skip
+from fuzz_pipeline import INVARIANTS, played
+from pipeline_mutants import MUTANTS as MISTAKES
 
 MUTANTS = tuple(sorted(MISTAKES))
 STORIES = 500

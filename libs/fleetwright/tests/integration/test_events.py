@@ -1,13 +1,13 @@
 """Events, from the transaction they are published in to the one they are heard in."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
 from typing import cast
 
 import pytest
+from shop_and_bank import QUICK, RELEASING, SHORT, Fragile, Placed, Released, World
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,88 +19,15 @@ from fleetwright.events import (
     Consumer,
     Event,
     Outbox,
-    Redelivery,
     Subscriptions,
     connect,
     publish,
 )
-from fleetwright.events._broker import Delivery, Receiver
+from fleetwright.events._broker import Delivery
 from fleetwright.events._envelope import MOST_BODY_BYTES, Message, encode
 from fleetwright.events._parking import State
 from fleetwright.events._settling import Outcome
 from fleetwright.events.brokers._embedded import EmbeddedBroker
-from fleetwright.events.brokers._embedded_file import EmbeddedFile
-
-QUICK = Redelivery(attempts=9, first_seconds=0.01)
-SHORT = Redelivery(attempts=3, first_seconds=0.01)
-RELEASING = Redelivery(attempts=1, on_dead="release")
-
-
-class Placed(Event, topic="orders.placed"):
-    """The n-th thing that happened to an order."""
-
-    order_id: str
-    n: int
-
-
-class Released(Event, topic="orders.released"):
-    """The same, on a topic whose dead let others go on."""
-
-    order_id: str
-    n: int
-
-
-class Fragile(Event, topic="orders.fragile"):
-    """The same, on a topic that is given up soon."""
-
-    order_id: str
-    n: int
-
-
-@dataclass
-class World:
-    """Two services around a broker.
-
-    Attributes:
-        shop: The publisher's database.
-        bank: The hearer's database.
-        outbox: The publisher's relay.
-        consumer: The hearer.
-        failing: Raised by the reaction to `n` while it is in here.
-        heard: What reactions saw, whether or not they were committed.
-    """
-
-    shop: AsyncDatabase
-    bank: AsyncDatabase
-    outbox: Outbox
-    consumer: Consumer
-    failing: dict[int, Exception] = field(default_factory=dict)
-    heard: list[int] = field(default_factory=list)
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def tell(self, *numbers: int, order_id: str = "a") -> None:
-        """Publish events of one key, each in a transaction of its own."""
-        for n in numbers:
-            async with self.shop.transaction() as transaction:
-                publish(transaction, Placed(order_id=order_id, n=n))
-
-    async def effects(self) -> list[int]:
-        """Return what was committed, in order."""
-        async with self.bank.reading() as session:
-            rows = await session.execute(text("select n from ledger order by i"))
-            return [n for (n,) in rows]
-
-    async def until(self, is_true: Callable[[list[int]], bool]) -> list[int]:
-        """Wait until the committed effects are as wanted."""
-        async with asyncio.timeout(10):
-            while not is_true(effects := await self.effects()):
-                self.news.clear()
-                try:
-                    async with asyncio.timeout(0.05):
-                        await self.news.wait()
-                except TimeoutError:
-                    continue
-        return effects
 
 
 def delivery(event: Event, position: int = 1, epoch: int = 1) -> Delivery:
@@ -319,63 +246,6 @@ async def test_a_late_group_hears_what_is_kept(fleet: World) -> None:
     assert numbers == ([1, 2] if keeps else [2])
 
 
-async def test_a_message_published_twice_is_delivered_once(broker: Broker) -> None:
-    """The broker knows ids; a relay that died before its delete does no harm."""
-    await broker.open()
-    receiver = await broker.subscribe("bank", ["orders.placed"])
-    message = encode(Placed(order_id="a", n=1), source="shop")
-
-    await broker.publish([message])
-    await broker.publish([message])
-
-    assert len(await receiver.receive(10)) == 1
-    await receiver.close()
-    await broker.close()
-
-
-async def test_what_is_not_acknowledged_comes_again(broker: Broker) -> None:
-    """A receiver that dies has lost nothing for its group."""
-    await broker.open()
-    dying = await broker.subscribe("bank", ["orders.placed"])
-    await broker.publish([encode(Placed(order_id="a", n=1), source="shop")])
-    first = await dying.receive(10)
-    await dying.close()
-
-    heir = await broker.subscribe("bank", ["orders.placed"])
-    again = await heir.receive(10)
-    await heir.acknowledge(again)
-    await heir.close()
-    await broker.close()
-
-    assert [one.message.id for one in first] == [one.message.id for one in again]
-    assert again[0].epoch > first[0].epoch
-
-
-async def test_two_members_share_the_lanes(tmp_path: Path) -> None:
-    """A member that joins gets its half at once, one that leaves gives it back."""
-    broker = EmbeddedBroker(f"{tmp_path}/b.db")
-    await broker.open()
-    one = await broker.subscribe("bank", ["orders.placed"])
-    waiting = asyncio.create_task(one.receive(10))
-    two = await broker.subscribe("bank", ["orders.placed"])
-    await lanes(one, 8)
-    await lanes(two, 8)
-
-    await two.close()
-    await lanes(one, 16)
-    waiting.cancel()
-    await asyncio.gather(waiting, return_exceptions=True)
-    await one.close()
-    await broker.close()
-
-
-async def lanes(receiver: Receiver, count: int) -> None:
-    """Wait until a receiver owns that many lanes."""
-    async with asyncio.timeout(5):
-        while len(receiver.lanes) != count:  # noqa: ASYNC110 - another task changes it
-            await asyncio.sleep(0.01)
-
-
 async def test_an_event_the_broker_refuses_is_given_up_in_the_end(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -460,33 +330,3 @@ async def test_a_consumer_without_a_name_is_told(world: World) -> None:
 
     with pytest.raises(FleetwrightError, match="add it to a Service"):
         await nameless.open()
-
-
-def test_old_messages_are_forgotten_unless_somebody_waits(tmp_path: Path) -> None:
-    """Retention is bounded by age and number, never against a pending delivery."""
-    file = EmbeddedFile(f"{tmp_path}/b.db")
-    file.subscribe("bank", ["orders.placed"])
-    file.publish([encode(Placed(order_id="a", n=1), source="shop")])
-    file.publish([encode(Released(order_id="a", n=2), source="shop")])
-
-    assert file.purge(keep_seconds=0, keep_messages=0) == 1
-    owned, _, _ = file.tend("bank", "me", may_release=True)
-    assert len(file.read("bank", owned, 10)) == 1
-    file.close()
-
-
-async def test_a_broker_that_is_not_open_is_told(tmp_path: Path) -> None:
-    """The mend says what to add to the service."""
-    broker = EmbeddedBroker(f"{tmp_path}/b.db")
-
-    with pytest.raises(FleetwrightError, match="not open"):
-        await broker.check()
-    await broker.close()
-
-
-async def test_a_missing_folder_stops_the_broker_with_a_mend(tmp_path: Path) -> None:
-    """A wrong BROKER_URL is one error of three parts."""
-    broker = EmbeddedBroker(f"{tmp_path}/no/b.db")
-
-    with pytest.raises(FleetwrightError, match="mkdir -p"):
-        await broker.open()

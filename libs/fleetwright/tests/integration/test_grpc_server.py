@@ -1,8 +1,6 @@
 """Calls coming in over gRPC: who is let in, what they are told, how it ends."""
 
 import asyncio
-import socket
-from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -12,10 +10,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from structlog.testing import capture_logs
 
-from fleetwright import Problem, Refused, Service, SettingsError, Unavailable
-from fleetwright.errors import DeclarationError
+from fleetwright import Problem, Refused, Service, Unavailable
 from fleetwright.grpc import GrpcSettings, serve, stub
-from fleetwright.testing import serving
 
 SAY = "/fleetwright.tests.v1.Echo/Say"
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -326,98 +322,6 @@ async def test_a_servicer_may_end_a_call_in_grpcs_own_words(echo: Any) -> None:
     assert "call.failed" not in [it["event"] for it in logged]
     [line] = [it for it in logged if it["event"] == "call.answered"]
     assert (line["status"], line["outcome"]) == (404, "answered")
-
-
-async def test_a_port_in_use_is_told_with_its_variable(echo: Any) -> None:
-    """Readably, and before anything is served."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        service = Service("echo", GrpcSettings())
-        servicer, adding = servicer_of(echo.generated)
-        service.add(serve(servicer, adding, port=port))
-
-        with pytest.raises(SettingsError, match=f"port {port} is in use") as caught:
-            await service.open()
-
-    assert "GRPC_PORT" in str(caught.value)
-
-
-def servicer_of(generated: SimpleNamespace) -> tuple[Any, Any]:
-    """Return a servicer that says what it hears, and how it is added."""
-    base: Any = generated.rpc.EchoServicer
-
-    class Servicer(base):  # type: ignore[misc]
-        async def Say(self, request: Any, context: Any) -> Any:  # noqa: N802
-            return request
-
-        Write = Say
-
-    return Servicer(), generated.rpc.add_EchoServicer_to_server
-
-
-def test_a_method_nobody_answers_is_told_at_import(generated: SimpleNamespace) -> None:
-    """Not by the first caller."""
-    base: Any = generated.rpc.EchoServicer
-
-    class Servicer(base):  # type: ignore[misc]
-        async def Say(self, request: Any, context: Any) -> Any:  # noqa: N802
-            return request
-
-    with pytest.raises(DeclarationError, match="Echo/Write is not answered"):
-        serve(Servicer(), generated.rpc.add_EchoServicer_to_server, port=0)
-
-
-def test_streams_are_told_at_import_on_both_sides(generated: SimpleNamespace) -> None:
-    """Deadlines and retries of streams are another matter."""
-    base: Any = generated.rpc.StreamsServicer
-
-    class Servicer(base):  # type: ignore[misc]
-        async def Follow(self, request: Any, context: Any) -> Any:  # noqa: N802
-            yield request
-
-    with pytest.raises(DeclarationError, match="Streams/Follow streams"):
-        serve(Servicer(), generated.rpc.add_StreamsServicer_to_server, port=0)
-    with pytest.raises(DeclarationError, match="Streams/Follow streams"):
-        stub(generated.rpc.StreamsStub, provider="streams")
-
-
-def test_what_is_no_stub_is_told_at_import() -> None:
-    """With the module it is to be found in."""
-
-    class Odd:
-        def __init__(self, channel: object) -> None:
-            pass
-
-    with pytest.raises(DeclarationError, match="no generated stub") as caught:
-        stub(Odd, provider="odd")
-
-    assert "_pb2_grpc" in str(caught.value.hint)
-
-
-async def test_a_server_of_no_service_is_told(generated: SimpleNamespace) -> None:
-    """It was made and never added."""
-    servicer, adding = servicer_of(generated)
-
-    with pytest.raises(DeclarationError, match="belongs to no service"):
-        await serve(servicer, adding, port=0).open()
-
-
-async def test_a_stub_is_replaced_by_its_class(generated: SimpleNamespace) -> None:
-    """A test of a caller needs no connection."""
-
-    class FakeEcho:
-        async def Say(self, request: Any) -> Any:  # noqa: N802
-            return request
-
-    service = Service("shop", GrpcSettings())
-    service.add(stub(generated.rpc.EchoStub, provider="echo"))
-
-    async with serving(service, replace={generated.rpc.EchoStub: FakeEcho()}):
-        found: Any = service.find(generated.rpc.EchoStub)
-
-        assert isinstance(found, FakeEcho)
 
 
 async def test_info_tells_of_both_sides(echo: Any) -> None:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -16,8 +15,6 @@ from sqlalchemy import text
 from fleetwright._deadline import Deadline, end_deadline
 from fleetwright.database import Database
 from fleetwright.errors import DeadlineExceeded, FleetwrightError
-from fleetwright.events import Event, Outbox, _outbox, publish
-from fleetwright.testing import FakeBroker
 
 VOUCHERS = 40
 SPENDERS = 2
@@ -56,12 +53,6 @@ with Database(sys.argv[1]).transaction() as transaction:
     print("held", flush=True)
     sys.stdin.readline()
 """
-
-
-class Counted(Event, topic="things.counted"):
-    """A thing was counted."""
-
-    n: int
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -321,90 +312,3 @@ async def test_folder_that_is_missing_is_told_at_the_start(tmp_path: Path) -> No
 
     with pytest.raises(FleetwrightError, match="does not exist"):
         await database.open()
-
-
-async def test_what_is_published_in_a_thread_is_relayed_on_the_loop(url: str) -> None:
-    """One row in the same commit; undone transactions publish nothing."""
-    database, broker = Database(url), FakeBroker()
-    outbox = Outbox(database, broker)
-    await database.open()
-    await outbox.open()
-
-    def work(n: int, *, fails: bool = False) -> None:
-        with database.transaction() as transaction:
-            publish(transaction, Counted(n=n))
-            if fails:
-                raise ZeroDivisionError
-
-    await asyncio.to_thread(work, 1)
-    with pytest.raises(ZeroDivisionError):
-        await asyncio.to_thread(work, 2, fails=True)
-    await outbox.drain()
-
-    facts = await outbox.facts()
-    await outbox.close()
-    await database.close()
-    # A server's database may have had more to relay, of other tests.
-    counted = [one for one in broker.published if isinstance(one, Counted)]
-    assert counted == [Counted(n=1)]
-    assert facts["pending"] == 0
-
-
-async def test_commit_in_a_thread_wakes_the_relay_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The slow poll is for other processes only."""
-    monkeypatch.setattr(_outbox, "POLL_SECONDS", 60.0)
-    path = tmp_path / "a.db"
-    database, broker = Database(f"sqlite:///{path}"), FakeBroker()
-    outbox = Outbox(database, broker)
-    await database.open()
-    await outbox.open()
-    heard = asyncio.Event()
-    publishing = broker.publish
-
-    async def noted(messages: Any) -> Any:
-        heard.set()
-        return await publishing(messages)
-
-    broker.publish = noted  # type: ignore[method-assign]
-
-    def work() -> None:
-        with database.transaction() as transaction:
-            publish(transaction, Counted(n=1))
-
-    await outbox.drain()
-    await asyncio.to_thread(work)
-    async with asyncio.timeout(20):
-        await heard.wait()
-    await outbox.close()
-    await database.close()
-
-    assert broker.published == [Counted(n=1)]
-
-
-async def test_migrations_run_over_the_loop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The same package as an async database has, seen by sync code afterwards."""
-    versions = tmp_path / "till_migrations" / "versions"
-    versions.mkdir(parents=True)
-    (versions.parent / "__init__.py").touch()
-    (versions / "0001.py").write_text(
-        "from alembic import op\n"
-        'revision, down_revision = "0001", None\n'
-        'def upgrade() -> None:\n    op.execute("create table tills(n integer)")\n'
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    database = Database(f"sqlite:///{tmp_path}/a.db", migrations="till_migrations")
-
-    await database.migrate()
-    await database.migrate()
-
-    def tills() -> object:
-        with database.reading() as session:
-            return session.scalar(text("select count(*) from tills"))
-
-    assert await asyncio.to_thread(tills) == 0
-    await database.check()
-    await database.close()
