@@ -20,6 +20,9 @@ COMMANDS = {
     "token": ("_token", "token", "Print a token for calls by hand"),
     "down": ("_down", "down", "Drain and stop the fleet"),
     "test": ("_test", "test", "Run the tests of libraries and services"),
+    "check": ("_check", "check", "Hold the repository to the standard"),
+    "explain": ("_explain", "explain", "Show one rule of the standard, with examples"),
+    "waivers": ("_waivers", "waivers", "List where the standard is not kept, and why"),
     "bench": ("_bench", "bench", "Measure a running service"),
     "lock": ("_lock", "lock", "Lock the requirements with hashes"),
     "doctor": ("_doctor", "doctor", "Say what is missing on this machine"),
@@ -30,6 +33,7 @@ Examples:
   fleet up --detach         the same in the background
   fleet logs orders -f      follow one service
   fleet test orders         the tests of one service
+  fleet check               the standard, rule by rule
   fleet COMMAND --help      all options of a command
 
 Exit codes: 0 done, 1 the fleet does not comply or does not answer, 2 wrong
@@ -43,7 +47,7 @@ def help_text() -> str:
     commands = "\n".join(lines)
     return (
         "Usage: fleet COMMAND [OPTIONS]\n\n"
-        "Runs, tests and locks a fleet of Python microservices.\n\n"
+        "Runs, tests, locks and checks a fleet of Python microservices.\n\n"
         f"Commands:\n{commands}\n\n{EXAMPLES}\n"
     )
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fleetwright_cli._errors import FleetError
+from fleetwright_cli.fleet._waivers import Waiver
 
 NAME = "fleet.toml"
 Port = Annotated[int, Field(ge=1, le=65_000)]
@@ -91,12 +92,14 @@ class Manifest(Section):
         test: How it is tested.
         callers: Which services may call a service at all, whatever its routes say;
             one that is not named here is left to its routes.
+        waivers: Where the standard is not kept, and why.
     """
 
     fleet: FleetSection
     up: Up = Up()
     test: Test = Test()
     callers: dict[str, tuple[str, ...]] = {}
+    waivers: tuple[Waiver, ...] = ()
 
 
 def read_manifest(root: Path) -> Manifest:
@@ -162,6 +165,8 @@ def _finding(found: dict[str, Any]) -> tuple[str, str]:
 
 def _known(table: list[str]) -> list[str]:
     """Return the keys that a table may have."""
+    if table[:1] == ["waivers"]:
+        return list(Waiver.model_fields)
     model: type[BaseModel] = Manifest
     for name in table:
         field = model.model_fields.get(name)

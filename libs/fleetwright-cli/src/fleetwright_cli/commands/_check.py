@@ -1,0 +1,89 @@
+"""fleet check: every rule of the standard, against this repository."""
+
+import json
+from typing import Annotated, Literal
+
+import typer
+
+from fleetwright_cli._errors import DONE, NOT_COMPLIANT, WRONG_ARGUMENTS, FleetError
+from fleetwright_cli._printer import Printer
+from fleetwright_cli.fleet import find_root
+from fleetwright_cli.standard import (
+    CHECKERS,
+    Report,
+    open_repository,
+    rules,
+)
+from fleetwright_cli.standard import (
+    check as check_all,
+)
+from fleetwright_cli.standard._baseline import NAME, read_baseline, write_baseline
+from fleetwright_cli.standard._reports import (
+    annotations_of,
+    facts_of,
+    markdown_of,
+    text_of,
+)
+from fleetwright_cli.standard._sarif import sarif_of
+
+Form = Literal["text", "json", "sarif", "github", "markdown"]
+
+
+def check(
+    only: Annotated[
+        list[str] | None, typer.Argument(help="Ids of the only rules to look at.")
+    ] = None,
+    *,
+    form: Annotated[
+        Form, typer.Option("--format", help="For whom the findings are.")
+    ] = "text",
+    baseline: Annotated[
+        bool,
+        typer.Option("--baseline", help="Freeze today's breaches; only new ones fail."),
+    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="Show each place.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+) -> None:
+    """Hold the repository to the standard.
+
+    Examples: `fleet check`, `fleet check CFG-04 CON-05`, `fleet check --format sarif`.
+    Reads files and runs none of them. Exit 1 on a breach that no waiver excuses.
+    """
+    root = find_root()
+    chosen = frozenset(_known(one) for one in only or ())
+    if baseline and chosen:
+        raise FleetError(
+            "a baseline is drawn of all rules",
+            hint="leave the ids out: `fleet check --baseline`",
+            exit_code=WRONG_ARGUMENTS,
+        )
+    frozen = None if baseline else read_baseline(root)
+    report = check_all(open_repository(root), chosen=chosen, frozen=frozen)
+    printer = Printer()
+    if baseline:
+        count = write_baseline(root, report)
+        printer.talk(f"{NAME} holds {count} breaches: commit it; new ones fail")
+        raise typer.Exit(DONE)
+    printer.data({}, _written(report, "json" if as_json else form, every=every))
+    raise typer.Exit(NOT_COMPLIANT if report.failing else DONE)
+
+
+def _written(report: Report, form: Form, *, every: bool) -> str:
+    """Return a report in the form that was asked for."""
+    if form == "json":
+        return json.dumps(facts_of(report), indent=2, ensure_ascii=False)
+    if form == "sarif":
+        return json.dumps(sarif_of(report), indent=2, ensure_ascii=False)
+    if form == "github":
+        return annotations_of(report)
+    return markdown_of(report) if form == "markdown" else text_of(report, every=every)
+
+
+def _known(identity: str) -> str:
+    """Return the id of a rule that has a checker."""
+    rule = rules().get(identity.upper())
+    if rule is not None and (rule.same_as or rule.id) in CHECKERS:
+        return rule.same_as or rule.id
+    what = f"{rule.id} is checked by nothing" if rule else f"`{identity}` is no rule"
+    hint = rule.how if rule else "docs/standard.md lists them; `fleet explain CFG-04`"
+    raise FleetError(what, hint=hint, exit_code=WRONG_ARGUMENTS)

@@ -1,0 +1,267 @@
+"""Every rule against the repository; waivers and the baseline applied."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from fleetwright_cli._digests import digest_of
+from fleetwright_cli.fleet import Waiver, read_manifest
+from fleetwright_cli.standard import (
+    section_01_philosophy,
+    section_02_principles,
+    section_03_environment,
+    section_04_structure,
+    section_05_quality,
+    section_06_services,
+    section_07_testing,
+    section_08_containers,
+    section_09_pipeline,
+    section_10_documentation,
+)
+from fleetwright_cli.standard._facts import Facts
+from fleetwright_cli.standard._repository import Repository
+from fleetwright_cli.standard._rule import CHECKERS, READABLE, Breach, Rule, rules
+from fleetwright_cli.standard._tree import read_tree
+from fleetwright_cli.standard._waivers import excuses, late_faults, line_of
+
+# Each registers its checkers where it is imported.
+SECTIONS = (
+    section_01_philosophy,
+    section_02_principles,
+    section_03_environment,
+    section_04_structure,
+    section_05_quality,
+    section_06_services,
+    section_07_testing,
+    section_08_containers,
+    section_09_pipeline,
+    section_10_documentation,
+)
+_NUMBERS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule that is broken somewhere.
+
+    Attributes:
+        rule: The rule.
+        breach: Where, and what is wrong there.
+        waiver: What excuses it; None for nothing.
+        is_frozen: Whether it was there when the baseline was drawn.
+    """
+
+    rule: Rule
+    breach: Breach
+    waiver: Waiver | None = None
+    is_frozen: bool = False
+
+    @property
+    def fails(self) -> bool:
+        """Whether the fleet does not comply because of it."""
+        return self.waiver is None and not self.is_frozen
+
+    @property
+    def fingerprint(self) -> str:
+        """What stays the same when lines move."""
+        what = _NUMBERS.sub("0", self.breach.what)
+        return digest_of(self.rule.id, self.breach.path, what)[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of the standard was looked at.
+
+    Attributes:
+        statements: How many there are.
+        checked: How many a checker looked at in this run.
+        in_part: How many of those only in part.
+        deeper: How many a deeper run looks at.
+        human: How many need a person.
+        open: How many nothing checks yet.
+    """
+
+    statements: int
+    checked: int
+    in_part: int
+    deeper: int
+    human: int
+    open: int
+
+    def __str__(self) -> str:
+        """Return the line of coverage."""
+        parts = [f"{self.in_part} of them in part"]
+        if self.deeper:
+            parts.append(f"{self.deeper} more by `--tools`")
+        parts.append(f"{self.human} need a person")
+        if self.open:
+            parts.append(f"{self.open} are not checked yet")
+        share = f"{self.checked} of {self.statements} statements checked"
+        return f"{share}: {', '.join(parts)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check found.
+
+    Attributes:
+        findings: In the order of the standard, then of places.
+        coverage: How much of the standard was looked at.
+        covered: How many breaches each waiver excuses, by its number.
+        mended: How many breaches of the baseline are there no more.
+        files: How many files the repository has.
+    """
+
+    findings: tuple[Finding, ...]
+    coverage: Coverage
+    covered: dict[int, int]
+    mended: int
+    files: int
+
+    @property
+    def failing(self) -> list[Finding]:
+        """The findings that nothing excuses."""
+        return [one for one in self.findings if one.fails]
+
+
+def open_repository(root: Path) -> Repository:
+    """Return the fleet in a folder, for the rules.
+
+    Args:
+        root: The folder of fleet.toml.
+
+    Raises:
+        FleetError: fleet.toml cannot be read.
+    """
+    manifest = read_manifest(root)
+    return Repository(read_tree(root), manifest, Facts(root / ".fleet" / "cache"))
+
+
+def check(
+    repository: Repository,
+    *,
+    chosen: frozenset[str] = frozenset(),
+    frozen: Counter[str] | None = None,
+    more: tuple[tuple[str, Breach], ...] = (),
+    today: date | None = None,
+) -> Report:
+    """Hold a repository to the standard.
+
+    Args:
+        repository: The repository.
+        chosen: Ids of the only rules to look at; empty for all.
+        frozen: Fingerprints of the baseline, with how often each may occur.
+        more: Breaches that were found outside, as by `--tools`.
+        today: The day that waivers are held to; today when None.
+
+    Returns:
+        What was found.
+    """
+    today = today or datetime.now(UTC).date()
+    repository.prepare()
+    wanted = chosen or frozenset(CHECKERS)
+    found = [
+        (identity, breach)
+        for identity in CHECKERS
+        if identity in wanted
+        for breach in CHECKERS[identity](repository)
+    ]
+    found += more
+    found += [
+        (READABLE.id, Breach(path, line, reason))
+        for path, (line, reason) in repository.problems.items()
+    ]
+    findings, covered = _waived(repository, found, today)
+    if not chosen:
+        findings += _late(repository, covered, today)
+    findings.sort(key=_place)
+    unseen = Counter(frozen or ())
+    findings = [_against(unseen, one) for one in findings]
+    repository.facts.keep()
+    ran = wanted | {identity for identity, _ in more}
+    return Report(
+        tuple(findings),
+        coverage(frozenset(ran)),
+        covered,
+        sum(unseen.values()),
+        len(repository.tree.entries),
+    )
+
+
+def coverage(ran: frozenset[str]) -> Coverage:
+    """Return how much of the standard some rules are.
+
+    Args:
+        ran: The rules whose checkers ran.
+    """
+    every = list(rules().values())
+    looked = [one for one in every if (one.same_as or one.id) in ran]
+    left = [one for one in every if one not in looked]
+    return Coverage(
+        len(every),
+        len(looked),
+        sum(one.in_part for one in looked),
+        sum(one.depth == "tools" for one in left),
+        sum(one.depth == "human" for one in left),
+        sum(one.depth == "later" for one in left),
+    )
+
+
+def _waived(
+    repository: Repository, found: list[tuple[str, Breach]], today: date
+) -> tuple[list[Finding], dict[int, int]]:
+    """Return findings with the waivers that excuse them, and how often each does."""
+    by_rule: dict[str, list[tuple[int, Waiver]]] = {}
+    for number, one in enumerate(repository.manifest.waivers):
+        by_rule.setdefault(one.rule, []).append((number, one))
+    findings, covered = [], Counter[int]()
+    for identity, breach in dict.fromkeys(found):
+        excuse = None
+        for number, waiver in by_rule.get(identity, ()):
+            if excuses(waiver, identity, breach, today):
+                covered[number] += 1
+                excuse = waiver
+                break
+        findings.append(Finding(_rule(identity), breach, excuse))
+    return findings, dict(covered)
+
+
+def _late(
+    repository: Repository, covered: dict[int, int], today: date
+) -> list[Finding]:
+    """Return what is wrong with waivers once it is known what they excuse."""
+    return [
+        Finding(
+            rules()["WVR-02"],
+            Breach(
+                "fleet.toml",
+                line_of(repository, number),
+                f"the waiver of {waiver.rule} {fault}",
+            ),
+        )
+        for number, waiver in enumerate(repository.manifest.waivers)
+        for fault in late_faults(waiver, covered.get(number, 0), today)
+    ]
+
+
+def _against(unseen: Counter[str], finding: Finding) -> Finding:
+    """Return a finding, frozen when the baseline has one like it left."""
+    if not finding.fails or unseen[finding.fingerprint] <= 0:
+        return finding
+    unseen[finding.fingerprint] -= 1
+    return Finding(finding.rule, finding.breach, None, is_frozen=True)
+
+
+def _rule(identity: str) -> Rule:
+    """Return a rule, the tool's own included."""
+    return READABLE if identity == READABLE.id else rules()[identity]
+
+
+def _place(finding: Finding) -> tuple[int, str, int, str]:
+    """Return where a finding stands in the report."""
+    order = list(rules())
+    identity = finding.rule.id
+    number = order.index(identity) if identity in order else -1
+    return number, finding.breach.path, finding.breach.line, finding.breach.what

@@ -1,0 +1,63 @@
+"""What a command of a pipeline does: one of the standard's six steps, or none."""
+
+from collections.abc import Callable
+
+from fleetwright_cli.standard._commands import Place
+
+
+def installs_locked(place: Place) -> bool:
+    """Return whether a command installs from a lock."""
+    words = place.command.arguments
+    if words[:2] in (("pip", "install"), ("pip3", "install"), ("uv", "pip")):
+        return any(word in {"-r", "--requirement"} for word in words)
+    return words[0] in {"fleet", "pip-sync"}
+
+
+def runs(name: str) -> Callable[[Place], bool]:
+    """Return what tells whether a command runs a tool, or something that does.
+
+    Args:
+        name: `black`, `ruff` or `mypy`.
+    """
+
+    def fits(place: Place) -> bool:
+        words = place.command.arguments
+        if words[0] in {"pre-commit", "prek"} and "run" in words:
+            return True
+        if words[0] == "fleet":
+            return "check" in words and "--tools" in words
+        if name == "black":
+            return words[0] == "black" and ("--check" in words or "--diff" in words)
+        return words[0] == name and "format" not in words
+
+    return fits
+
+
+def runs_tests(place: Place) -> bool:
+    """Return whether a command runs tests."""
+    words = place.command.arguments
+    return words[0] in {"pytest", "nox", "tox"} or words[:2] == ("fleet", "test")
+
+
+def counts_tests(place: Place) -> bool:
+    """Return whether a command runs tests and counts what they run."""
+    words = place.command.arguments
+    if words[:2] == ("fleet", "test"):
+        return "--no-coverage" not in words
+    return words[0] == "pytest" and any(word.startswith("--cov") for word in words)
+
+
+def builds_images(place: Place) -> bool:
+    """Return whether a command builds images."""
+    words = place.command.arguments
+    if words[0] in {"docker", "podman", "docker-compose", "buildah", "fleet"}:
+        return "build" in words or "bake" in words
+    return False
+
+
+def pushes_images(place: Place) -> bool:
+    """Return whether a command pushes images."""
+    words = place.command.arguments
+    return words[0] in {"docker", "podman", "fleet", "docker-compose"} and (
+        "push" in words or "--push" in words
+    )

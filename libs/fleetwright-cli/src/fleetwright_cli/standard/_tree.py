@@ -1,0 +1,195 @@
+"""The files of a repository: from the git index, or from the folders without git."""
+
+import os
+import stat
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+LARGEST_BYTES = 5_000_000
+_NEVER_ENTERED = {".git", ".fleet", "venv", ".venv", "__pycache__", "node_modules"}
+_LINK = 0o120000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name in the repository.
+
+    Attributes:
+        path: Where it is, with slashes, below the root.
+        mode: As git writes it: file type and execute bits.
+        tracked: Whether git has it in its index; always, where there is no git.
+    """
+
+    path: str
+    mode: int = 0o100644
+    tracked: bool = True
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a plain file: links and submodules are not followed."""
+        return stat.S_ISREG(self.mode)
+
+    @property
+    def is_executable(self) -> bool:
+        """Whether it may be run."""
+        return bool(self.mode & 0o111)
+
+
+@dataclass(slots=True)
+class Tree:
+    """All names of a repository, and their content on demand.
+
+    What git ignores is not seen: it is nobody's to keep to a standard.
+
+    Attributes:
+        root: Its folder.
+        entries: By path, in order.
+        has_git: Whether the names come from git.
+    """
+
+    root: Path
+    entries: dict[str, Entry]
+    has_git: bool = True
+    _contents: dict[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, contents: Mapping[str, str | bytes], *, has_git: bool = True) -> "Tree":
+        """Return a tree that is nowhere on disk.
+
+        Args:
+            contents: The files; one that begins with `#!` may be run.
+            has_git: Whether they pass for tracked by git.
+        """
+        raw = {
+            path: one.encode() if isinstance(one, str) else one
+            for path, one in sorted(contents.items())
+        }
+        entries = {
+            path: Entry(path, 0o100755 if one.startswith(b"#!") else 0o100644)
+            for path, one in raw.items()
+        }
+        return cls(Path("/nowhere"), entries, has_git, raw)
+
+    def read(self, path: str) -> bytes:
+        """Return a file's content; empty when it is gone, closed or too large.
+
+        Args:
+            path: Its path below the root.
+        """
+        if path not in self._contents:
+            self._contents[path] = self._read(path)
+        return self._contents[path]
+
+    def is_large(self, path: str) -> bool:
+        """Return whether a file is too large to be parsed.
+
+        Args:
+            path: Its path below the root.
+        """
+        try:
+            return os.lstat(self.root / path).st_size > LARGEST_BYTES
+        except OSError:
+            return False
+
+    def below(self, folder: str, suffix: str = "") -> Iterator[str]:
+        """Yield the files below a folder.
+
+        Args:
+            folder: Its path, without a slash at the end; empty for the root.
+            suffix: How their names end.
+        """
+        prefix = f"{folder}/" if folder else ""
+        for path, entry in self.entries.items():
+            if path.startswith(prefix) and path.endswith(suffix) and entry.is_file:
+                yield path
+
+    def has(self, path: str) -> bool:
+        """Return whether there is a plain file of this path."""
+        entry = self.entries.get(path)
+        return entry is not None and entry.is_file
+
+    def has_folder(self, folder: str) -> bool:
+        """Return whether there is anything below a folder."""
+        return any(path.startswith(f"{folder}/") for path in self.entries)
+
+    def _read(self, path: str) -> bytes:
+        """Return what is on disk."""
+        entry = self.entries.get(path)
+        if entry is None or not entry.is_file or self.is_large(path):
+            return b""
+        try:
+            return (self.root / path).read_bytes()
+        except OSError:
+            return b""
+
+
+def read_tree(root: Path) -> Tree:
+    """Return the names of the repository in a folder.
+
+    Args:
+        root: The folder of fleet.toml.
+    """
+    entries = _indexed(root)
+    if entries is not None:
+        return Tree(root, entries)
+    return Tree(root, _walked(root), has_git=False)
+
+
+def _indexed(root: Path) -> dict[str, Entry] | None:
+    """Return what git tracks or would track; None where there is no repository."""
+    staged = _git(root, "ls-files", "-z", "--cached", "--stage")
+    others = _git(root, "ls-files", "-z", "--others", "--exclude-standard")
+    if staged is None or others is None:
+        return None
+    found: dict[str, Entry] = {}
+    for line in staged.split("\0"):
+        head, _, path = line.partition("\t")
+        if path and os.path.lexists(root / path):
+            found[path] = Entry(path, int(head.split(" ", 1)[0], 8))
+    for path in others.split("\0"):
+        if path and (entry := _looked_at(root, path, tracked=False)):
+            found[path] = entry
+    return dict(sorted(found.items()))
+
+
+def _walked(root: Path) -> dict[str, Entry]:
+    """Return every name below a folder; links are named, never followed."""
+    found: dict[str, Entry] = {}
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if name not in _NEVER_ENTERED)
+        below = Path(folder).relative_to(root)
+        for name in [*files, *folders]:
+            path = str(PurePosixPath(below / name))
+            entry = _looked_at(root, path, tracked=True)
+            if entry is not None and not stat.S_ISDIR(entry.mode):
+                found[path] = entry
+    return dict(sorted(found.items()))
+
+
+def _looked_at(root: Path, path: str, *, tracked: bool) -> Entry | None:
+    """Return what is on disk; None where there is nothing, a pipe or a socket."""
+    try:
+        mode = os.lstat(root / path).st_mode
+    except OSError:
+        return None
+    if stat.S_ISLNK(mode):
+        return Entry(path, _LINK, tracked)
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return Entry(path, mode, tracked)
+    return None
+
+
+def _git(root: Path, *words: str) -> str | None:
+    """Return what git says; None where it is not there or refuses."""
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed words
+            ["git", "-C", str(root), *words],  # noqa: S607 - the git of this machine
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode(errors="surrogateescape") if not done.returncode else None
