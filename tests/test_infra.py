@@ -231,3 +231,41 @@ def test_servers_on_a_leash_end_with_their_process(infra: Infra) -> None:
         assert time.monotonic() < until
         time.sleep(0.1)
     assert listening(told["ports"]) == []
+
+
+def test_process_is_not_gone_while_one_of_its_threads_has_a_port(
+    tmp_path: Path,
+) -> None:
+    """Its first thread may end before the others: the port is still taken."""
+    waits = (
+        "import ctypes, socket, sys, threading\n"
+        "server = socket.create_server(('127.0.0.1', 0))\n"
+        "threading.Thread(target=server.accept).start()\n"
+        "print(server.getsockname()[1], flush=True)\n"
+        "ctypes.CDLL(None).pthread_exit(None)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", waits], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        state = Path(f"/proc/{process.pid}/stat")
+        while " Z " not in state.read_text():
+            time.sleep(0.01)
+
+        asks = (
+            "import sys; from pathlib import Path\n"
+            "from infrastructure import processes\n"
+            "note = Path(sys.argv[2]); processes.remember(int(sys.argv[1]), note)\n"
+            "print(processes.running(note))"
+        )
+        told = subprocess.run(
+            [sys.executable, "-c", asks, str(process.pid), str(tmp_path / "note")],
+            env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert listening([port]) == [port]  # which lets the last thread end
+
+    assert told.stdout.strip() == f"[{process.pid}]"

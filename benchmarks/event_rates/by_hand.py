@@ -102,7 +102,7 @@ async def main(job: Job, ready: Callable[[], None]) -> Report:
         events = [sold(number, begun) for number in numbers]
         async with sessions.begin() as session:
             await session.execute(
-                insert(Sale),
+                insert(Sale.__table__),
                 [{"number": it.number, "customer": it.customer} for it in events],
             )
             if job.is_ordered:
@@ -110,7 +110,7 @@ async def main(job: Job, ready: Callable[[], None]) -> Report:
                     _lock_keys, {"keys": [it.customer for it in events]}
                 )
             await session.execute(
-                insert(OutboxRow),
+                insert(OutboxRow.__table__),
                 [{"customer": it.customer, "body": body_of(it)} for it in events],
             )
         woken.set()
@@ -165,14 +165,14 @@ async def _consume(job: Job, ready: Callable[[], None]) -> Report:
     async def heard(event: Sold) -> None:
         async with sessions.begin() as session:
             is_new = await session.scalar(
-                insert(InboxRow)
+                insert(InboxRow.__table__)
                 .values(id=event.id)
                 .on_conflict_do_nothing()
                 .returning(InboxRow.id)
             )
             if is_new:
                 effect = {"number": event.number, "customer": event.customer}
-                await session.execute(insert(Effect), effect)
+                await session.execute(insert(Effect.__table__), effect)
         seen.add(event.number, event.begun)
 
     broker = await broker_of(job, strict=True)

@@ -93,7 +93,7 @@ async def main(job: Job, ready: Callable[[], None]) -> Report:
     async def sell(numbers: Sequence[int], begun: float) -> None:
         async with database.transaction() as transaction:
             await transaction.execute(
-                insert(Sale),
+                insert(Sale.__table__),
                 [{"number": it, "customer": key_of(it)} for it in numbers],
             )
             for number in numbers:
@@ -132,7 +132,7 @@ async def _consume(
     async def sold(event: Event, transaction: AsyncSession) -> None:
         number, customer = event.number, event.customer  # type: ignore[attr-defined]
         effect = {"number": number, "customer": customer}
-        await transaction.execute(insert(Effect), effect)
+        await transaction.execute(insert(Effect.__table__), effect)
         told = transaction.sync_session.info.setdefault("told", [])
         told.append((number, event.begun))  # type: ignore[attr-defined]
 

@@ -136,10 +136,15 @@ def _born(pid: int) -> str | None:
 
 
 def _status(pid: int) -> list[str] | None:
-    """Return /proc/PID/stat from its state on; None when it has ended."""
+    """Return /proc/PID/stat from its state on; None when it has ended.
+
+    A process whose first thread has ended has its sockets until the last one has.
+    """
+    folder = _PROC / str(pid)
     try:
-        text = (_PROC / str(pid) / "stat").read_text()
+        text = (folder / "stat").read_text()
+        fields = text.rpartition(")")[2].split()
+        has_ended = fields[0] in "ZX" and len(list((folder / "task").iterdir())) < 2
     except OSError:
         return None
-    fields = text.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else fields
+    return None if has_ended else fields

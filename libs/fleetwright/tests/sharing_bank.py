@@ -1,4 +1,4 @@
-"""A bank that hears several events in one transaction."""
+"""A bank that hears orders, and what its transactions are asked in tests."""
 
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from fleetwright.database import AsyncDatabase
 from fleetwright.events import Consumer, Event, Redelivery, Subscriptions
@@ -19,16 +20,25 @@ from fleetwright.events._tables import (
     PRODUCER_TABLES,
     ensure,
     inbox,
+    outbox,
 )
 from fleetwright.events.brokers._memory import MemoryBroker
 
-ledger = Table(
-    "shared_ledger",
-    MetaData(),
-    Column("i", Integer, primary_key=True),
-    Column("grp", String),
-    Column("n", Integer),
-)
+
+class _Rows(DeclarativeBase):
+    """The tables of the bank."""
+
+
+class Entry(_Rows):
+    """One effect, written in the order of the transactions."""
+
+    __tablename__ = "shared_ledger"
+    i: Mapped[int] = mapped_column(primary_key=True)
+    grp: Mapped[str]
+    n: Mapped[int]
+
+
+ledger = Entry.metadata.tables["shared_ledger"]
 Reacts = Callable[["Placed", AsyncSession], Awaitable[None]]
 
 
@@ -102,6 +112,13 @@ class Bank:
         async with self.database.reading() as session:
             question = select(inbox.c.msg_id).where(inbox.c.grp == self.group)
             return len(list(await session.scalars(question)))
+
+    async def noted(self) -> list[int]:
+        """Return the numbers of what was published, in order."""
+        question = select(outbox.c.body).where(outbox.c.key == self.group)
+        async with self.database.reading() as session:
+            bodies = await session.scalars(question.order_by(outbox.c.seq))
+            return [Noted.model_validate_json(bytes(body)).n for body in bodies]
 
     def parked(self) -> Awaitable[Sequence[object]]:
         """Return what waits for another try."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 
@@ -199,7 +199,8 @@ class AsyncDatabase:
                 there was no turn to write or no connection in time, the server went
                 away, it was undone in favour of another. When the connection broke
                 during the commit it may be committed all the same.
-            FleetwrightError: This task is in a transaction already.
+            FleetwrightError: This task is in a transaction already; or a flush was
+                refused and its error swallowed, so that nothing is left to commit.
         """
         async with self._my_turn():
             with in_words(self.url):
@@ -314,6 +315,8 @@ async def begun(session: AsyncSession) -> AsyncIterator[AsyncSession]:
 
     Raises:
         SQLAlchemyError: It could not be committed.
+        FleetwrightError: A flush in the block was refused and its error swallowed:
+            nothing is left to commit.
     """
     transaction = session.sync_session.begin()
     transaction.__enter__()
@@ -336,7 +339,33 @@ def connected(session: Session) -> None:
     session.connection()
 
 
+def require_whole(session: Session) -> None:
+    """Refuse to end a block well whose transaction was undone unnoticed.
+
+    A flush that is refused undoes the transaction, and SQLAlchemy says nothing more of
+    it where the error was swallowed.
+
+    Args:
+        session: At the end of the block.
+
+    Raises:
+        FleetwrightError: It was undone.
+    """
+    if session.is_active:
+        return
+    try:
+        session.connection()
+    except InvalidRequestError as error:  # it says which flush that was
+        raise FleetwrightError(
+            "the transaction was undone by a flush that was refused",
+            where=str(error),
+            hint="let its error leave the block, or flush what may be refused in"
+            " `begin_nested()`",
+        ) from error
+
+
 def _commit(session: Session, transaction: SessionTransaction) -> None:
+    require_whole(session)
     transaction.__exit__(None, None, None)
     session.close()
 

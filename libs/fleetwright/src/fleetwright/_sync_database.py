@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from fleetwright import _postgres, _sync_engine
-from fleetwright._async_database import AsyncDatabase
+from fleetwright._async_database import AsyncDatabase, require_whole
 from fleetwright._database_url import ASYNC, SYNC, parsed
 from fleetwright._deadline import current_deadline, require_time
 from fleetwright._failures import in_words, no_turn
@@ -176,7 +176,8 @@ class Database:
                 there was no turn to write or no connection in time, the server went
                 away, it was undone in favour of another. When the connection broke
                 during the commit it may be committed all the same.
-            FleetwrightError: This thread is in a transaction already.
+            FleetwrightError: This thread is in a transaction already; or a flush was
+                refused and its error swallowed, so that nothing is left to commit.
         """
         with (
             in_words(self.url),
@@ -187,6 +188,7 @@ class Database:
             with in_words(self.url, connecting=True):
                 session.connection()  # begin now: `publish` must find it begun
             yield session
+            require_whole(session)
             session.flush()
             require_time("commit")
 

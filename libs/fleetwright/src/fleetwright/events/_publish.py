@@ -1,8 +1,9 @@
 """publish(transaction, event): one row, same transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import NoReturn
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import ColumnElement, Text, bindparam, func, insert, select
@@ -25,7 +26,7 @@ from fleetwright.events._tables import headers_text, outbox
 Told = Callable[[Sequence[Message]], None]
 
 _PUBLISHED = "fleetwright_published"
-_AROUND = "fleetwright_around"
+_HELD = "fleetwright_held"
 _listeners: WeakKeyDictionary[Pool, list[Told]] = WeakKeyDictionary()
 _insert = insert(outbox)
 _COLUMNS = ("id", "topic", "key", "lane", "headers", "body", "created_at")
@@ -132,15 +133,41 @@ def on_commit(pool: Pool, told: Told) -> Callable[[], None]:
     return lambda: told_for.remove(told) if told in told_for else None
 
 
-def around(transaction: AsyncSession) -> dict[str, Any]:
-    """Return the `info` of a session that works within another one's transaction.
+@contextmanager
+def held(session: Session, refuse: Callable[[], NoReturn]) -> Iterator[None]:
+    """Let nobody commit in the block, and write what is published only after it.
 
-    What is published in it is written and told with the other one's commit.
+    Within the block savepoints that SQLAlchemy does not know of may be undone, and a
+    row that was written in one would be gone with it.
 
     Args:
-        transaction: The one around it.
+        session: Whose transaction it is.
+        refuse: Called when somebody commits the whole of it; raises.
     """
-    return {_AROUND: transaction.sync_session}
+    session.info[_HELD] = refuse
+    try:
+        yield
+    finally:
+        del session.info[_HELD]
+
+
+def count_published(session: Session) -> int:
+    """Return how many events wait for the commit of a session.
+
+    Args:
+        session: Whose.
+    """
+    return len(session.info.get(_PUBLISHED, ()))
+
+
+def take_back(session: Session, count: int) -> None:
+    """Forget what was published after the first `count` events.
+
+    Args:
+        session: Whose.
+        count: As `count_published` told it.
+    """
+    del session.info.get(_PUBLISHED, [])[count:]
 
 
 def _depths(session: Session) -> tuple[SessionTransaction, ...]:
@@ -159,6 +186,9 @@ def _before_commit(session: Session) -> None:
     Also before the release of a savepoint: a transaction that is committed within one
     tells only this once.
     """
+    refuse = session.info.get(_HELD)
+    if refuse is not None and not session.in_nested_transaction():
+        refuse()
     if _PUBLISHED not in session.info:
         return
     depths = _depths(session)
@@ -167,7 +197,7 @@ def _before_commit(session: Session) -> None:
         one for one in session.info[_PUBLISHED] if one.within[-1] is depths[-1]
     ]
     session.info[_PUBLISHED] = published
-    if _AROUND in session.info or not published:
+    if refuse is not None or not published:
         return
     session.flush()  # the changes they tell of come first
     fresh = [one for one in published if not one.written]
@@ -199,22 +229,10 @@ def _after_commit(session: Session) -> None:
     published: list[_Published] = session.info.pop(_PUBLISHED)
     if not published:
         return
-    outer: Session | None = session.info.get(_AROUND)
-    if outer is not None:
-        _hand_on(published, outer)
-        return
     _crash.point("producer.after_commit")
     messages = [one.message for one in published]
     for told in tuple(_listeners.get(_pool(session), ())):
         told(messages)
-
-
-def _hand_on(published: Sequence[_Published], outer: Session) -> None:
-    """Leave what was published in a part of a transaction to the whole."""
-    within = _depths(outer)
-    outer.info.setdefault(_PUBLISHED, []).extend(
-        _Published(one.message, one.at, within) for one in published
-    )
 
 
 def _pool(session: Session) -> Pool:

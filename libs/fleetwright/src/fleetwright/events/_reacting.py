@@ -57,11 +57,16 @@ async def react(
         if session.new or session.dirty or session.deleted:
             await transaction.flush()
         if session.get_transaction() is not begun:
-            raise _ended(subscription)
+            raise ended(subscription)
     _crash.point("consumer.after_effect")
 
 
-def _ended(subscription: Subscription) -> TransactionEnded:
+def ended(subscription: Subscription) -> TransactionEnded:
+    """Return what is told of a reaction that commits or undoes its transaction.
+
+    Args:
+        subscription: Whose reaction it is.
+    """
     reaction = subscription.reaction
     return TransactionEnded(
         "the reaction ended its transaction",

@@ -7,18 +7,26 @@ see, when the reaction to the later runs.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.orm import SessionTransaction
 
-from fleetwright._async_database import begun
+from fleetwright._savepoints import (
+    release_savepoint,
+    set_savepoint,
+    undo_to_savepoint,
+)
 from fleetwright.database import AsyncDatabase
 from fleetwright.events import _inbox
 from fleetwright.events._broker import Delivery
 from fleetwright.events._inbox import Hold
 from fleetwright.events._pace import SHARE_SECONDS
-from fleetwright.events._publish import around
-from fleetwright.events._reacting import TransactionEnded, react
+from fleetwright.events._publish import count_published, held, take_back
+from fleetwright.events._reacting import TransactionEnded, ended, react
 from fleetwright.events._subscriptions import Subscription
+
+_PART = "fleet_part"  # the savepoint of a reaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +85,22 @@ async def share(
         holds = [(task.hold, task.delivery.message) for task in tasks]
         new = await _inbox.claim_all(transaction, holds)
         known = await _known(transaction, tasks, new)
-        connection = await transaction.connection()
+        parts = _Parts(transaction, await transaction.connection(), found)
         # How long we waited for our turn does not count: who waits long would do little
         # at a turn, and by many short turns make all wait longer.
         ends = time.perf_counter() + SHARE_SECONDS
-        for task in tasks:
-            if task.delivery.message.id in known:
-                found.duplicates.append(task)
-            elif task.delivery.message.id not in new:
-                found.not_new.append(task)
-            elif (found.handled or found.failed) and not (
-                goes_on() and time.perf_counter() < ends
-            ):
-                found.not_begun.append(task)
-            else:
-                await _in_savepoint(connection, transaction, task, found)
+        with held(transaction.sync_session, parts.refuse_to_commit):
+            for task in tasks:
+                if task.delivery.message.id in known:
+                    found.duplicates.append(task)
+                elif task.delivery.message.id not in new:
+                    found.not_new.append(task)
+                elif (found.handled or found.failed) and not (
+                    goes_on() and time.perf_counter() < ends
+                ):
+                    found.not_begun.append(task)
+                else:
+                    await parts.react(task)
         undone = [*found.not_begun, *(task for task, _ in found.failed)]
         if undone:
             ids = [task.delivery.message.id for task in undone]
@@ -110,28 +119,70 @@ async def _known(
     return await _inbox.known_of(transaction, tasks[0].hold.group, others)
 
 
-async def _in_savepoint(
-    connection: AsyncConnection, transaction: AsyncSession, task: Task, found: Shared
-) -> None:
-    """React to one delivery, undone by itself where that fails.
+@dataclass(slots=True)
+class _Parts:
+    """The parts of one transaction, each undone by itself where its reaction fails.
 
-    It has a session of its own: objects that another reaction has loaded are as old as
-    that one.
+    Attributes:
+        session: The session of all.
+        connection: What it works on.
+        found: What became of each is added here.
     """
-    started = time.perf_counter()  # not the Clock: uvloop's has whole milliseconds
-    session = AsyncSession(
-        connection,
-        expire_on_commit=False,
-        join_transaction_mode="create_savepoint",
-        info=around(transaction),
-    )
-    message, group = task.delivery.message, task.hold.group
-    try:
-        async with begun(session):
-            await react(task.subscription, message, session, group)
-    except TransactionEnded:
-        raise  # what it did cannot be told from what others did
-    except Exception as error:  # the story of a reaction goes on in _settling
-        found.failed.append((task, error))
-    else:
-        found.handled.append((task, time.perf_counter() - started))
+
+    session: AsyncSession
+    connection: AsyncConnection
+    found: Shared
+    _subscription: Subscription | None = None  # of the reaction that runs
+    _whole: SessionTransaction | None = None
+
+    def __post_init__(self) -> None:
+        """Remember the transaction of all."""
+        self._whole = self.session.sync_session.get_transaction()
+
+    async def react(self, task: Task) -> None:
+        """React to one delivery.
+
+        The session forgets its objects after it: what one reaction has loaded is old
+        when the next one runs.
+        """
+        started = time.perf_counter()  # not the Clock: uvloop's has whole milliseconds
+        message, group = task.delivery.message, task.hold.group
+        self._subscription = task.subscription
+        before = count_published(self.session.sync_session)
+        await set_savepoint(self.connection, _PART)
+        try:
+            await react(task.subscription, message, self.session, group)
+            await self._close_what_is_open()
+        except TransactionEnded:
+            raise  # what it did cannot be told from what others did
+        except Exception as error:  # the story of a reaction goes on in _settling
+            await self._undo(before, error)
+            self.found.failed.append((task, error))
+        else:
+            release_savepoint(self.connection, _PART)
+            self.found.handled.append((task, time.perf_counter() - started))
+        self.session.expunge_all()
+
+    async def _close_what_is_open(self) -> None:
+        """Release the savepoints a reaction has begun and left."""
+        while (nested := self.session.get_nested_transaction()) is not None:
+            await nested.commit()
+
+    async def _undo(self, published: int, error: Exception) -> None:
+        """Undo what the reaction did, where the transaction is still that of all."""
+        while (nested := self.session.get_nested_transaction()) is not None:
+            await nested.rollback()
+        whole = self.session.sync_session.get_transaction()
+        if whole is not self._whole or not self.session.is_active:
+            raise error  # a flush that failed, or the reaction, has undone it all
+        await undo_to_savepoint(self.connection, _PART)
+        take_back(self.session.sync_session, published)
+
+    def refuse_to_commit(self) -> NoReturn:
+        """Refuse a reaction's commit: the others' claims would go with it.
+
+        Raises:
+            TransactionEnded: Always.
+        """
+        assert self._subscription is not None  # noqa: S101 - its reaction runs
+        raise ended(self._subscription)
