@@ -139,7 +139,10 @@ class Desk:
                         return counts
                     await asyncio.sleep(0.1)
         except TimeoutError:
-            raise AssertionError(f"still {counts}\n{self.log()[-15:]}") from None
+            # Whether the rest waits in the outbox, at the broker or among the parked.
+            facts = (await self.http.get("/info")).text
+            log = self.log()[-15:]
+            raise AssertionError(f"still {counts}\n{facts}\n{log}") from None
 
     def once(self) -> dict[str, int]:
         """Return the counts when every order was heard once."""
