@@ -1,15 +1,18 @@
 """Each rule catches its bad example and passes its good one."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from fleetwright_cli.standard import CHECKERS, check, rules
+from fleetwright_cli.standard import CHECKERS, check, open_repository, rules
 from fleetwright_cli.standard._examples import files_of
 
 if TYPE_CHECKING:
     from standard.conftest import Made
+
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def test_small_fleet_keeps_every_rule(fleet: "Made") -> None:
@@ -35,6 +38,13 @@ def test_good_example_passes(fleet: "Made", identity: str) -> None:
     found = check(fleet(files_of(rules()[identity].good)), chosen=frozenset([identity]))
 
     assert [one.breach for one in found.findings] == []
+
+
+def test_repository_of_this_tool_keeps_the_standard() -> None:
+    """Nothing here fails but what fleet.toml excuses."""
+    report = check(open_repository(ROOT))
+
+    assert [f"{one.rule.id} {one.breach}" for one in report.failing] == []
 
 
 def test_examples_can_be_written_as_files() -> None:

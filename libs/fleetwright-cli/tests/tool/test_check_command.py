@@ -189,3 +189,24 @@ def test_misspelt_key_of_a_waiver_is_told(small: "Shop") -> None:
 
     assert answer.code == 1
     assert "did you mean `reason`?" in answer.err
+
+
+def test_fix_shows_what_it_would_do_and_does_it(small: "Shop") -> None:
+    """A dry run writes nothing; the fix leaves a fleet that keeps the standard."""
+    (small.root / ".python-version").unlink()
+
+    dry = small.fleet("check", "--fix", "--dry-run")
+    wet = small.fleet("check", "--fix")
+
+    assert (dry.code, dry.out.splitlines()[1]) == (1, "+++ b/.python-version")
+    assert (wet.code, wet.out.splitlines()[0]) == (0, "no breach")
+    assert "mended .python-version" in wet.err
+    assert small.fleet("check", "--fix", "--dry-run").code == 0
+
+
+def test_dry_run_alone_is_a_wrong_argument(small: "Shop") -> None:
+    """Without a fix there is nothing to try."""
+    answer = small.fleet("check", "--dry-run")
+
+    assert answer.code == 2
+    assert "`--dry-run` is for `--fix`" in answer.err

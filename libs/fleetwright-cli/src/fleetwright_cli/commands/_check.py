@@ -18,6 +18,7 @@ from fleetwright_cli.standard import (
     check as check_all,
 )
 from fleetwright_cli.standard._baseline import NAME, read_baseline, write_baseline
+from fleetwright_cli.standard._fixes import edits, write
 from fleetwright_cli.standard._reports import (
     annotations_of,
     facts_of,
@@ -41,12 +42,19 @@ def check(
         bool,
         typer.Option("--baseline", help="Freeze today's breaches; only new ones fail."),
     ] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Mend what a machine can mend.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --fix: show it, change nothing.")
+    ] = False,
     every: Annotated[bool, typer.Option("--all", help="Show each place.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Hold the repository to the standard.
 
-    Examples: `fleet check`, `fleet check CFG-04 CON-05`, `fleet check --format sarif`.
+    Examples: `fleet check`, `fleet check CFG-04 CON-05`, `fleet check --format sarif`,
+    `fleet check --fix --dry-run`.
     Reads files and runs none of them. Exit 1 on a breach that no waiver excuses.
     """
     root = find_root()
@@ -57,9 +65,26 @@ def check(
             hint="leave the ids out: `fleet check --baseline`",
             exit_code=WRONG_ARGUMENTS,
         )
-    frozen = None if baseline else read_baseline(root)
-    report = check_all(open_repository(root), chosen=chosen, frozen=frozen)
+    if dry_run and not fix:
+        raise FleetError(
+            "`--dry-run` is for `--fix`",
+            hint="`fleet check` alone changes nothing",
+            exit_code=WRONG_ARGUMENTS,
+        )
     printer = Printer()
+    frozen = None if baseline else read_baseline(root)
+    repository = open_repository(root)
+    report = check_all(repository, chosen=chosen, frozen=frozen)
+    if fix:
+        changes = edits(
+            repository, [(one.rule.id, one.breach) for one in report.failing]
+        )
+        if dry_run:
+            printer.data({}, "".join(one.diff for one in changes).rstrip("\n"))
+            raise typer.Exit(NOT_COMPLIANT if changes else DONE)
+        for path in write(root, changes):
+            printer.talk(f"mended {path}")
+        report = check_all(open_repository(root), chosen=chosen, frozen=frozen)
     if baseline:
         count = write_baseline(root, report)
         printer.talk(f"{NAME} holds {count} breaches: commit it; new ones fail")

@@ -203,6 +203,7 @@ def _struck() -> Counter[str]:
             continue
         url = f"{facts['url']}/info"
         try:
+            # The supervisor itself says where its services are.
             with urllib.request.urlopen(url, None, INFO_SECONDS) as info:  # noqa: S310
                 told = json.load(info)
         except (OSError, ValueError):

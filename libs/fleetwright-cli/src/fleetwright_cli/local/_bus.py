@@ -196,6 +196,9 @@ def ask_all(those: Sequence[Asked], question: Callable[[Asked], Any]) -> Answers
     Args:
         those: Whom.
         question: What.
+
+    Returns:
+        What they said, and why the others did not.
     """
     said: dict[str, Any] = {}
     failed: dict[str, FleetError] = {}

@@ -168,6 +168,9 @@ def span_seconds(text: str, option: str) -> float:
 def delay_seconds(text: str) -> float:
     """Return the delay that was typed, in seconds.
 
+    Args:
+        text: What was typed, `400ms` or `2s`.
+
     Raises:
         FleetError: It is not one, or too long.
     """
@@ -204,6 +207,9 @@ def share_of(text: str) -> float:
 
 def status_of(number: int) -> int:
     """Return an HTTP status that a fault may answer with.
+
+    Args:
+        number: What was typed.
 
     Raises:
         FleetError: A client would not take it for a failure.

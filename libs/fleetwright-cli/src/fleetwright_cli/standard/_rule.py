@@ -92,6 +92,9 @@ def checks(identity: str) -> Callable[[Checker], Checker]:
 
     Args:
         identity: The rule's id.
+
+    Returns:
+        The decorator; it leaves the function as it is.
     """
 
     def register(checker: Checker) -> Checker:

@@ -5,11 +5,13 @@ docstring of several lines has its sections.
 """
 
 import ast
+import builtins
 import re
 from collections.abc import Iterator
 
 _SECTION = re.compile(r"^(Args|Arguments|Returns|Yields|Raises):\s*$", re.MULTILINE)
 _ENTRY = re.compile(r"^ {2,8}\*{0,2}(\w+)(?: ?\([^)]*\))?:", re.MULTILINE)
+_TELLS = re.compile(r"^(Give|Tell|Say|Answer|Yield)s?\b|\breturns?\b", re.IGNORECASE)
 _UNSAID = {"self", "cls", "NotImplementedError"}
 
 
@@ -38,15 +40,16 @@ def left_out(
     told = {"Returns", "Yields"} & sections.keys()
     first = docstring.partition("\n")[0]
     if (
-        _gives(node)
+        not told
+        and not _TELLS.search(first)
+        and _gives(node)
         and not _is_property(node)
-        and not told
-        and not re.match(r"(Return|Yield|Give|Tell|Say|Answer)s?\b", first)
     ):
         yield "Returns"
     told_of = sections.get("Raises", "")
     for name in dict.fromkeys(raised):
-        if name[:1].isupper() and name not in told_of and name not in _UNSAID:
+        said = any(one in told_of for one in _kinds_of(name))
+        if name[:1].isupper() and not said and name not in _UNSAID:
             yield f"Raises: {name}"
 
 
@@ -70,6 +73,14 @@ def _is_described(one: ast.arg) -> bool:
         isinstance(inner, ast.keyword) and inner.arg in {"help", "description"}
         for inner in ast.walk(one.annotation)
     )
+
+
+def _kinds_of(name: str) -> list[str]:
+    """Return an error's name, and what it is by inheritance where Python has it."""
+    found = getattr(builtins, name, None)
+    if not isinstance(found, type):
+        return [name]
+    return [one.__name__ for one in found.__mro__ if one not in (object, Exception)]
 
 
 def _registers(decorator: ast.expr) -> bool:

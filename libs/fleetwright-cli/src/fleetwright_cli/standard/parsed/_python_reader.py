@@ -161,7 +161,11 @@ class _Reader:
         """Note that imports that may fail are guarded."""
         caught = [ast.dump(one.type) for one in node.handlers if one.type]
         guarded = any("ImportError" in one or "ModuleNotFound" in one for one in caught)
+        outer = self._raised
+        # What is raised in here may be caught a few lines below.
+        self._raised = [] if node.handlers else outer
         self._guarded(node.body, int(guarded))
+        self._raised = outer
         for one in [*node.handlers, *node.orelse, *node.finalbody]:
             self.see(one)
 
@@ -381,5 +385,6 @@ def _bare_text(node: ast.stmt | None) -> str:
 def _attributes(docstring: str) -> dict[str, str]:
     """Return what the section `Attributes:` says, by name."""
     _, found, section = docstring.partition("Attributes:\n")
-    said = re.findall(r"^ {4}(\w+)(?: \([^)]*\))?: (.+)$", section, re.MULTILINE)
-    return dict(said) if found else {}
+    entry = r"^ {4}(\w+)(?: \([^)]*\))?: (.+(?:\n {6,}\S.*)*)$"
+    said = re.findall(entry, section, re.MULTILINE) if found else []
+    return {name: " ".join(text.split()) for name, text in said}

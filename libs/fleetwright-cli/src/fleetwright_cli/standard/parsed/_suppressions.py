@@ -24,13 +24,15 @@ def suppressions(content: bytes, texts: list[tuple[int, int]]) -> Iterator[Suppr
     """
     if not _MAY_SILENCE.search(content):
         return
+    before = ""
     for number, line in enumerate(content.decode(errors="replace").splitlines(), 1):
+        above, before = before, line.strip()
         found = _SILENCES.search(line)
         if not found or any(begin <= number < end for begin, end in texts):
             continue
         if _is_comment(line, found.start()):
             kind = re.sub(r"\s+", " ", found[1].lower())
-            has_reason = len(found[3].strip(" -#:,")) > 2
+            has_reason = len(found[3].strip(" -#:,")) > 2 or above.startswith("#")
             yield Suppression(kind, number, bool(found[2]), has_reason)
 
 
