@@ -69,6 +69,7 @@ def guard(app: FastAPI) -> None:
             isinstance(route, Route | Mount) and id(route) in own
         ):
             setattr(route, _GUARDED, True)
+            # FastAPI declares a method there, and mypy lets nobody set one.
             setattr(route, "handle", _guarded(route.handle, access))  # noqa: B010
         else:
             raise DeclarationError(

@@ -23,4 +23,5 @@ def promise_callers(app: FastAPI) -> None:
             promise_access(document, routes_of(app))
         return document
 
+    # As FastAPI's own guide does it.
     app.openapi = openapi  # type: ignore[method-assign]

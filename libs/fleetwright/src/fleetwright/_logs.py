@@ -146,6 +146,7 @@ def shown(name: str, value: object, depth: int = 0) -> Any:
 def _shown_headers(headers: object) -> Any:
     """Return headers, however they are kept, with the values that may be shown."""
     try:
+        # Whatever it is: what is no list of pairs ends in the `except`.
         pairs = list(headers.items() if isinstance(headers, Mapping) else headers)  # type: ignore[call-overload]
         return {_text(n).lower(): _header(_text(n), _text(v)) for n, v in pairs}
     except (TypeError, ValueError):  # no headers after all

@@ -244,6 +244,9 @@ class FleetProtocol(HttpToolsProtocol):
         Args:
             name: As it was sent.
             value: As it was sent.
+
+        Raises:
+            NotRead: It is refused.
         """
         size = len(name) + len(value)
         self._head_bytes += size + 4

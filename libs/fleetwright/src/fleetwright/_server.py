@@ -69,6 +69,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the service and listen.
 
+        Args:
+            sockets: What is bound already: one.
+
         Raises:
             StartError: A part could not be opened.
         """
@@ -90,11 +93,13 @@ class Server(uvicorn.Server):
     def _listen(self, bound: socket.socket) -> None:
         """Take connections ourselves; closed by uvicorn like servers of its own."""
         make = functools.partial(
+            # Ours takes more than the class that uvicorn declares.
             self.config.http_protocol_class,  # type: ignore[call-arg]
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,
         )
+        # It has what uvicorn asks of a server: close and wait_closed.
         self.servers = [Listener(bound, make)]  # type: ignore[list-item]
 
     def stop(self, signal_name: str) -> None:
@@ -219,6 +224,7 @@ async def serve(app: Any, service: Service, bound: socket.socket) -> None:
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=[str(one) for one in settings.trusted_proxies],
+        # Declared a whole number, used as seconds of any kind.
         timeout_graceful_shutdown=settings.drain_seconds,  # type: ignore[arg-type]
     )
     server = Server(config, service)

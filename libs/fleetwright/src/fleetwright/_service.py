@@ -96,6 +96,7 @@ class Service:
             )
         self._parts[kind] = part
         if getattr(part, "service", self.name) is None:
+            # Found by getattr: a part need not have it.
             part.service = self.name  # type: ignore[attr-defined]
         calling: Any = getattr(part, "__part__", part)
         if getattr(calling, "tokens", self) is None:

@@ -20,6 +20,7 @@ from fleetwright.errors import FleetwrightError
 try:
     import fcntl
 except ImportError:  # Windows has no flock; SQLite's own busy timeout serves alone
+    # A module cannot be None for mypy.
     fcntl = None  # type: ignore[assignment]
 
 Synchronous = Literal["FULL", "NORMAL"]

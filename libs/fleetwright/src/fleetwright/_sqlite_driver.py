@@ -55,6 +55,7 @@ class Cursor(aiosqlite.Cursor):
         self._driven = connection
 
     def _run(self, sql: str, parameters: Iterable[Any]) -> deque[Any]:
+        # SQLAlchemy gives a sequence, and declares less.
         self._cursor.execute(sql, parameters)  # type: ignore[arg-type]
         return deque(self._cursor.fetchall() if self._cursor.description else ())
 
@@ -252,6 +253,7 @@ class DrivenConnection(aiosqlite.Connection):
     async def _execute(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
         self._in_thread.append(None)
         with working():
+            # aiosqlite does not say its type.
             return await super()._execute(  # type: ignore[no-untyped-call]
                 self._work, fn, *args, **kwargs
             )

@@ -79,6 +79,7 @@ def mount(app: Flask, service: Service) -> Flask:
     _answer_with_problems(app)
     # First: a later function may answer, and nobody is let in unasked.
     app.before_request_funcs.setdefault(None, []).insert(0, _meet)
+    # Flask logs what we log.
     app.log_exception = _keep_failure  # type: ignore[method-assign]
     settings = service.settings
     if settings.environment != "production" or settings.open_docs:
@@ -88,6 +89,7 @@ def mount(app: Flask, service: Service) -> Flask:
             lambda: openapi(app),
             methods=["GET"],
         )
+    # As Flask's own documents wrap an application.
     app.wsgi_app = FleetWsgi(  # type: ignore[method-assign]
         app.wsgi_app, service, max_body_bytes=longest
     )

@@ -46,7 +46,7 @@ class Charge(BaseModel):
     """The charge of one order."""
 
     id: UUID = Field(description="The charge's id.")
-    order_id: UUID = Field(description="The order.")
+    order_id: UUID = Field(description="The order it was paid for.")
     reference: str = Field(description="The buyer's own name for the order.")
     customer_id: str | None = Field(description="Who pays, or null.")
     amount_pence: int = Field(gt=0, description="What was asked for, in pence.")
@@ -85,7 +85,7 @@ class Refund(BaseModel):
 
     id: UUID = Field(description="The refund's id.")
     charge_id: UUID = Field(description="Where the money came from.")
-    order_id: UUID = Field(description="The order.")
+    order_id: UUID = Field(description="The order it was paid for.")
     amount_pence: int = Field(gt=0, description="What went back, in pence.")
     status: RefundState = Field(description="Always `refunded` here.")
     created_at: datetime = Field(description="When the bank answered.")

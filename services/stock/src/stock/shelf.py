@@ -60,6 +60,7 @@ async def hold(
 
     Raises:
         Problem: 409, the id was given to other lines.
+        LookupError: The hold went while it was made.
     """
     until = now + timedelta(seconds=terms.hold_seconds)
     # As one that has expired it takes no units: whoever comes at the same moment with

@@ -135,7 +135,11 @@ class Orders(Protocol):
         *,
         idempotency_key: Annotated[str, Header("Idempotency-Key")],
     ) -> Order:
-        """Place an order; the same key never places two.
+        """Place an order and return it; the same key never places two.
+
+        Args:
+            order: What is bought, and by whom.
+            idempotency_key: Names the order before it has an id.
 
         Raises:
             OrderRefused: A line is wrong or sold out, or the key was used for another
@@ -192,7 +196,12 @@ class Vouchers(Protocol):
         *,
         idempotency_key: Annotated[str, Header("Idempotency-Key")],
     ) -> Redemption:
-        """Spend a voucher on an order; the same key never spends two.
+        """Spend a voucher on an order and return what for; a key never spends two.
+
+        Args:
+            code: The voucher's.
+            spent: The order it is spent on.
+            idempotency_key: Names the spending.
 
         Raises:
             VoucherRefused: There is no such voucher, it is spent, or the order cannot

@@ -33,6 +33,9 @@ def own_pages_only(
 ) -> None:
     """Let forms of other sites change nothing here.
 
+    Args:
+        sec_fetch_site: Where the browser says the form is from.
+
     Raises:
         Problem: 403, when the browser says that another site sent the form.
     """

@@ -7,7 +7,7 @@ from fleetwright.database import Database
 from fleetwright.events import Outbox, connect
 from fleetwright.flask import mount
 from fleetwright.idempotency import KeptAnswers
-from fleetwright.resilience import Pipeline, Retry, Timeout
+from fleetwright.resilience import CircuitBreaker, Pipeline, Retry, Timeout
 from fleetwright.rest import rest
 from vouchers.api import api
 from vouchers.clients import Orders
@@ -26,11 +26,13 @@ def create_app(settings: VouchersSettings | None = None) -> Flask:
     settings = settings or VouchersSettings.load()
     database = Database(settings.database_url, migrations="vouchers.migrations")
     broker = connect(settings.broker_url)
-    # Half of the time for one attempt: one that hangs leaves time for another.
+    # Half of the time for one attempt: one that hangs leaves time for another. A
+    # circuit that is open is probed again within 4 s.
     desk = Pipeline(
         "orders",
         Timeout(settings.orders_seconds),
         Retry(attempts=3),
+        CircuitBreaker(open_seconds=1.0, longest_open_seconds=4.0),
         Timeout(settings.orders_seconds / 2),
     )
 

@@ -145,6 +145,9 @@ class Hold:
         A key is in order across topics only where one lane carries them all. Where it
         is not, an event that fails must not hold back those of other topics, or what
         it waits for would wait behind it.
+
+        Args:
+            message: What was delivered.
         """
         key = message.order_key
         return f"{self.stream}/{key}" if self.stream else key

@@ -187,6 +187,7 @@ async def ensure(database: "AsyncDatabase", tables: Sequence[Table]) -> None:
                 await transaction.execute(CreateIndex(index, if_not_exists=True))
         if relay_lease in tables:
             rows = ", ".join(f"({lane})" for lane in range(LANES))
+            # Numbers of our own.
             insert = f"insert into fleet_relay_lease(lane) values {rows}"  # noqa: S608
             await transaction.execute(text(f"{insert} on conflict do nothing"))
 

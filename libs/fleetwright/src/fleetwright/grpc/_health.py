@@ -17,6 +17,7 @@ _MOST_WATCHERS = 16  # each holds a place for a call, for as long as it likes
 _Status = health_pb2.HealthCheckResponse
 
 
+# The generated class has no types.
 class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
     """Says SERVING where `/readyz` says 200, and NOT_SERVING otherwise.
 

@@ -118,6 +118,7 @@ class RpcServer:
         """Listen.
 
         Raises:
+            DeclarationError: It belongs to no service.
             SettingsError: The port is in use, or the address is not of this machine.
         """
         service = self._service

@@ -96,6 +96,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         """Return the time of the clock."""
         return self.clock.monotonic()
 
+    # Narrower than the loop's: asyncio gives an executor or None.
     def run_in_executor(  # type: ignore[override]
         self, executor: Executor | None, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:

@@ -121,6 +121,7 @@ def misdelivery_of(request: pytest.FixtureRequest) -> "Misdelivery | None":
 
     test = _test_of(request.node)
     story = request.config.stash[_STORIES].setdefault(test, Story())
+    # The same chances for the same seed.
     chance = Random(f"{request.config.stash[_SEED]} {test[0]} {manner}")  # noqa: S311
     return Misdelivery(manner, story, chance)
 

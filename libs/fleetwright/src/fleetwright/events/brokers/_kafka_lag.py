@@ -10,6 +10,8 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
+
+# Its stubs leave out OffsetSpec and the types of its methods.
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ConfigResource,
     OffsetSpec,
@@ -21,6 +23,7 @@ from fleetwright.events._envelope import LANES
 from fleetwright.events.brokers._kafka_link import ANSWER_SECONDS, KafkaLink, text_of
 
 Place = tuple[str, int]  # a topic and a partition
+# As above.
 _EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _AGAIN_SECONDS = 0.1
 _ABSENT = {
@@ -31,6 +34,7 @@ _PASSING = {  # of a topic that was just made
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
 }
+# As above.
 _LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 

@@ -82,7 +82,7 @@ def calls() -> Iterator[None]:
 
 
 async def open_channel(connection: Connection, *, confirms: bool) -> Channel:
-    """Open a channel.
+    """Return a new channel.
 
     Args:
         connection: Where.
