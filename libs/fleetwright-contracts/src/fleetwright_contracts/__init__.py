@@ -1,0 +1,39 @@
+"""Tells whether a changed API still fits, and shows the value that does not."""
+
+from fleetwright_contracts._judgement import Judgement, Verdict, compare_schemas
+from fleetwright_contracts.errors import (
+    ContractError,
+    Exhausted,
+    Unreadable,
+    Unresolvable,
+    Unsupported,
+)
+from fleetwright_contracts.schemas import (
+    DRAFT_4,
+    DRAFT_6,
+    DRAFT_7,
+    DRAFT_2019,
+    DRAFT_2020,
+    OPENAPI_30,
+    OPENAPI_31,
+    Dialect,
+)
+
+__all__ = [
+    "DRAFT_4",
+    "DRAFT_6",
+    "DRAFT_7",
+    "DRAFT_2019",
+    "DRAFT_2020",
+    "OPENAPI_30",
+    "OPENAPI_31",
+    "ContractError",
+    "Dialect",
+    "Exhausted",
+    "Judgement",
+    "Unreadable",
+    "Unresolvable",
+    "Unsupported",
+    "Verdict",
+    "compare_schemas",
+]

@@ -1,0 +1,290 @@
+"""A second opinion on a value: `jsonschema`, which judges by code of its own.
+
+A value is shown as a witness only if this validator takes it under the schema that
+sends and refuses it under the schema that reads. What it cannot tell confirms nothing.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
+from urllib.parse import quote
+
+import jsonschema
+from jsonschema.exceptions import ValidationError
+from jsonschema_specifications import REGISTRY
+from referencing.jsonschema import specification_with
+
+from fleetwright_contracts._formats import FORMATS
+from fleetwright_contracts._values import Value
+from fleetwright_contracts.errors import Exhausted
+from fleetwright_contracts.regexes import automaton
+from fleetwright_contracts.schemas import Place, Places
+
+_DOCUMENT = "urn:fleetwright:contract"
+_MOST_CALLS = 50_000
+_Errors: TypeAlias = Iterator[ValidationError]
+_Keyword: TypeAlias = Callable[..., Iterable[ValidationError] | None]
+
+_VALIDATORS: dict[int, Any] = {
+    4: jsonschema.Draft4Validator,
+    6: jsonschema.Draft6Validator,
+    7: jsonschema.Draft7Validator,
+    2019: jsonschema.Draft201909Validator,
+    2020: jsonschema.Draft202012Validator,
+}
+_COUNTED = (
+    "$ref",
+    "$dynamicRef",
+    "$recursiveRef",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "if",
+)
+_VALUES = frozenset({"const", "enum", "default", "example", "examples"})
+_NAMED = frozenset(
+    [
+        "$defs",
+        "definitions",
+        "dependentSchemas",
+        "patternProperties",
+        "properties",
+        "schemas",
+    ]
+)
+
+
+class SecondOpinion:
+    """Judges values by the schemas of one document."""
+
+    def __init__(self, places: Places) -> None:
+        """Make the document ready for the validator.
+
+        Args:
+            places: The schemas of the document.
+        """
+        self._places = places
+        self._validators: dict[str, Any] = {}
+        self._checks = _format_checks()
+        root = places.root
+        self._whole = root.schema
+        if root.dialect.nullable:
+            self._whole = _without_nullable(self._whole)
+        if isinstance(self._whole, dict):
+            # The class is chosen below; by `$schema` it would be chosen anew.
+            said = self._whole.items()
+            self._whole = {name: one for name, one in said if name != "$schema"}
+        kind = specification_with(_VALIDATORS[root.dialect.year].META_SCHEMA["$schema"])
+        registry = REGISTRY.with_resource(_DOCUMENT, kind.create_resource(self._whole))
+        for uri, document in places.others.items():
+            registry = registry.with_resource(uri, kind.create_resource(document))
+        self._registry = registry
+
+    def takes(self, place: Place, value: Value) -> bool | None:
+        """Return whether a value is valid.
+
+        Args:
+            place: The schema.
+            value: The value.
+
+        Returns:
+            None where the validator cannot tell.
+        """
+        try:
+            validator = self._validators.get(place.key)
+            if validator is None:
+                validator = self._validators[place.key] = self._validator(place)
+            return next(validator.iter_errors(value), None) is None
+        # Whatever stops it, it has confirmed nothing; its errors are of a dozen kinds.
+        except Exception:
+            return None
+
+    def _validator(self, place: Place) -> Any:
+        """Return the validator of one schema."""
+        found = _VALIDATORS[place.dialect.year]
+        count = _Counting()
+        words = {
+            name: count.counted(found.VALIDATORS[name])
+            for name in _COUNTED
+            if name in found.VALIDATORS
+        }
+        words["pattern"] = _pattern
+        words["patternProperties"] = _pattern_properties
+        words["additionalProperties"] = _additional_properties
+        schema = self._whole
+        if place is not self._places.root:
+            address = place.resource or _DOCUMENT
+            schema = {"$ref": f"{address}#{quote(place.pointer)}"}
+        extend: Any = jsonschema.validators.extend
+        return extend(found, words)(
+            schema,
+            registry=self._registry,
+            format_checker=self._checks if place.dialect.checks_formats else None,
+        )
+
+
+class _Counting:
+    """Stops a validator that was led into a maze."""
+
+    def __init__(self) -> None:
+        """Begin with no calls."""
+        self.calls = 0
+
+    def counted(self, keyword: _Keyword) -> _Keyword:
+        """Return a keyword's function that counts its calls."""
+
+        def call(validator: Any, said: Any, value: Any, schema: Any) -> _Errors:
+            self.calls += 1
+            if self.calls > _MOST_CALLS:
+                raise Exhausted("validating a value would take too long")
+            # Some yield errors, some return None: the library takes both.
+            yield from keyword(validator, said, value, schema) or ()
+
+        return call
+
+
+# -- patterns as ECMA-262 means them, in time that does not explode
+
+
+def _found(pattern: str, text: str) -> bool:
+    """Return whether an expression is found in a text."""
+    if _is_quick(pattern, text):
+        return re.search(_in_python(pattern), text) is not None
+    return automaton(pattern).matches(text)
+
+
+def _is_quick(pattern: str, text: str) -> bool:
+    """Return whether backtracking comes to an end soon, whatever the text."""
+    if "\\p" in pattern or "\\P" in pattern:
+        return False
+    repeats = sum(pattern.count(sign) for sign in "*+{")
+    return len(text) <= 12 or repeats <= 1
+
+
+_PYTHON = {"d": "0-9", "w": "A-Za-z0-9_"}
+_GROUP_NAME = re.compile(r"\?<[^=!]")
+
+
+def _in_python(pattern: str) -> str:
+    """Return an expression as Python writes it."""
+    found, inside, place = [], False, 0
+    while place < len(pattern):
+        sign = pattern[place]
+        place += 1
+        if sign == "\\" and place < len(pattern):
+            found.append(_escape(pattern[place], inside=inside))
+            place += 1
+        elif sign == "(" and _GROUP_NAME.match(pattern, place):
+            found.append("(?P")
+            place += 1
+        elif sign == "[" and pattern.startswith("^]", place):
+            found.append(r"[\s\S]")
+            place += 2
+        elif sign == "$" and not inside:
+            found.append(r"\Z")
+        elif sign == "." and not inside:
+            found.append(r"[^\n\r\u2028\u2029]")
+        else:
+            inside = (inside or sign == "[") and sign != "]"
+            found.append(sign)
+    return "".join(found)
+
+
+def _escape(sign: str, *, inside: bool) -> str:
+    """Return what a backslash and a sign mean, as Python writes it."""
+    members = _PYTHON.get(sign.lower())
+    if members is None or (inside and sign.isupper()):
+        return f"\\{sign}" if sign not in "/" else sign
+    return members if inside else f"[{'^' if sign.isupper() else ''}{members}]"
+
+
+def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> _Errors:
+    """Yield an error where a text does not match."""
+    if validator.is_type(value, "string") and not _found(pattern, value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+def _pattern_properties(
+    validator: Any, patterns: Mapping[str, Any], value: Any, schema: Any
+) -> _Errors:
+    """Yield the errors of properties whose names match."""
+    if validator.is_type(value, "object"):
+        for pattern, inner in patterns.items():
+            for name, item in value.items():
+                if _found(pattern, name):
+                    yield from validator.descend(item, inner, path=name)
+
+
+def _additional_properties(
+    validator: Any, inner: Any, value: Any, schema: Any
+) -> _Errors:
+    """Yield the errors of properties that are neither listed nor described."""
+    if not validator.is_type(value, "object"):
+        return
+    patterns = schema.get("patternProperties", {})
+    for name, item in value.items():
+        listed = name in schema.get("properties", {})
+        if listed or any(_found(pattern, name) for pattern in patterns):
+            continue
+        if inner is False:
+            yield ValidationError(f"{name!r} is not declared", path=[name])
+        elif inner is not True:
+            yield from validator.descend(item, inner, path=name)
+
+
+# -- OpenAPI
+
+
+def _format_checks() -> jsonschema.FormatChecker:
+    """Return the check of formats, those of numbers included."""
+    checks = jsonschema.FormatChecker(formats=())
+    for name, known in FORMATS.items():
+        checks.checks(name)(_on_texts(known.has))
+    for name, bits in (("int32", 31), ("int64", 63)):
+        checks.checks(name)(_within(bits))
+    return checks
+
+
+def _on_texts(has: Callable[[str], bool | None]) -> Callable[[object], bool]:
+    """Return a check that says yes to all that is no text."""
+
+    def check(value: object) -> bool:
+        found = has(value) if isinstance(value, str) else True
+        if found is None:  # ends the validation: nothing is confirmed
+            raise Exhausted("a format is not known well enough")
+        return found
+
+    return check
+
+
+def _within(bits: int) -> Callable[[object], bool]:
+    """Return a check that a number fits into a signed integer."""
+    return lambda value: (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or -(2**bits) <= value < 2**bits
+    )
+
+
+def _without_nullable(node: Any, *, named: bool = False) -> Any:
+    """Return a document of OpenAPI 3.0 with `nullable` said as draft 4 would say it."""
+    if isinstance(node, list):
+        return [_without_nullable(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    found = {
+        name: (
+            one
+            if name in _VALUES and not named
+            else _without_nullable(one, named=name in _NAMED and not named)
+        )
+        for name, one in node.items()
+    }
+    if named or found.get("nullable") is not True:
+        return found
+    if "type" in found and isinstance(found["type"], str):
+        found["type"] = [found["type"], "null"]
+    if isinstance(found.get("enum"), list):
+        found["enum"] = [*found["enum"], None]
+    return found

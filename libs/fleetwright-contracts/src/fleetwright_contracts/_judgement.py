@@ -1,0 +1,198 @@
+"""Does what one side sends fit what the other side reads?
+
+Yes, with a proof; no, with a value; or why it is not known.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from fleetwright_contracts._independent import SecondOpinion
+from fleetwright_contracts._smaller import smaller
+from fleetwright_contracts._values import Value
+from fleetwright_contracts.errors import ContractError
+from fleetwright_contracts.schemas import (
+    AS_WRITTEN,
+    DRAFT_2020,
+    Dialect,
+    Place,
+    Places,
+    Reader,
+    View,
+)
+from fleetwright_contracts.shapes import Shapes, holds, opposite
+from fleetwright_contracts.solver import MOST_STEPS, Found, Nowhere, Solver
+
+
+class Verdict(StrEnum):
+    """How a comparison ends."""
+
+    FITS = "fits"
+    BREAKS = "breaks"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The end of a comparison.
+
+    Attributes:
+        verdict: `fits` only if that is proved; `breaks` only with a witness.
+        witness: A value that one side sends and the other refuses, checked by an
+            independent validator; None (which may be a witness) unless it breaks.
+        reason: Why nothing is known; empty otherwise.
+    """
+
+    verdict: Verdict
+    witness: Value = None
+    reason: str = ""
+
+
+FITS = Judgement(Verdict.FITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison.
+
+    Attributes:
+        document: The document.
+        place: The schema in it.
+        view: How it is read.
+    """
+
+    document: "Document"
+    place: Place
+    view: View = AS_WRITTEN
+
+
+class Document:
+    """The schemas of one document, read by one maker of shapes.
+
+    Attributes:
+        places: Where its schemas are.
+        reader: Reads them.
+    """
+
+    def __init__(self, shapes: Shapes, places: Places) -> None:
+        """Read nothing yet.
+
+        Args:
+            shapes: Who makes the shapes.
+            places: Where the schemas are.
+        """
+        self.places = places
+        self.reader = Reader(shapes, places)
+        self._opinion: SecondOpinion | None = None
+
+    def takes(self, place: Place, value: Value) -> bool | None:
+        """Return whether an independent validator takes a value; None: it cannot tell.
+
+        Args:
+            place: The schema.
+            value: The value.
+        """
+        if self._opinion is None:
+            self._opinion = SecondOpinion(self.places)
+        return self._opinion.takes(place, value)
+
+
+class Court:
+    """Compares the schemas of documents. Not safe to call from several threads.
+
+    Attributes:
+        shapes: Who makes the shapes of both sides.
+    """
+
+    def __init__(self, *, steps: int = MOST_STEPS) -> None:
+        """Begin without documents.
+
+        Args:
+            steps: How much each question may cost.
+        """
+        self.shapes = Shapes()
+        self._solver = Solver(self.shapes)
+        self._steps = steps
+
+    def document(self, places: Places) -> Document:
+        """Return a document whose schemas can be compared.
+
+        Args:
+            places: Where its schemas are.
+        """
+        return Document(self.shapes, places)
+
+    def judge(self, sends: Side, reads: Side) -> Judgement:
+        """Return whether everything that one side sends is taken by the other.
+
+        Args:
+            sends: The side that sends.
+            reads: The side that reads.
+        """
+        try:
+            return self._judged(sends, reads)
+        except ContractError as error:
+            return Judgement(Verdict.UNKNOWN, reason=error.message)
+        except RecursionError:
+            reason = f"nested beyond {sys.getrecursionlimit()} calls"
+            return Judgement(Verdict.UNKNOWN, reason=reason)
+
+    def _judged(self, sends: Side, reads: Side) -> Judgement:
+        """Return the judgement; errors go through."""
+        sent = sends.document.reader.shape(sends.place, sends.view)
+        read = reads.document.reader.shape(reads.place, reads.view)
+        if sent is read:
+            return FITS
+        self._solver.allow(self._steps)
+        answer = self._solver.find([sent, opposite(self.shapes, read)])
+        if isinstance(answer, Nowhere):
+            return FITS
+        if not isinstance(answer, Found):
+            return Judgement(Verdict.UNKNOWN, reason=answer.reason)
+
+        def is_witness(value: Value) -> bool:
+            return (
+                holds(self.shapes, sent, value) is True
+                and holds(self.shapes, read, value) is False
+                and sends.document.takes(sends.place, value) is True
+                and reads.document.takes(reads.place, value) is False
+            )
+
+        if not is_witness(answer.value):
+            reason = "a value was found that the independent validator does not confirm"
+            return Judgement(Verdict.UNKNOWN, reason=reason)
+        return Judgement(Verdict.BREAKS, witness=smaller(answer.value, is_witness))
+
+
+def compare_schemas(
+    sent: Any,
+    read: Any,
+    *,
+    dialect: Dialect = DRAFT_2020,
+    documents: Mapping[str, Any] | None = None,
+    steps: int = MOST_STEPS,
+) -> Judgement:
+    """Return whether every value of one JSON Schema is one of another.
+
+    Args:
+        sent: The schema of what is sent.
+        read: The schema of what is read.
+        dialect: How they are read where `$schema` does not say.
+        documents: Documents that a `$ref` may lead to, by URI; nothing is fetched.
+        steps: How much the question may cost.
+
+    Returns:
+        `fits` with a proof behind it, `breaks` with a value that the first takes and
+        the second refuses, or `unknown` with the reason.
+    """
+    try:
+        court = Court(steps=steps)
+        sides = []
+        for schema in (sent, read):
+            document = court.document(Places(schema, dialect, others=documents))
+            sides.append(Side(document, document.places.root))
+        return court.judge(*sides)
+    except ContractError as error:
+        return Judgement(Verdict.UNKNOWN, reason=error.message)

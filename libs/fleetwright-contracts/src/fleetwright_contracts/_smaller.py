@@ -1,0 +1,47 @@
+"""The same witness, said shorter."""
+
+from collections.abc import Callable, Iterator
+
+from fleetwright_contracts._values import Value
+
+_MOST_TRIES = 200
+
+
+def smaller(value: Value, is_witness: Callable[[Value], bool]) -> Value:
+    """Return a witness from which nothing can be left out.
+
+    Args:
+        value: A witness.
+        is_witness: Tells whether another value is one too.
+    """
+    left = _MOST_TRIES
+    again = True
+    while again and left > 0:
+        again = False
+        for candidate in _cuts(value):
+            left -= 1
+            if left <= 0:
+                break
+            if is_witness(candidate):
+                value, again = candidate, True
+                break
+    return value
+
+
+def _cuts(value: Value) -> Iterator[Value]:
+    """Yield the value with one thing left out, the largest things first."""
+    if isinstance(value, dict):
+        for name in value:
+            yield {other: item for other, item in value.items() if other != name}
+        for name, item in value.items():
+            for cut in _cuts(item):
+                yield {**value, name: cut}
+    elif isinstance(value, list):
+        for place in range(len(value)):
+            yield value[:place] + value[place + 1 :]
+        for place, item in enumerate(value):
+            for cut in _cuts(item):
+                yield [*value[:place], cut, *value[place + 1 :]]
+    elif isinstance(value, str) and len(value) > 1:
+        yield value[: len(value) // 2]
+        yield value[:-1]
