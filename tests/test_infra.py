@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import psycopg
 import pytest
@@ -42,9 +43,9 @@ def infra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Infra]:
     assert list(folder.iterdir()) == []
 
 
-def brought_up(infra: Infra, kind: str, name: str) -> dict[str, Any]:
+def brought_up(infra: Infra, kind: str, name: str, *more: str) -> dict[str, Any]:
     """Bring one server up; return what is told of it."""
-    done = infra("up", kind, "--name", name, "--port", "0", "--json")
+    done = infra("up", kind, "--name", name, "--port", "0", "--json", *more)
     if done.returncode == 3 and os.environ.get("FLEET_REQUIRE_SERVERS") != "1":
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stderr
@@ -102,6 +103,22 @@ def test_a_server_lives_dies_lives_again_and_leaves_nothing(
     assert listening(told["ports"]) == []
     assert processes_of(told["folder"]) == []
     assert not Path(told["folder"]).exists()
+
+
+@pytest.mark.parametrize("kind", ["postgres", "rabbit", "kafka"])
+def test_a_server_may_speak_tls_only(infra: Infra, kind: str) -> None:
+    """Its URL names who vouches for it, also after it was killed; down removes both."""
+    told = brought_up(infra, kind, f"{kind}-tls", "--tls")
+    named = (kind, "--name", f"{kind}-tls")
+    query = dict(parse_qsl(urlsplit(told["url"]).query))
+    [authority] = [Path(value) for value in query.values() if value.endswith(".pem")]
+
+    assert authority.read_text().startswith("-----BEGIN CERTIFICATE-----")
+    assert infra("kill", *named).returncode == 0
+    assert infra("start", *named).returncode == 0
+    assert infra("status", *named).returncode == 0
+    assert infra("down", *named).returncode == 0
+    assert not authority.exists()
 
 
 def test_what_was_committed_is_there_after_a_kill(infra: Infra) -> None:

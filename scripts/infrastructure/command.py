@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _STATES = {True: "answers", False: "does not answer"}
 
 WHILE = "they end when this process ends"
+TLS = "speak TLS only, with a certificate made for it; Kafka asks for a password, too"
 FOR = "whose variables are printed (tests)"
 
 _EXAMPLES = """\
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--name", default="default", help="which instance (default)")
     add("--port", type=_port, help="its first port; 0 for any; free ones are found")
     add("--durable", action="store_true", help="survive a power cut, too; slower")
+    add("--tls", action="store_true", help=TLS)
     add("--for", dest="user", choices=("tests", "fleet"), default="tests", help=FOR)
     add("--while", dest="pid", type=int, metavar="PID", help=WHILE)
     add("--json", action="store_true", help="say it as JSON")
@@ -104,7 +106,9 @@ def _up(instance: Instance, asked: argparse.Namespace) -> int:
     try:
         for kind in asked.kinds or KINDS:
             begun.append(kind)
-            server = instance.up(kind, port=asked.port, durable=asked.durable)
+            server = instance.up(
+                kind, port=asked.port, durable=asked.durable, tls=asked.tls
+            )
             _say(f"{kind} is up on port {server.ports()[0]}: {server.folder}")
     except BaseException:  # Ctrl-C included
         instance.down([kind for kind in begun if kind not in before] or ["none"])

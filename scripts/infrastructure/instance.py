@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from infrastructure import processes
+from infrastructure import certificates, processes
 from infrastructure.kafka import Kafka
 from infrastructure.postgres import Postgres
 from infrastructure.problems import InfraError
@@ -71,13 +71,16 @@ class Instance:
                 continue
             yield KINDS[kind](folder, Given(**kept))
 
-    def up(self, kind: str, *, port: int | None, durable: bool) -> Server:
+    def up(
+        self, kind: str, *, port: int | None, durable: bool = False, tls: bool = False
+    ) -> Server:
         """Make a server unless it was made, start it, and wait until it answers.
 
         Args:
             kind: What is made.
             port: The first port of the instance; 0 for any, None for the next free.
             durable: Whether it survives a power cut.
+            tls: Whether it speaks TLS, and nothing else.
 
         Raises:
             MissingError: Something must be installed first.
@@ -88,9 +91,11 @@ class Instance:
             server.begin()
             return server
         first = self._first_port(port)
-        given = Given(first, durable, secrets.token_hex(12))
+        given = Given(first, durable, secrets.token_hex(12), tls)
         server = KINDS[kind](self.folder / kind, given)
         server.require()
+        if tls:
+            certificates.require_openssl()
         require_free(kind, server.ports())
         try:
             server.folder.mkdir(parents=True)

@@ -6,13 +6,13 @@ import struct
 import subprocess
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
-from infrastructure import processes
+from infrastructure import certificates, processes
 from infrastructure.problems import InfraError, MissingError
 from infrastructure.server import (
     HOST,
     Server,
-    connected,
     plain_environment,
     received,
 )
@@ -20,12 +20,13 @@ from infrastructure.server import (
 VERSION = "4.1.1"
 _CLUSTER = "ZmxlZXQtb24tb25lLW1hYw"  # any 16 bytes in base64 will do
 _JVM = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-_METADATA = 3  # the API's key
+_METADATA, _VERSIONS = 3, 18  # the keys of the API
+_USER, _MECHANISM = "fleet", "SCRAM-SHA-512"
 _LEAST_JAVA = 17
 
 
 class Kafka(Server):
-    """One Kafka without passwords, whose topics are made by its clients."""
+    """One Kafka, whose topics are made by its clients; with TLS it has passwords."""
 
     kind = "kafka"
     variable = "TEST_KAFKA_URL"
@@ -34,7 +35,10 @@ class Kafka(Server):
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"kafka://{HOST}:{self._port}"
+        if not self.given.tls:
+            return f"kafka://{HOST}:{self._port}"
+        query = f"mechanism={_MECHANISM}&ca={quote(str(self.authority))}"
+        return f"kafka+ssl://{_USER}:{self.given.secret}@{HOST}:{self._port}?{query}"
 
     @property
     def _port(self) -> int:
@@ -65,13 +69,20 @@ class Kafka(Server):
             port=self._port,
             controller=self._port + 1,
             data=self.folder / "data",
+            protocol="SASL_SSL" if self.given.tls else "PLAINTEXT",
         )
+        form = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c"]
+        form.append(str(self._settings))
+        if self.given.tls:
+            certificates.make_certificate(self.folder, HOST)
+            settings += _SECURED.format(folder=self.folder, secret=self.given.secret)
+            login = f"[name={_USER},password={self.given.secret}]"
+            form += ["--add-scram", f"{_MECHANISM}={login}"]
         if self.given.durable:
             settings += "log.flush.interval.messages=1\n"
         self._settings.write_text(settings)
-        form = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c"]
         done = subprocess.run(
-            [*_java(), *form, str(self._settings)],
+            [*_java(), *form],
             capture_output=True,
             text=True,
             check=False,
@@ -92,17 +103,26 @@ class Kafka(Server):
         )
 
     def answers(self) -> bool:
-        """Whether its metadata names a broker that takes work."""
+        """Whether its metadata names a broker that takes work.
+
+        Before a password only its version can be asked for: with TLS that is enough.
+        """
+        if self.given.tls:
+            return self._answers(struct.pack("!hhih", _VERSIONS, 0, 1, -1)) is not None
         asked = struct.pack("!hhih", _METADATA, 4, 1, 0) + struct.pack("!i?", -1, False)
+        answer = self._answers(asked)
+        # After the number of the request and the throttle time: how many brokers.
+        return answer is not None and bool(struct.unpack_from("!i", answer, 8)[0])
+
+    def _answers(self, asked: bytes) -> bytes | None:
+        """Return the answer to a request; None where there is none."""
         try:
-            with connected(self._port) as connection:
+            with self.connected() as connection:
                 connection.sendall(struct.pack("!i", len(asked)) + asked)
                 (size,) = struct.unpack("!i", received(connection, 4))
-                answer = received(connection, size)
+                return received(connection, size)
         except OSError:
-            return False
-        # After the number of the request and the throttle time: how many brokers.
-        return bool(struct.unpack_from("!i", answer, 8)[0])
+            return None
 
     @property
     def _settings(self) -> Path:
@@ -113,11 +133,11 @@ _SETTINGS = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
-advertised.listeners=PLAINTEXT://{host}:{port}
+listeners={protocol}://{host}:{port},CONTROLLER://{host}:{controller}
+advertised.listeners={protocol}://{host}:{port}
 controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+inter.broker.listener.name={protocol}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,{protocol}:{protocol}
 log.dirs={data}
 auto.create.topics.enable=false
 num.partitions=16
@@ -130,6 +150,19 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 log.cleaner.enable=false
+"""
+
+# Its own name is the one it has as a client of itself.
+_SECURED = """\
+ssl.keystore.type=PEM
+ssl.keystore.location={folder}/server.pem
+ssl.truststore.type=PEM
+ssl.truststore.location={folder}/ca.pem
+sasl.enabled.mechanisms=SCRAM-SHA-512
+sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=\
+org.apache.kafka.common.security.scram.ScramLoginModule required \
+username="fleet" password="{secret}";
 """
 
 _POM = """\

@@ -4,12 +4,14 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
-from infrastructure import processes
+from infrastructure import certificates, processes
 from infrastructure.problems import InfraError, MissingError
 from infrastructure.server import (
     HOST,
@@ -21,6 +23,7 @@ from infrastructure.server import (
 
 _USER = "postgres"
 _PROTOCOL = 196_608  # 3.0, the first number of a startup message
+_ASK_TLS = 80_877_103
 
 
 class Postgres(Server):
@@ -34,7 +37,10 @@ class Postgres(Server):
     @property
     def url(self) -> str:
         """Where its database `postgres` is."""
-        return f"postgresql+asyncpg://{_USER}@{HOST}:{self._port}/postgres"
+        url = f"postgresql+asyncpg://{_USER}@{HOST}:{self._port}/postgres"
+        if not self.given.tls:
+            return url
+        return f"{url}?sslmode=verify-full&sslrootcert={quote(str(self.authority))}"
 
     @property
     def _port(self) -> int:
@@ -68,8 +74,15 @@ class Postgres(Server):
         )
         if done.returncode != 0:
             raise InfraError(f"initdb failed: {done.stderr.strip()}")
+        settings = _SETTINGS if self.given.durable else _SETTINGS + _FORGETFUL
+        if self.given.tls:
+            settings += _SECURED
+            (self._data / "pg_hba.conf").write_text(_SECURED_ONLY)
+            certificates.make_certificate(self._data, HOST)
+            if user is not None:  # it reads no key that is somebody else's
+                shutil.chown(self._data / certificates.KEY, user)
         with (self._data / "postgresql.conf").open("a") as written:
-            written.write(_SETTINGS if self.given.durable else _SETTINGS + _FORGETFUL)
+            written.write(settings)
 
     def launch(self) -> None:
         """Start the server; a socket file is not made, paths may be too long for it."""
@@ -90,7 +103,7 @@ class Postgres(Server):
         """Whether a session can be begun."""
         words = f"user\0{_USER}\0database\0postgres\0\0".encode()
         try:
-            with connected(self._port) as connection:
+            with self.connected() as connection:
                 size = len(words) + 8
                 connection.sendall(struct.pack("!ii", size, _PROTOCOL) + words)
                 while (kind := received(connection, 1)) not in b"ZE":
@@ -99,6 +112,20 @@ class Postgres(Server):
         except OSError:
             return False
         return kind == b"Z"
+
+    @property
+    def authority(self) -> Path:
+        """Who vouches for its certificate."""
+        return self._data / certificates.AUTHORITY
+
+    def connected(self) -> socket.socket:
+        """Return a connection to it; TLS is asked for."""
+        if not self.given.tls:
+            return super().connected()
+        connection = connected(self._port)
+        connection.sendall(struct.pack("!ii", 8, _ASK_TLS))
+        received(connection, 1)
+        return certificates.secured(connection, self.authority, HOST)
 
     @property
     def _data(self) -> Path:
@@ -120,6 +147,12 @@ jit = off
 max_wal_size = 1GB
 autovacuum_naptime = 10s
 """
+_SECURED = f"""
+ssl = on
+ssl_cert_file = '{certificates.AUTHORITY}'
+ssl_key_file = '{certificates.KEY}'
+"""
+_SECURED_ONLY = "hostssl all all 127.0.0.1/32 trust\n"
 # What is committed is with the system at once: a kill loses nothing, a power cut may.
 _FORGETFUL = """
 fsync = off

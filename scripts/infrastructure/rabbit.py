@@ -9,13 +9,13 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 from pathlib import Path
+from urllib.parse import quote
 
-from infrastructure import processes
+from infrastructure import certificates, processes
 from infrastructure.problems import MissingError
 from infrastructure.server import (
     HOST,
     Server,
-    connected,
     plain_environment,
     received,
 )
@@ -37,7 +37,10 @@ class Rabbit(Server):
     @property
     def url(self) -> str:
         """Where its virtual host `/` is."""
-        return f"amqp://{_USER}:{self.given.secret}@{HOST}:{self._port}/"
+        place = f"{_USER}:{self.given.secret}@{HOST}:{self._port}/"
+        if not self.given.tls:
+            return f"amqp://{place}"
+        return f"amqps://{place}?cafile={quote(str(self.authority))}"
 
     @property
     def api_url(self) -> str:
@@ -81,13 +84,17 @@ class Rabbit(Server):
         cookie.write_text(secrets.token_hex(16))
         cookie.chmod(0o400)
         (self.folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
+        settings = _SETTINGS + (_SECURED if self.given.tls else _PLAIN)
+        if self.given.tls:
+            certificates.make_certificate(self.folder, HOST)
         (self.folder / "rabbitmq.conf").write_text(
-            _SETTINGS.format(
+            settings.format(
                 host=HOST,
                 port=self._port,
                 api=self._port + 1,
                 user=_USER,
                 secret=self.given.secret,
+                folder=self.folder,
             )
         )
 
@@ -101,7 +108,7 @@ class Rabbit(Server):
     def answers(self) -> bool:
         """Whether AMQP is spoken and our user is let in."""
         try:
-            with connected(self._port) as connection:
+            with self.connected() as connection:
                 connection.sendall(b"AMQP\x00\x00\x09\x01")
                 if received(connection, 1) != b"\x01":
                     return False
@@ -170,7 +177,6 @@ class Rabbit(Server):
 
 
 _SETTINGS = """\
-listeners.tcp.1 = {host}:{port}
 management.tcp.ip = {host}
 management.tcp.port = {api}
 default_user = {user}
@@ -183,4 +189,14 @@ log.file.level = info
 mnesia_table_loading_retry_timeout = 5000
 mnesia_table_loading_retry_limit = 4
 collect_statistics_interval = 1000
+"""
+_PLAIN = """\
+listeners.tcp.1 = {host}:{port}
+"""
+_SECURED = """\
+listeners.tcp = none
+listeners.ssl.1 = {host}:{port}
+ssl_options.cacertfile = {folder}/ca.pem
+ssl_options.certfile = {folder}/ca.pem
+ssl_options.keyfile = {folder}/server.key
 """

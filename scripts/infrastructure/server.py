@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from infrastructure import processes
+from infrastructure import certificates, processes
 from infrastructure.problems import InfraError
 
 HOST = "127.0.0.1"
@@ -28,11 +28,13 @@ class Given:
         first_port: The first of the ports of its instance.
         durable: Whether what is committed survives a power cut, not only a kill.
         secret: Its password, where it has one.
+        tls: Whether it speaks TLS, and nothing else.
     """
 
     first_port: int
     durable: bool
     secret: str
+    tls: bool = False
 
 
 class Server(ABC):
@@ -79,6 +81,18 @@ class Server(ABC):
     @abstractmethod
     def url(self) -> str:
         """Where it is, as tests and services are told."""
+
+    @property
+    def authority(self) -> Path:
+        """Who vouches for its certificate."""
+        return self.folder / certificates.AUTHORITY
+
+    def connected(self) -> socket.socket:
+        """Return a connection to it, over which its protocol is spoken."""
+        connection = connected(self.ports()[0])
+        if not self.given.tls:
+            return connection
+        return certificates.secured(connection, self.authority, HOST)
 
     def notes(self) -> list[Path]:
         """Return the notes of its processes; the server itself is the first."""

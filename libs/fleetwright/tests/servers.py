@@ -106,16 +106,18 @@ class OwnServer:
         url: Where it is; the same before and after it was killed.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, tls: bool = False) -> None:
         """Start one and wait until it answers.
 
         Args:
             kind: `postgres`, `rabbit` or `kafka`.
+            tls: Whether it speaks TLS, and nothing else.
         """
         self._kind = kind
         self._name = f"test-{os.getpid()}-{secrets.token_hex(3)}"
         mine = str(os.getpid())  # it ends with us, also where we are killed
-        up = self._run("up", "--port", "0", "--durable", "--json", "--while", mine)
+        words = ["--port", "0", "--durable", "--json", "--while", mine]
+        up = self._run("up", *words, *(["--tls"] if tls else []))
         self.url: str = json.loads(up)[kind]["url"]
 
     def kill(self) -> None:
@@ -152,13 +154,14 @@ class OwnServer:
 
 
 @contextmanager
-def own_server(kind: str) -> Iterator[OwnServer]:
+def own_server(kind: str, *, tls: bool = False) -> Iterator[OwnServer]:
     """Give a server of its own; nothing of it is left after.
 
     Args:
         kind: `postgres`, `rabbit` or `kafka`.
+        tls: Whether it speaks TLS, and nothing else.
     """
-    server = OwnServer(kind)
+    server = OwnServer(kind, tls=tls)
     try:
         yield server
     finally:

@@ -49,6 +49,7 @@ def test_a_server_keeps_a_database_for_each_service(tmp_path: Path) -> None:
         ("amqp://me:secret@mq.example/shop", "RabbitMQ at mq.example"),
         ("amqps://me:secret@mq.example:5671/", "RabbitMQ at mq.example:5671"),
         ("kafka://one:9092,two:9092", "Kafka at one:9092,two:9092"),
+        ("kafka+ssl://me:secret@one:9093?ca=/ca.pem", "Kafka at one:9093"),
         ("embedded:////elsewhere/broker.db", "embedded"),
     ],
 )
@@ -92,6 +93,7 @@ def test_what_cannot_be_used_is_said_before_anything_starts(
     [
         ("BROKER_URL", "amqp", "RabbitMQ"),
         ("BROKER_URL", "kafka", "Kafka"),
+        ("BROKER_URL", "kafka+ssl", "Kafka"),
         ("POSTGRES_URL", "postgresql", "PostgreSQL"),
     ],
 )
@@ -154,3 +156,5 @@ def test_a_password_is_never_shown() -> None:
 
     assert shown == POSTGRES.replace("secret", "***")
     assert without_password("sqlite:///a.db") == "sqlite:///a.db"
+    of_key = "postgresql://me@db/a?sslkey=/k.pem&sslpassword=secret&sslmode=require"
+    assert without_password(of_key) == of_key.replace("secret", "***")

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 
 from fleetwright._clock import clock
-from fleetwright._database_url import ASYNC, parsed
+from fleetwright._database_url import ASYNC, parsed, shown
 from fleetwright._failures import cause, in_words, no_turn
 from fleetwright._migrate import upgrade
-from fleetwright._postgres import Pool, async_engine
+from fleetwright._postgres import Pool, async_engine, require_files
 from fleetwright._sqlite import BUSY_SECONDS, Synchronous, is_memory, require_writable
 from fleetwright._sqlite_async import BEGIN, BUSY, sqlite_engine
 from fleetwright.errors import FleetwrightError, Unavailable
@@ -64,7 +64,7 @@ class AsyncDatabase:
                 asyncpg is not installed.
         """
         found = parsed(url, ASYNC)
-        self.url = found.render_as_string(hide_password=True)
+        self.url = shown(found)
         self.service: str | None = None
         self._migrations = migrations
         self._is_sqlite = found.get_backend_name() == "sqlite"
@@ -106,7 +106,9 @@ class AsyncDatabase:
         Raises:
             FleetwrightError: The database cannot be reached or written.
         """
-        if self._is_sqlite and not self._is_memory:
+        if not self._is_sqlite:
+            require_files(self.engine.url)
+        elif not self._is_memory:
             require_writable(str(self._path))
         ends = clock().monotonic() + self._pool.start_seconds
         pause = 0.1

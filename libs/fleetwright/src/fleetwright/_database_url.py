@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from fleetwright._secrets import mask
 from fleetwright.errors import FleetwrightError
 
 ASYNC: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
@@ -39,7 +40,16 @@ def parsed(url: str, drivers: Mapping[str, str]) -> URL:
             words = "sqlite+aiosqlite:///name.db or postgresql+asyncpg://..."
         raise FleetwrightError(
             "not the URL of a database a service can keep",
-            where=found.render_as_string() if found else f"{name}(url)",
+            where=shown(found) if found else f"{name}(url)",
             hint=f"use {words}",
         )
     return found.set(drivername=drivers[found.get_backend_name()])
+
+
+def shown(url: URL) -> str:
+    """Return a URL as it may be read by anyone.
+
+    Args:
+        url: It may hold a password, and one of a key in its query.
+    """
+    return mask(url.render_as_string(hide_password=True))

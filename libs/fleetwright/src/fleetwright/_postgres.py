@@ -4,15 +4,18 @@ import contextlib
 import math
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from fleetwright._database_url import shown
 from fleetwright._deadline import current_deadline
 from fleetwright._savepoints import make_cheap
 from fleetwright.errors import DeclarationError, FleetwrightError
@@ -33,6 +36,16 @@ _SOCKET_WORDS: Final = {
     "TCP_KEEPCNT": _KEEPALIVE["keepalives_count"],
     "TCP_USER_TIMEOUT": _KEEPALIVE["tcp_user_timeout"],
 }
+# What a URL says of TLS, in the words of libpq.
+_TLS_FILES: Final[Sequence[str]] = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
+_TLS_WORDS: Final[Sequence[str]] = (
+    *_TLS_FILES,
+    "sslmode",
+    "sslpassword",
+    "sslnegotiation",
+    "ssl_min_protocol_version",
+    "ssl_max_protocol_version",
+)
 _CLOSE_SECONDS: Final = 0.25  # a server that does not answer is not asked twice
 
 
@@ -99,6 +112,25 @@ class Pool:
         }
 
 
+def require_files(url: URL) -> None:
+    """Make sure that the certificates and keys a URL names are there.
+
+    Args:
+        url: Of a database on PostgreSQL.
+
+    Raises:
+        FleetwrightError: One is not; drivers do not say which.
+    """
+    for word in _TLS_FILES:
+        path = str(url.query.get(word, ""))
+        if path and path != "system" and not Path(path).is_file():
+            raise FleetwrightError(
+                f"a file for TLS is not there: {path}",
+                where=shown(url),
+                hint=f"mend {word} in DATABASE_URL",
+            )
+
+
 def async_engine(url: URL, pool: Pool, named: Callable[[], str]) -> AsyncEngine:
     """Return an async engine on PostgreSQL.
 
@@ -123,6 +155,9 @@ def async_engine(url: URL, pool: Pool, named: Callable[[], str]) -> AsyncEngine:
     def connect(_dialect: Any, _record: Any, _args: Any, words: dict[str, Any]) -> None:
         words["connection_class"] = driver
         words["timeout"] = pool.connect_seconds
+        tls = {word: words.pop(word) for word in _TLS_WORDS if word in words}
+        if tls:  # asyncpg reads them in a URL only
+            words["dsn"] = f"postgresql://?{urlencode(tls)}"
         told = words.get("server_settings") or {}
         words["server_settings"] = {"application_name": named()} | told
         if not pool.prepares:
@@ -265,6 +300,6 @@ def _told_what_is_missing(url: URL) -> Any:
     except ModuleNotFoundError as error:
         raise FleetwrightError(
             f"a database on PostgreSQL needs {error.name}",
-            where=url.render_as_string(hide_password=True),
+            where=shown(url),
             hint="add `fleetwright[postgres]` to requirements.in and run `fleet lock`",
         ) from None

@@ -12,6 +12,7 @@ _NAMES = re.compile(
 )
 _USERINFO = re.compile(r"(://[^/\s:@]*):[^@\s/]+@")
 _TOKEN_AS_USER = re.compile(r"://[^/\s:@]{16,}@")
+_IN_QUERY = re.compile(r"([?&]\w*password=)[^&#\s]+", re.IGNORECASE)
 _JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
 _PEM = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*-----|\Z)", re.DOTALL
@@ -60,6 +61,7 @@ def mask(text: str) -> str:
     if "://" in text:
         text = _USERINFO.sub(rf"\1:{MASK}@", text)
         text = _TOKEN_AS_USER.sub(f"://{MASK}@", text)
+        text = _IN_QUERY.sub(rf"\1{MASK}", text)
     if "eyJ" in text:
         text = _JWT.sub(MASK, text)
     if "-----BEGIN" in text:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from fleetwright import _postgres, _sync_engine
 from fleetwright._async_database import AsyncDatabase, require_whole
-from fleetwright._database_url import ASYNC, SYNC, parsed
+from fleetwright._database_url import ASYNC, SYNC, parsed, shown
 from fleetwright._deadline import current_deadline, require_time
 from fleetwright._failures import in_words, no_turn
 from fleetwright._postgres import Pool
@@ -66,7 +66,7 @@ class Database:
         if self._is_sqlite and is_memory(found.database):
             self._folder = tempfile.mkdtemp(prefix="fleetwright-")
             found = found.set(database=str(Path(self._folder) / "memory.db"))
-        self.url = found.render_as_string(hide_password=True)
+        self.url = shown(found)
         twin = found.set(drivername=ASYNC[found.get_backend_name()])
         self.on_loop = AsyncDatabase(
             twin.render_as_string(hide_password=False),

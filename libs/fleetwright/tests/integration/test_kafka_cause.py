@@ -1,11 +1,13 @@
 """Why there is no Kafka: in the system's words, where librdkafka has none."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import Iterator
 
 import pytest
 
+from fleetwright.events.brokers._kafka import KafkaBroker
 from fleetwright.events.brokers._kafka_link import _with_cause
 from fleetwright.events.brokers._kafka_url import parse
 
@@ -49,3 +51,22 @@ async def test_a_server_that_says_nothing_is_told(listening: socket.socket) -> N
     """It takes connections: whoever reads it knows that it is there, and stuck."""
     told = await _with_cause("it is down", parse(url_of(listening)))
     assert told == "it is down: no answer"
+
+
+async def test_question_that_is_asked_when_it_ends_is_not_left_unread() -> None:
+    """Closed before Kafka has answered, nothing is complained of afterwards."""
+    complaints: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, told: complaints.append(told["message"]))
+    broker = KafkaBroker("kafka://127.0.0.1:1")
+    await broker.open()
+    await asyncio.sleep(0)  # the question is put
+
+    await broker.close()
+    del broker
+    gc.collect()  # the client goes, and gives an answer to what was asked
+    for _ in range(3):
+        await asyncio.sleep(0)
+    gc.collect()
+
+    assert complaints == []

@@ -24,6 +24,7 @@ def test_everyday_names_are_shown(name: str) -> None:
     ("text", "shown"),
     [
         ("postgresql://me:pw@db/x", "postgresql://me:***@db/x"),
+        ("at pg://db/x?sslpassword=pw&a=1 now", "at pg://db/x?sslpassword=***&a=1 now"),
         ("Bearer abcdef123456", "Bearer ***"),
         ("got eyJhbGciOi.eyJzdWIiOi.c2ln here", "got *** here"),
         (

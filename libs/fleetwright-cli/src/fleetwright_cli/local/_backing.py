@@ -1,6 +1,7 @@
 """What stands behind the services: the broker and the databases."""
 
 import json
+import re
 import socket
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -21,9 +22,11 @@ _BROKERS = {
     "amqp": ("RabbitMQ", 5672),
     "amqps": ("RabbitMQ", 5671),
     "kafka": ("Kafka", 9092),
+    "kafka+ssl": ("Kafka", 9092),
 }
 _SCRIPT = {"RabbitMQ": "rabbit", "Kafka": "kafka", "PostgreSQL": "postgres"}
 _ASYNCPG = "postgresql+asyncpg"
+_PASSWORD_IN_QUERY = re.compile(r"([?&]\w*password=)[^&#]*")  # that of a key, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +204,7 @@ def without_password(url: str) -> str:
     Args:
         url: Such as `postgresql://user:password@host/name`.
     """
+    url = _PASSWORD_IN_QUERY.sub(r"\1***", url)
     parts = urlsplit(url)
     if parts.password is None:
         return url

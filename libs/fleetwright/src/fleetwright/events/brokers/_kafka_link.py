@@ -210,9 +210,13 @@ class KafkaLink:
         question = asyncio.wrap_future(
             self.admin.describe_cluster(request_timeout=ANSWER_SECONDS)
         )
-        while not question.done() and not self._are_all_down:
-            await asyncio.wait((question,), timeout=_LISTEN_SECONDS)
-            self.admin.poll(0)
+        try:
+            while not question.done() and not self._are_all_down:
+                await asyncio.wait((question,), timeout=_LISTEN_SECONDS)
+                self.admin.poll(0)
+        except asyncio.CancelledError:
+            question.cancel()  # nobody is left to read the answer
+            raise
         reason: str | None = None
         if not question.done():
             question.cancel()
