@@ -101,6 +101,32 @@ def serves_json(repository: Repository, service: Unit) -> bool:
     return any(VERSIONED.match(path) for path, _, _ in routes(repository, service))
 
 
+def is_versioned_whole(repository: Repository, service: Unit) -> bool:
+    """Return whether routers get their version where they are put together.
+
+    Args:
+        repository: Where it is.
+        service: The service.
+
+    Returns:
+        Whether `include_router`, `mount` or a router is given one, or something that
+        only a run of the code would know.
+    """
+    for path in service.sources:
+        for one in repository.python(path).calls:
+            method = one.name.rsplit(".", 1)[-1]
+            given = one.keywords.get("prefix", one.keywords.get("url_prefix", ""))
+            if method == "mount":
+                given = one.first
+            is_joined = method in {"include_router", "register_blueprint", "mount"}
+            is_computed = bool(given) and not given.startswith("/")
+            if method in {"APIRouter", "Blueprint"} and is_computed:
+                return True
+            if is_joined and (is_computed or VERSIONED.match(given)):
+                return True
+    return False
+
+
 def is_route(decorator: Call) -> bool:
     """Return whether a decorator declares a route of the service itself.
 

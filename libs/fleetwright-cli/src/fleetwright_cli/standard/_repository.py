@@ -1,6 +1,7 @@
 """A repository as the rules see it: its services, libraries and parsed files."""
 
 import json
+import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ from fleetwright_cli.standard.parsed import (
 
 COMPOSE = ("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml")
 _SERVICE_MARKS = ("Dockerfile", "requirements.in", "requirements.txt", "pyproject.toml")
+# Newer syntax is read by the check only where it is run by a newer Python.
+_VERSION = ".".join(map(str, sys.version_info[:2]))
 _GENERATED = ("_pb2.py", "_pb2_grpc.py")
 
 
@@ -49,6 +52,11 @@ class Unit:
     tests: tuple[str, ...]
     packages: tuple[str, ...]
     is_service: bool
+
+    @property
+    def is_python(self) -> bool:
+        """Whether there is any Python in it: an image alone is judged as one."""
+        return bool(self.sources or self.tests)
 
     def path(self, name: str) -> str:
         """Return the path of a file of its own."""
@@ -78,6 +86,11 @@ class Repository:
     def services(self) -> list[Unit]:
         """The services: folders with code or a mark of one."""
         return list(self._units(self.manifest.fleet.services, is_service=True))
+
+    @property
+    def python_services(self) -> list[Unit]:
+        """The services that are written in Python."""
+        return [one for one in self.services if one.is_python]
 
     @cached_property
     def libraries(self) -> list[Unit]:
@@ -147,7 +160,8 @@ class Repository:
         """Return the facts of a Python file."""
         found: Python = self.facts.get("python", self.tree.read(path))
         if found.error:
-            self._problem(path, found.error_line, f"is not valid Python: {found.error}")
+            reason = f"is not valid Python {_VERSION}: {found.error}"
+            self._problem(path, found.error_line, reason)
         return found
 
     def requirements(self, path: str) -> Requirements:
@@ -231,7 +245,7 @@ def _unit(folder: str, paths: list[str], *, is_service: bool) -> Unit:
     tests = [one for one in python if one.startswith(f"{folder}/tests/")]
     within = f"{folder}/src/"
     sources = [one for one in python if one.startswith(within)] or [
-        one for one in python if one not in tests
+        one for one in python if "/tests/" not in one
     ]
     packages = {
         one.removeprefix(within).split("/")[0].removesuffix(".py") for one in sources

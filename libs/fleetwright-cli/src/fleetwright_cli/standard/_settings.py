@@ -36,14 +36,27 @@ def settings_of(repository: Repository, unit: Unit) -> list[SettingsClass]:
     found = []
     for path in unit.sources:
         for one in repository.python(path).classes:
-            line = list(_ancestors(repository, one))
-            if any(
-                name.endswith("BaseSettings") for each in line for name in each.bases
-            ):
+            if descends(repository, one, "BaseSettings"):
+                line = _ancestors(repository, one)
                 known = [name for each in line for name in _variables(each)]
                 own = tuple(_variables(one))
                 found.append(SettingsClass(path, one, own, tuple(known)))
     return found
+
+
+def descends(repository: Repository, found: Class, base: str) -> bool:
+    """Return whether a class is one of a kind, through the repository's own classes.
+
+    Args:
+        repository: Where the classes between are.
+        found: The class.
+        base: The last part of the name of what it descends from.
+    """
+    return any(
+        name.rsplit(".", 1)[-1] == base
+        for one in _ancestors(repository, found)
+        for name in one.bases
+    )
 
 
 def documented(example: str) -> dict[str, int]:

@@ -37,7 +37,7 @@ def contracts_committed(repository: Repository) -> Iterator[Breach]:
 @checks("PHI-04")
 def settings_documented(repository: Repository) -> Iterator[Breach]:
     """Yield services without settings, and examples that tell another story."""
-    for service in repository.services:
+    for service in repository.python_services:
         found = settings_of(repository, service)
         if not found and service.sources:
             yield Breach(service.folder, 1, "no settings class tells what it reads")

@@ -77,6 +77,8 @@ def versioned(repository: Repository) -> Iterator[Breach]:
             for one in repository.python(path).calls:
                 if one.name == "fastapi.FastAPI" and "version" not in one.keywords:
                     yield Breach(path, one.line, "the application is given no version")
+        if kinds.is_versioned_whole(repository, service):
+            continue
         for route, path, line in kinds.routes(repository, service):
             is_page = _answers_pages(repository, path)
             if (

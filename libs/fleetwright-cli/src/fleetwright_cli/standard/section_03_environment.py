@@ -183,7 +183,7 @@ def installed_from_locks(repository: Repository) -> Iterator[Breach]:
 @checks("DEP-08")
 def own_requirements(repository: Repository) -> Iterator[Breach]:
     """Yield services without requirements of their own."""
-    for service in repository.services:
+    for service in repository.python_services:
         for name in ("requirements.in", "requirements.txt"):
             entry = repository.tree.entries.get(service.path(name))
             if entry is None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from fleetwright_cli.standard._commands import is_shell
 from fleetwright_cli.standard._repository import Repository, Unit
 from fleetwright_cli.standard._rule import Breach, checks
-from fleetwright_cli.standard.parsed import Map
+from fleetwright_cli.standard.parsed import Map, commands
 
 _KEBAB = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
 _AT_THE_TOP = {"conftest.py", "noxfile.py", "setup.py", "gunicorn.conf.py"}
+_PROJECTS = ("pyproject.toml", "setup.cfg", "setup.py")
 _SHARED_LEAST_FIELDS = 3
 
 
@@ -31,7 +32,7 @@ def discoverable(repository: Repository) -> Iterator[Breach]:
     pages = [
         path
         for path in repository.tree.entries
-        if path in {"README.md", "README.rst"} or path.startswith("docs/")
+        if "/" not in path or path.startswith("docs/")
         if path.endswith((".md", ".rst"))
     ]
     words = set(re.findall(r"[\w-]+", " ".join(map(repository.text, pages))))
@@ -67,7 +68,7 @@ def kebab_case(repository: Repository) -> Iterator[Breach]:
 @checks("STR-05")
 def source_folder(repository: Repository) -> Iterator[Breach]:
     """Yield services whose code is not below `src/`."""
-    for service in repository.services:
+    for service in repository.python_services:
         if not repository.tree.has_folder(service.path("src")):
             yield Breach(service.path("src"), 1, "it is not there")
         for path in service.sources:
@@ -79,7 +80,7 @@ def source_folder(repository: Repository) -> Iterator[Breach]:
 @checks("STR-06")
 def tests_folder(repository: Repository) -> Iterator[Breach]:
     """Yield services without `tests/`, and tests that stand elsewhere."""
-    for service in repository.services:
+    for service in repository.python_services:
         if not repository.tree.has_folder(service.path("tests")):
             yield Breach(service.path("tests"), 1, "it is not there")
         for path in service.sources:
@@ -94,10 +95,11 @@ def tests_folder(repository: Repository) -> Iterator[Breach]:
 def shared_code(repository: Repository) -> Iterator[Breach]:
     """Yield libraries that are none, and code that services share by path."""
     for library in repository.libraries:
-        for name in ("pyproject.toml", "src", "tests"):
-            path = library.path(name)
-            if not repository.tree.has(path) and not repository.tree.has_folder(path):
-                yield Breach(path, 1, "it is not there")
+        if not any(map(repository.tree.has, map(library.path, _PROJECTS))):
+            yield Breach(library.path(_PROJECTS[0]), 1, "it is not there")
+        for name in ("src", "tests"):
+            if not repository.tree.has_folder(library.path(name)):
+                yield Breach(library.path(name), 1, "it is not there")
     for service in repository.services:
         for path in service.sources:
             for one in repository.python(path).calls:
@@ -141,12 +143,21 @@ def scripts_folder(repository: Repository) -> Iterator[Breach]:
             continue
         if not repository.tree.entries[path].is_executable:
             yield Breach(path, 1, "it may not be executed")
-        if not re.search(
-            r"^(set\s+-\w*e|#!.*\s-\w*e)", repository.text(path), re.MULTILINE
-        ):
+        if not _stops_at_mistakes(repository.text(path)):
             yield Breach(
                 path, 1, "it goes on after a command that fails: `set -e` is missing"
             )
+
+
+def _stops_at_mistakes(text: str) -> bool:
+    """Return whether a shell script ends with the first command that fails."""
+    if re.match(r"#!.*\s-\w*e", text):
+        return True
+    options = [one.words[1:] for one in commands(text) if one.program == "set"]
+    return any(
+        "errexit" in words or any(re.match(r"-\w*e", word) for word in words)
+        for words in options
+    )
 
 
 @checks("STR-13")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fleetwright_cli.standard import _kinds as kinds
 from fleetwright_cli.standard._repository import Repository, Unit
 from fleetwright_cli.standard._rule import Breach, checks
-from fleetwright_cli.standard._settings import is_secret, settings_of
+from fleetwright_cli.standard._settings import descends, is_secret, settings_of
 from fleetwright_cli.standard.parsed import Call, Class
 
 _MOST_FLASK_ROUTES = 10
@@ -15,12 +15,14 @@ _BLOCKING = re.compile(
     r"|os\.system|httpx2?\.(get|post|put|patch|delete|request)|input|open)$"
 )
 _OTHER_CALLS = ("xmlrpc", "Pyro4", "Pyro5", "zerorpc", "rpyc", "jsonrpclib", "spyne")
-_OTHER_BUSES = ("zmq", "nats", "stomp", "paho", "rq", "huey", "dramatiq", "celery")
+_OTHER_BUSES = ("zmq", "nats", "stomp", "paho", "rq", "huey")
 _OTHER_LOGGERS = ("loguru", "logbook", "eliot", "twiggy", "logzero")
 _LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
-_LOCAL = re.compile(
-    r"^\w[\w+.-]*://(?!(www\.)?(w3\.org|json-schema\.org|example\.(com|org)|schemas?\.))"
-    r"([^/\s{}]*@)?[\w.-]+"
+# Where something is that runs beside the service: a link for the reader is none.
+_ADDRESS = re.compile(
+    r"^(postgres(ql)?|mysql|mariadb|redis|rediss|amqps?|mongodb|kafka|nats|sqlite|s3)"
+    r"(\+\w+)?://[^{\s]|^https?://([^/\s@]*@)?(localhost|\d+\.\d+\.\d+\.\d+|[\w-]+)"
+    r"(:\d+)?(/|$)"
 )
 _VERBS = {
     "get",
@@ -127,7 +129,7 @@ def settings_from_environment(repository: Repository) -> Iterator[Breach]:
             for line in sorted({*facts.environ, *calls}):
                 yield Breach(path, line, "it reads the environment beside the settings")
             for text, line in facts.urls:
-                if _LOCAL.match(text):
+                if _ADDRESS.match(text):
                     yield Breach(path, line, f"`{text[:60]}` is an address in the code")
 
 
@@ -166,7 +168,7 @@ def env_never_committed(repository: Repository) -> Iterator[Breach]:
 @checks("CFG-05")
 def pydantic_settings(repository: Repository) -> Iterator[Breach]:
     """Yield services whose settings do not come from pydantic-settings."""
-    for service in repository.services:
+    for service in repository.python_services:
         if service.sources and not settings_of(repository, service):
             yield Breach(service.folder, 1, "no class inherits from `BaseSettings`")
 
@@ -220,11 +222,11 @@ def models_on_routes(repository: Repository) -> Iterator[Breach]:
         if "fastapi" not in kinds.frameworks(repository, service):
             continue
         for path in service.sources:
-            for one in repository.python(path).functions:
+            facts = repository.python(path)
+            for one in facts.functions if "fastapi" in facts.roots else ():
                 for route in filter(kinds.is_route, one.decorators):
                     is_told = one.returns not in {"", "dict", "Any", "dict[str, Any]"}
-                    modelled = route.keywords.get("response_model", "None") != "None"
-                    if not is_told and not modelled:
+                    if not is_told and not _is_modelled(route):
                         what = f"the answer of `{one.name}` has no schema"
                         yield Breach(path, one.line, what)
 
@@ -276,6 +278,14 @@ def known_loggers(repository: Repository) -> Iterator[Breach]:
             yield Breach(path, line, f"{name} is neither `logging` nor structlog")
 
 
+def _is_modelled(route: Call) -> bool:
+    """Return whether a route's decorator says what is answered, or that nothing is."""
+    keywords = route.keywords
+    is_empty = "204" in keywords.get("status_code", "")
+    has_class = "response_class" in keywords
+    return keywords.get("response_model", "None") != "None" or is_empty or has_class
+
+
 def shown_models(repository: Repository, unit: Unit) -> Iterator[tuple[str, Class]]:
     """Yield the models that the API of a unit takes or gives, and those inside them.
 
@@ -296,7 +306,7 @@ def shown_models(repository: Repository, unit: Unit) -> Iterator[tuple[str, Clas
             continue
         seen.add(name)
         path, one = known[name]
-        if one.fields:
+        if one.fields and descends(repository, one, "BaseModel"):
             yield path, one
         for text in (*one.bases, *(field.annotation for field in one.fields)):
             waiting += re.findall(r"\w+", text)

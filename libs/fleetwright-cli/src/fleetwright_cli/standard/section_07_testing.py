@@ -19,7 +19,7 @@ def pytest_tests(repository: Repository) -> Iterator[Breach]:
         yield Breach(
             "requirements-dev.in", 1, "pytest is not among what development needs"
         )
-    for service in repository.services:
+    for service in repository.python_services:
         if not any(True for _ in _tests(repository, service.tests)):
             yield Breach(service.path("tests"), 1, "there is no test in it")
     for unit in repository.units:
@@ -107,7 +107,7 @@ def _requests(facts: Python) -> bool:
 
 def _without(repository: Repository, kind: str) -> Iterator[Breach]:
     """Yield services that have no test of a kind: by folder, or by mark."""
-    for service in repository.services:
+    for service in repository.python_services:
         found = any(
             f"/{kind}/" in path
             or any(f"mark.{kind}" in one.name for one in function.decorators)

@@ -270,8 +270,10 @@ def _expected(
     repository: Repository, fits: Callable[[Place], bool], what: str
 ) -> Iterator[Breach]:
     """Yield a pipeline of which no step fits."""
-    if repository.jobs and not list(_steps(repository, fits)):
-        yield Breach(repository.jobs[0].path, 1, what)
+    jobs = repository.jobs
+    if jobs and not list(_steps(repository, fits)):
+        first = next((job for job in jobs if "pull_request" in job.on), jobs[0])
+        yield Breach(first.path, 1, what)
 
 
 def _places(repository: Repository, job: Job) -> Iterator[Place]:

@@ -13,6 +13,7 @@ _FLAG = re.compile(r"^--([a-z-]+)(?:=(\S+))?\s*")
 _HERE = re.compile(r"<<-?\s*[\"']?(\w+)[\"']?")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::?[-+]([^}]*))?\}|(\w+))")
 _DIRECTIVE = re.compile(r"^#\s*escape\s*=\s*(\S)", re.IGNORECASE)
+_FOR_PRODUCTION = frozenset(("production", "prod", "release", "runtime", "final"))
 KNOWN = frozenset(
     (
         *("FROM", "ARG", "RUN", "CMD", "ENTRYPOINT", "COPY", "ADD", "ENV", "USER"),
@@ -97,8 +98,9 @@ class Dockerfile:
 
     @property
     def final(self) -> Stage | None:
-        """The stage that becomes the image."""
-        return self.stages[-1] if self.stages else None
+        """The stage that becomes the image: the last, or one that says so."""
+        named = [one for one in self.stages if one.name in _FOR_PRODUCTION]
+        return next(iter(named[-1:] or self.stages[-1:]), None)
 
     def chain(self, stage: Stage) -> list[Stage]:
         """Return a stage and the stages it is built on, itself first."""
