@@ -157,6 +157,7 @@ def test_event_that_died_is_found_mended_and_counted_once(fleet: Fleet) -> None:
         (("replay", "--topic", "shops.sold", "--since", "x"), 2, "30s, 5m or 1h"),
         (("parked", "nobody"), 2, "there is no service `nobody`"),
         (("publish", "a.b", "{}"), 2, "no service knows a.b"),
+        (("publish", "a.b", "{}", "--service", "tills"), 2, "no service knows a.b"),
         (("publish", "tills.counted", "{}"), 1, "till is not as declared"),
         (("publish", "tills.counted", "@nowhere"), 2, "cannot be read"),
     ],

@@ -286,7 +286,7 @@ def publish(
     """
     printer = Printer(as_json=as_json)
     body = data_of(data)
-    those = _those(service)
+    those = _those(service, topic if service else None)
     by = those[0] if service else teller(topic, those)
     words = ["publish", topic, *([f"--version={version}"] if version else [])]
     told = by.answer(*words, data=body)
