@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fleetwright_cli.standard import READABLE, check, open_repository, read_tree
-from fleetwright_cli.standard._facts import Facts
 
 if TYPE_CHECKING:
     from standard.conftest import Made
@@ -123,42 +122,3 @@ def test_code_of_the_repository_is_never_run(tmp_path: Path) -> None:
     check(open_repository(tmp_path))
 
     assert not mark.exists()
-
-
-def test_second_run_reads_from_the_cache(tmp_path: Path) -> None:
-    """What was parsed once is kept by content, and a broken cache is parsed anew."""
-    source = b"import os\nos.getenv('A')\n"
-    first = Facts(tmp_path)
-    read = first.get("python", source)
-    first.keep()
-    (kept,) = tmp_path.glob("facts-*.json")
-
-    assert Facts(tmp_path).get("python", source) == read
-    for broken in ("{", "[]", '{"p": 1}', kept.read_text("utf-8").replace("[", "{", 0)):
-        kept.write_text(broken, "utf-8")
-        assert Facts(tmp_path).get("python", source) == read
-
-
-def test_kept_facts_of_another_shape_are_read_anew(tmp_path: Path) -> None:
-    """A cache that somebody wrote misleads nobody into a crash."""
-    source = b"import os\n"
-    first = Facts(tmp_path)
-    read = first.get("python", source)
-    first.keep()
-    (kept,) = tmp_path.glob("facts-*.json")
-    key = kept.read_text("utf-8").split('"')[1]
-    kept.write_text(f'{{"{key}": [1, 2]}}', "utf-8")
-
-    assert Facts(tmp_path).get("python", source) == read
-
-
-def test_many_files_are_read_in_several_processes() -> None:
-    """Beside each other they come to the same facts."""
-    sources = [f"def f{n}(): pass\n".encode() for n in range(250)]
-    beside = Facts(workers=2)
-
-    beside.prepare([("python", one) for one in sources])
-
-    alone = Facts(workers=1)
-    for one in sources:
-        assert beside.get("python", one) == alone.get("python", one)

@@ -20,7 +20,9 @@ from fleetwright_cli.standard import (
     section_09_pipeline,
     section_10_documentation,
 )
+from fleetwright_cli.standard._cache import FOLDER
 from fleetwright_cli.standard._facts import Facts
+from fleetwright_cli.standard._kept import Found, keep_breaches, kept_breaches
 from fleetwright_cli.standard._repository import Repository
 from fleetwright_cli.standard._rule import CHECKERS, READABLE, Breach, Rule, rules
 from fleetwright_cli.standard._tree import read_tree
@@ -136,7 +138,10 @@ def open_repository(root: Path) -> Repository:
         FleetError: fleet.toml cannot be read.
     """
     manifest = read_manifest(root)
-    return Repository(read_tree(root), manifest, Facts(root / ".fleet" / "cache"))
+    tree = read_tree(root)
+    # A cache that came with the repository could say that all is well.
+    cache = None if tree.has_folder(FOLDER) else root / FOLDER
+    return Repository(tree, manifest, Facts(cache), cache)
 
 
 def check(
@@ -160,26 +165,14 @@ def check(
         What was found.
     """
     today = today or datetime.now(UTC).date()
-    repository.prepare()
     wanted = chosen or frozenset(CHECKERS)
-    found = [
-        (identity, breach)
-        for identity in CHECKERS
-        if identity in wanted
-        for breach in CHECKERS[identity](repository)
-    ]
-    found += more
-    found += [
-        (READABLE.id, Breach(path, line, reason))
-        for path, (line, reason) in repository.problems.items()
-    ]
+    found = [*_found(repository, wanted), *more]
     findings, covered = _waived(repository, found, today)
     if not chosen:
         findings += _late(repository, covered, today)
     findings.sort(key=_place)
     unseen = Counter(frozen or ())
     findings = [_against(unseen, one) for one in findings]
-    repository.facts.keep()
     ran = wanted | {identity for identity, _ in more}
     return Report(
         tuple(findings),
@@ -188,6 +181,33 @@ def check(
         sum(unseen.values()),
         len(repository.tree.entries),
     )
+
+
+def _found(repository: Repository, wanted: frozenset[str]) -> Found:
+    """Return what is broken where; from the last run when no file has changed."""
+    folder, key = repository.cache, repository.tree.key
+    is_whole = folder is not None and bool(key) and wanted == frozenset(CHECKERS)
+    if (
+        folder is not None
+        and is_whole
+        and (kept := kept_breaches(folder, key)) is not None
+    ):
+        return kept
+    repository.prepare()
+    found = [
+        (identity, breach)
+        for identity in CHECKERS
+        if identity in wanted
+        for breach in CHECKERS[identity](repository)
+    ]
+    found += [
+        (READABLE.id, Breach(path, line, reason))
+        for path, (line, reason) in repository.problems.items()
+    ]
+    repository.facts.keep()
+    if folder is not None and is_whole:
+        keep_breaches(folder, key, found)
+    return found
 
 
 def coverage(ran: frozenset[str]) -> Coverage:

@@ -4,13 +4,12 @@ import hashlib
 import json
 import multiprocessing
 import os
-import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from fleetwright_cli._digests import digest_of_files
+from fleetwright_cli.standard._cache import form, write
 from fleetwright_cli.standard.parsed import (
     Python,
     Requirements,
@@ -26,11 +25,7 @@ _LOADERS: dict[str, Callable[[Any], Any]] = {
 
 
 class Facts:
-    """What was read from files, by kind and content.
-
-    What is kept is JSON, never code: whoever can write there can mislead the check, but
-    run nothing.
-    """
+    """What was read from files, by kind and content."""
 
     def __init__(
         self, folder: Path | None = None, *, workers: int | None = None
@@ -41,9 +36,9 @@ class Facts:
             folder: Where it is kept; None for this run alone.
             workers: How many processes parse; as many as there are cores when None.
         """
-        self._file = folder / f"facts-{_form()}.json" if folder else None
+        self._file = folder / f"facts-{form()}.json" if folder else None
         self._workers = workers or os.cpu_count() or 1
-        self._raw: dict[str, Any] = self._kept()
+        self._loaded: dict[str, Any] | None = None
         self._made: dict[str, Any] = {}
         self._used: set[str] = set()
         self._is_new = False
@@ -88,16 +83,14 @@ class Facts:
         """Write what this run used, for the next one."""
         if self._file is None or not self._is_new:
             return
-        used = {key: self._raw[key] for key in self._used}
-        draft = self._file.with_suffix(f".{os.getpid()}")
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(used, separators=(",", ":")), encoding="utf-8")
-            for old in self._file.parent.glob("facts-*.json"):
-                old.unlink()
-            draft.replace(self._file)
-        except OSError:
-            draft.unlink(missing_ok=True)
+        write(self._file, {key: self._raw[key] for key in self._used})
+
+    @property
+    def _raw(self) -> dict[str, Any]:
+        """What is known, as JSON: what was kept is read when something is asked."""
+        if self._loaded is None:
+            self._loaded = self._kept()
+        return self._loaded
 
     def _kept(self) -> dict[str, Any]:
         """Return what earlier runs kept; nothing when it is broken."""
@@ -108,12 +101,6 @@ class Facts:
         except (OSError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
-
-
-def _form() -> str:
-    """Return what the facts depend on beside the files: their readers, and Python."""
-    readers = sorted(Path(__file__).with_name("parsed").glob("*.py"))
-    return digest_of_files(readers, sys.version)[:12]
 
 
 def _key(kind: str, content: bytes) -> str:

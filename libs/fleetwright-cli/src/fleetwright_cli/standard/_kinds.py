@@ -69,7 +69,17 @@ def importing(
 
 def frameworks(repository: Repository, service: Unit) -> set[str]:
     """Return which of the standard's ways to serve a service uses."""
-    found = {one for one in WEB if imports(repository, service, one)}
+    key = f"frameworks {service.folder}"
+    if key not in repository.notes:
+        repository.notes[key] = _frameworks(repository, service)
+    used: set[str] = repository.notes[key]
+    return used
+
+
+def _frameworks(repository: Repository, service: Unit) -> set[str]:
+    """Return what `frameworks` keeps."""
+    roots = {root for path in service.sources for root in repository.python(path).roots}
+    found = roots & set(WEB)
     serves = any(
         base.endswith("Servicer")
         for path in service.sources

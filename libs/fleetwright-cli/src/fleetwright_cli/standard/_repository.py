@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fleetwright_cli.fleet import Manifest
@@ -71,6 +71,7 @@ class Repository:
         tree: The files.
         manifest: What fleet.toml says.
         facts: What was read from Python and requirements.
+        cache: Where what is found is kept; None for nowhere.
         problems: What could not be parsed: path, line, reason.
         notes: What a checker worked out for others.
     """
@@ -78,8 +79,11 @@ class Repository:
     tree: Tree
     manifest: Manifest
     facts: Facts = field(default_factory=Facts)
+    cache: Path | None = None
     problems: dict[str, tuple[int, str]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    _python: dict[str, Python] = field(default_factory=dict)
+    _requirements: dict[str, Requirements] = field(default_factory=dict)
     _read: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -158,7 +162,10 @@ class Repository:
 
     def python(self, path: str) -> Python:
         """Return the facts of a Python file."""
-        found: Python = self.facts.get("python", self.tree.read(path))
+        found = self._python.get(path)
+        if found is None:
+            found = self.facts.get("python", self.tree.read(path))
+            self._python[path] = found
         if found.error:
             reason = f"is not valid Python {_VERSION}: {found.error}"
             self._problem(path, found.error_line, reason)
@@ -166,8 +173,10 @@ class Repository:
 
     def requirements(self, path: str) -> Requirements:
         """Return the lines of a requirements file; none when there is no such file."""
-        found: Requirements = self.facts.get("requirements", self.tree.read(path))
-        return found
+        if path not in self._requirements:
+            found = self.facts.get("requirements", self.tree.read(path))
+            self._requirements[path] = found
+        return self._requirements[path]
 
     def dockerfile(self, path: str) -> Dockerfile:
         """Return a Dockerfile's stages."""

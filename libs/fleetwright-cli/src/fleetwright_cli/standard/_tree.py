@@ -3,9 +3,13 @@
 import os
 import stat
 import subprocess
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
+
+from fleetwright_cli._digests import digest_of
 
 LARGEST_BYTES = 5_000_000
 _NEVER_ENTERED = {".git", ".fleet", "venv", ".venv", "__pycache__", "node_modules"}
@@ -47,12 +51,19 @@ class Tree:
         root: Its folder.
         entries: By path, in order.
         has_git: Whether the names come from git.
+        key: What all its files are; empty where git does not tell.
     """
 
     root: Path
     entries: dict[str, Entry]
     has_git: bool = True
+    key: str = ""
     _contents: dict[str, bytes] = field(default_factory=dict)
+    _paths: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Put the paths in order, to find a folder among them."""
+        self._paths = sorted(self.entries)
 
     @classmethod
     def of(cls, contents: Mapping[str, str | bytes], *, has_git: bool = True) -> "Tree":
@@ -70,7 +81,7 @@ class Tree:
             path: Entry(path, 0o100755 if one.startswith(b"#!") else 0o100644)
             for path, one in raw.items()
         }
-        return cls(Path("/nowhere"), entries, has_git, raw)
+        return cls(Path("/nowhere"), entries, has_git, _contents=raw)
 
     def read(self, path: str) -> bytes:
         """Return a file's content; empty when it is gone, closed or too large.
@@ -82,17 +93,6 @@ class Tree:
             self._contents[path] = self._read(path)
         return self._contents[path]
 
-    def is_large(self, path: str) -> bool:
-        """Return whether a file is too large to be parsed.
-
-        Args:
-            path: Its path below the root.
-        """
-        try:
-            return os.lstat(self.root / path).st_size > LARGEST_BYTES
-        except OSError:
-            return False
-
     def below(self, folder: str, suffix: str = "") -> Iterator[str]:
         """Yield the files below a folder.
 
@@ -100,9 +100,9 @@ class Tree:
             folder: Its path, without a slash at the end; empty for the root.
             suffix: How their names end.
         """
-        prefix = f"{folder}/" if folder else ""
-        for path, entry in self.entries.items():
-            if path.startswith(prefix) and path.endswith(suffix) and entry.is_file:
+        begin, end = self._range(folder)
+        for path in islice(self._paths, begin, end):
+            if path.endswith(suffix) and self.entries[path].is_file:
                 yield path
 
     def has(self, path: str) -> bool:
@@ -112,17 +112,28 @@ class Tree:
 
     def has_folder(self, folder: str) -> bool:
         """Return whether there is anything below a folder."""
-        return any(path.startswith(f"{folder}/") for path in self.entries)
+        begin, end = self._range(folder)
+        return end > begin
+
+    def _range(self, folder: str) -> tuple[int, int]:
+        """Return where in the sorted paths those below a folder are."""
+        if not folder:
+            return 0, len(self._paths)
+        # "0" is the letter after "/".
+        begin = bisect_left(self._paths, f"{folder}/")
+        return begin, bisect_left(self._paths, f"{folder}0", begin)
 
     def _read(self, path: str) -> bytes:
         """Return what is on disk."""
         entry = self.entries.get(path)
-        if entry is None or not entry.is_file or self.is_large(path):
+        if entry is None or not entry.is_file:
             return b""
         try:
-            return (self.root / path).read_bytes()
+            with open(f"{self.root}/{path}", "rb") as file:
+                content = file.read(LARGEST_BYTES + 1)
         except OSError:
             return b""
+        return content if len(content) <= LARGEST_BYTES else b""
 
 
 def read_tree(root: Path) -> Tree:
@@ -131,22 +142,24 @@ def read_tree(root: Path) -> Tree:
     Args:
         root: The folder of fleet.toml.
     """
-    entries = _indexed(root)
-    if entries is not None:
-        return Tree(root, entries)
-    return Tree(root, _walked(root), has_git=False)
-
-
-def _indexed(root: Path) -> dict[str, Entry] | None:
-    """Return what git tracks or would track; None where there is no repository."""
     staged = _git(root, "ls-files", "-z", "--cached", "--stage")
     others = _git(root, "ls-files", "-z", "--others", "--exclude-standard")
-    if staged is None or others is None:
-        return None
+    changed = _git(root, "diff-files", "-z", "--name-only", "--relative")
+    if staged is None or others is None or changed is None:
+        return Tree(root, _walked(root), has_git=False)
+    tree = Tree(root, _indexed(root, staged, others))
+    # What git has in its index it names by content; the rest is read.
+    own = [tree.read(path) for path in (changed + others).split("\0")]
+    tree.key = digest_of(staged, changed, others, *own)
+    return tree
+
+
+def _indexed(root: Path, staged: str, others: str) -> dict[str, Entry]:
+    """Return what git tracks or would track."""
     found: dict[str, Entry] = {}
     for line in staged.split("\0"):
         head, _, path = line.partition("\t")
-        if path and os.path.lexists(root / path):
+        if path and os.path.lexists(f"{root}/{path}"):
             found[path] = Entry(path, int(head.split(" ", 1)[0], 8))
     for path in others.split("\0"):
         if path and (entry := _looked_at(root, path, tracked=False)):
@@ -171,7 +184,7 @@ def _walked(root: Path) -> dict[str, Entry]:
 def _looked_at(root: Path, path: str, *, tracked: bool) -> Entry | None:
     """Return what is on disk; None where there is nothing, a pipe or a socket."""
     try:
-        mode = os.lstat(root / path).st_mode
+        mode = os.lstat(f"{root}/{path}").st_mode
     except OSError:
         return None
     if stat.S_ISLNK(mode):
