@@ -1,11 +1,16 @@
 """Draining an outbox while its relay looks at an older state of the table."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from fleetwright.database import AsyncDatabase
+from fleetwright.errors import FleetwrightError
 from fleetwright.events import Event, Outbox, publish
+from fleetwright.events._envelope import Message
 from fleetwright.testing import FakeBroker
 
 
@@ -56,3 +61,30 @@ async def test_drain_waits_for_a_look_that_begins_after_it(tmp_path: Path) -> No
     await database.close()
     assert broker.published == [Drained(n=1)]
     assert facts["pending"] == 0
+
+
+class Odd(FakeBroker):
+    """A broker with a defect."""
+
+    async def publish(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        """Fail as nobody has foreseen."""
+        raise RuntimeError("odd")
+
+
+async def test_drain_does_not_wait_for_a_relay_that_has_died(tmp_path: Path) -> None:
+    """The service ends, and what was not carried stays in the table."""
+    database = AsyncDatabase(f"sqlite+aiosqlite:///{tmp_path}/things.db")
+    outbox = Outbox(database, Odd())
+    await database.open()
+    await outbox.open()
+    async with database.transaction() as transaction:
+        publish(transaction, Drained(n=1))
+
+    async with asyncio.timeout(20):
+        await outbox.drain()
+
+    assert (await outbox.facts())["pending"] == 1
+    with pytest.raises(FleetwrightError, match="not being relayed"):
+        await outbox.check()
+    await outbox.close()
+    await database.close()

@@ -1,6 +1,7 @@
 """Outbox: rows to broker, in order per key, at least once."""
 
 import asyncio
+from asyncio import FIRST_COMPLETED
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
@@ -121,11 +122,15 @@ class Outbox:
         # A round that was under way may have looked before the last commit: only one
         # that begins after this call can tell that nothing is left.
         self._drains += 1
-        asked = self._drains
-        while self._emptied_for < asked:
+        asked, relaying = self._drains, self._relaying
+        while self._emptied_for < asked and not relaying.done():
             self._emptied.clear()
             self._hurry()
-            await self._emptied.wait()
+            emptied = asyncio.ensure_future(self._emptied.wait())
+            try:
+                await asyncio.wait((emptied, relaying), return_when=FIRST_COMPLETED)
+            finally:
+                emptied.cancel()
 
     async def close(self) -> None:
         """Stop relaying and let others take the lanes at once."""
