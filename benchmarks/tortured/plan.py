@@ -75,7 +75,7 @@ class Wishes:
         deliveries: How often a consumer is handed each message.
         disk_fails_share: Share of the writes and syncs of the disk that fail.
         rest_seconds: How long it may take to come to rest.
-        longest_seconds: When a torture that does not get on is given up.
+        longest_seconds: From when on a torture that does not get on is given up.
     """
 
     broker: str = "embedded"

@@ -207,7 +207,7 @@ class Torture:
                         f"{self._placed} placed, {heard} heard,"
                         f" {nemesis.deaths.total()} deaths"
                     )
-                if time.monotonic() > ends:
+                if time.monotonic() > ends and self._stands_still:
                     figures.broken.append("it does not get on: given up")
                     return
                 await asyncio.sleep(_LOOK_SECONDS)
@@ -218,10 +218,15 @@ class Torture:
             raise error
 
     @property
+    def _stands_still(self) -> bool:
+        """Whether nothing was heard for long."""
+        still = time.monotonic() - self._moved_at
+        return still > _STANDSTILL_SECONDS[self.wishes.broker]
+
+    @property
     def progress(self) -> float:
         """How far the work is, 0 to 1; 1 where it does not get on."""
-        still = time.monotonic() - self._moved_at
-        if still > _STANDSTILL_SECONDS[self.wishes.broker]:
+        if self._stands_still:
             return 1.0
         done = self._placed + sum(self._effects.values())
         return done / self.wishes.events / (1 + len(GROUPS))
