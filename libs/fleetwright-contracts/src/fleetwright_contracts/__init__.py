@@ -1,6 +1,9 @@
 """Tells whether a changed API still fits, and shows the value that does not."""
 
+from fleetwright_contracts._findings import Finding, Severity, Witness, verdict_of
 from fleetwright_contracts._judgement import Judgement, Verdict, compare_schemas
+from fleetwright_contracts._load import load, parse
+from fleetwright_contracts._reports import REPORTS, Files
 from fleetwright_contracts.errors import (
     ContractError,
     Exhausted,
@@ -8,6 +11,7 @@ from fleetwright_contracts.errors import (
     Unresolvable,
     Unsupported,
 )
+from fleetwright_contracts.openapi import compare_openapi
 from fleetwright_contracts.schemas import (
     DRAFT_4,
     DRAFT_6,
@@ -27,13 +31,22 @@ __all__ = [
     "DRAFT_2020",
     "OPENAPI_30",
     "OPENAPI_31",
+    "REPORTS",
     "ContractError",
     "Dialect",
     "Exhausted",
+    "Files",
+    "Finding",
     "Judgement",
+    "Severity",
     "Unreadable",
     "Unresolvable",
     "Unsupported",
     "Verdict",
+    "Witness",
+    "compare_openapi",
     "compare_schemas",
+    "load",
+    "parse",
+    "verdict_of",
 ]

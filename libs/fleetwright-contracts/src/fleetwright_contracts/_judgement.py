@@ -4,14 +4,16 @@ Yes, with a proof; no, with a value; or why it is not known.
 """
 
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from fleetwright_contracts._independent import SecondOpinion
 from fleetwright_contracts._smaller import smaller
-from fleetwright_contracts._values import Value
+from fleetwright_contracts._values import ANY_KIND, Kind, Value
 from fleetwright_contracts.errors import ContractError
 from fleetwright_contracts.schemas import (
     AS_WRITTEN,
@@ -22,8 +24,22 @@ from fleetwright_contracts.schemas import (
     Reader,
     View,
 )
-from fleetwright_contracts.shapes import Shapes, holds, opposite
-from fleetwright_contracts.solver import MOST_STEPS, Found, Nowhere, Solver
+from fleetwright_contracts.shapes import Shape, Shapes, holds, opposite
+from fleetwright_contracts.solver import (
+    MOST_STEPS,
+    Answer,
+    Found,
+    Nowhere,
+    Solver,
+    Unsure,
+)
+
+_QUESTIONS = 4
+# A witness is to be read: values that are nested little are looked for first.
+_DEPTHS = (2, 5, 12)
+_DEEPEST = 1500
+_DEEP_CALLS = 60_000
+_DEEP_BYTES = 256 * 1024 * 1024
 
 
 class Verdict(StrEnum):
@@ -110,11 +126,12 @@ class Court:
         """Begin without documents.
 
         Args:
-            steps: How much each question may cost.
+            steps: How much each question may cost; all together a few times as much.
         """
         self.shapes = Shapes()
         self._solver = Solver(self.shapes)
         self._steps = steps
+        self._left = _QUESTIONS * steps
 
     def document(self, places: Places) -> Document:
         """Return a document whose schemas can be compared.
@@ -124,29 +141,47 @@ class Court:
         """
         return Document(self.shapes, places)
 
-    def judge(self, sends: Side, reads: Side) -> Judgement:
+    def judge(self, sends: Side, reads: Side, *, kinds: Kind = ANY_KIND) -> Judgement:
         """Return whether everything that one side sends is taken by the other.
 
         Args:
             sends: The side that sends.
             reads: The side that reads.
+            kinds: What of it counts; values of other kinds are left aside.
         """
         try:
-            return self._judged(sends, reads)
+            return self._judged(sends, reads, kinds)
         except ContractError as error:
             return Judgement(Verdict.UNKNOWN, reason=error.message)
         except RecursionError:
             reason = f"nested beyond {sys.getrecursionlimit()} calls"
             return Judgement(Verdict.UNKNOWN, reason=reason)
 
-    def _judged(self, sends: Side, reads: Side) -> Judgement:
+    def _searched(self, parts: list[Shape]) -> Answer:
+        """Return a value for which all parts hold: a flat one, if there is one."""
+        answer: Answer = Unsure("")
+        for deepest in _DEPTHS:
+            answer = self._solver.search(parts, deepest=deepest)
+            if not (isinstance(answer, Unsure) and self._solver.was_cut):
+                return answer
+        return _deeply(lambda: self._solver.search(parts, deepest=_DEEPEST))
+
+    def _judged(self, sends: Side, reads: Side, kinds: Kind) -> Judgement:
         """Return the judgement; errors go through."""
+        if _says_the_same(sends, reads):
+            return FITS
         sent = sends.document.reader.shape(sends.place, sends.view)
         read = reads.document.reader.shape(reads.place, reads.view)
         if sent is read:
             return FITS
-        self._solver.allow(self._steps)
-        answer = self._solver.find([sent, opposite(self.shapes, read)])
+        if self._left <= 0:
+            return Judgement(Verdict.UNKNOWN, reason="the whole budget is used up")
+        self._solver.allow(min(self._steps, self._left))
+        counts = self.shapes.of_kind(kinds)
+        try:
+            answer = self._searched([sent, counts, opposite(self.shapes, read)])
+        finally:
+            self._left -= self._steps - max(self._solver.left, 0)
         if isinstance(answer, Nowhere):
             return FITS
         if not isinstance(answer, Found):
@@ -154,7 +189,8 @@ class Court:
 
         def is_witness(value: Value) -> bool:
             return (
-                holds(self.shapes, sent, value) is True
+                holds(self.shapes, counts, value) is True
+                and holds(self.shapes, sent, value) is True
                 and holds(self.shapes, read, value) is False
                 and sends.document.takes(sends.place, value) is True
                 and reads.document.takes(reads.place, value) is False
@@ -164,6 +200,34 @@ class Court:
             reason = "a value was found that the independent validator does not confirm"
             return Judgement(Verdict.UNKNOWN, reason=reason)
         return Judgement(Verdict.BREAKS, witness=smaller(answer.value, is_witness))
+
+
+def _deeply(call: Callable[[], Answer]) -> Answer:
+    """Return what a call returns that goes deeper than Python usually allows.
+
+    It has a stack of its own; the limit is the interpreter's and is put back.
+    """
+    usual, usual_bytes = sys.getrecursionlimit(), threading.stack_size()
+    sys.setrecursionlimit(_DEEP_CALLS)
+    threading.stack_size(_DEEP_BYTES)
+    try:
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            return pool.submit(call).result()
+    finally:
+        sys.setrecursionlimit(usual)
+        threading.stack_size(usual_bytes)
+
+
+def _says_the_same(sends: Side, reads: Side) -> bool:
+    """Return whether both go by the same words, and the reader is not stricter."""
+    one, other = sends.view, reads.view
+    if one.hidden != other.hidden or one.width > other.width:
+        return False
+    places = (sends.document.places, reads.document.places)
+    if any(place.dynamic for place in places):
+        return False
+    sent = sends.document.reader.digest(sends.place)
+    return sent == reads.document.reader.digest(reads.place)
 
 
 def compare_schemas(

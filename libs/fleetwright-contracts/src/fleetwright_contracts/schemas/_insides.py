@@ -79,27 +79,9 @@ class Insides:
         found = set()
         for name in table_at(place, "properties"):
             inner = self.reader.places.place(place, "properties", name)
-            if self.says(inner, view.hidden):
+            if self.reader.places.says(inner, view.hidden):
                 found.add(name)
         return found
-
-    def says(self, place: Place, keyword: str) -> bool:
-        """Return whether a schema, or what it refers to, has a keyword that is true.
-
-        Args:
-            place: The schema.
-            keyword: The keyword.
-        """
-        for _ in range(20):
-            if not isinstance(place.schema, dict):
-                return False
-            if place.schema.get(keyword) is True:
-                return True
-            reference = place.schema.get("$ref")
-            if not isinstance(reference, str):
-                return False
-            place = self.reader.places.resolve(place, reference)
-        return False
 
     def undeclared_names(self, place: Place) -> Shape:
         """Return the shape of names that a schema neither lists nor describes.

@@ -183,6 +183,24 @@ class Places:
         pointer = place.pointer + passed
         return self._index(Place(place.resource, pointer, found, place.dialect))
 
+    def says(self, place: Place, keyword: str) -> bool:
+        """Return whether a schema, or what it refers to, has a keyword that is true.
+
+        Args:
+            place: The schema.
+            keyword: The keyword.
+        """
+        for _ in range(20):
+            if not isinstance(place.schema, dict):
+                return False
+            if place.schema.get(keyword) is True:
+                return True
+            reference = place.schema.get("$ref")
+            if not isinstance(reference, str):
+                return False
+            place = self.resolve(place, reference)
+        return False
+
     # -- finding URIs and anchors
 
     def _index(self, root: Place) -> Place:

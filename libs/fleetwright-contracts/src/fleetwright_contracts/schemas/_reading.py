@@ -1,12 +1,11 @@
 """JSON Schema to shapes."""
 
-import hashlib
-import json
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from fleetwright_contracts.errors import Unreadable, Unresolvable
-from fleetwright_contracts.schemas._dialects import Dialect, parts_of
+from fleetwright_contracts.schemas._dialects import Dialect
+from fleetwright_contracts.schemas._digests import Digests, refers
 from fleetwright_contracts.schemas._evaluated import Evaluated
 from fleetwright_contracts.schemas._insides import Insides
 from fleetwright_contracts.schemas._keywords import simple_conditions, wrong
@@ -54,12 +53,9 @@ class Reader:
         self.shapes = shapes
         self.places = places
         self._read: dict[_Key, Shape] = {}
-        # What is being read, with how many were before it; and where the value begins
-        # that is read now: what leads back beyond goes on inside a value, which ends.
-        self._reading: dict[_Key, int] = {}
-        self._begins = [0]
+        self._reading: set[_Key] = set()
         self._dynamic: dict[tuple[str, str], Place] = {}
-        self._digests: dict[str, str] = {}
+        self._digests = Digests(places)
         self._insides = Insides(self)
         self._evaluated = Evaluated(self)
 
@@ -81,19 +77,22 @@ class Reader:
         if known is not None:
             return known
         if key in self._reading:
-            return self._recursive(key, place)
+            raise Unresolvable("`$ref` leads in a circle", where=place.key)
         if len(self._reading) > _MOST_DEPTH:
             raise Unreadable("schemas are nested too deeply", where=place.key)
-        self._reading[key] = len(self._reading)
+        self._reading.add(key)
         try:
             found = self._whole(place, view, scope)
         finally:
-            del self._reading[key]
+            self._reading.discard(key)
         self._read[key] = found
         return found
 
     def below(self, around: Place, view: View, scope: Scope, *tokens: str) -> Shape:
         """Return the shape of a schema for values inside the one that is read.
+
+        What refers to other schemas is only named, and read when it is needed: such
+        ways go on and on, in circles, too.
 
         Args:
             around: The schema that is read.
@@ -101,51 +100,22 @@ class Reader:
             scope: The dynamic anchors around it.
             tokens: Where in the outer schema the inner one is.
         """
-        self._begins.append(len(self._reading))
-        try:
-            return self.shape(self.places.place(around, *tokens), view, scope)
-        finally:
-            self._begins.pop()
+        place = self.places.place(around, *tokens)
+        if not refers(place.schema):
+            return self.shape(place, view, scope)
+        outer = [self._digests.of(self._dynamic[one]) for one in scope]
+        about = (scope, outer, view.hidden, view.undeclared)
+        stem = f"{self._digests.of(place)} {about}"
+        self.shapes.define(stem, view.width, lambda: self.shape(place, view, scope))
+        return self.shapes.named(stem, view.width)
 
-    def _recursive(self, key: _Key, place: Place) -> Shape:
-        """Return the name of a schema that is being read already."""
-        if self._reading[key] >= self._begins[-1]:
-            raise Unresolvable("`$ref` leads in a circle", where=place.key)
-        name = f"{place.key} {self._digest(place)} {key[1:]}"
-        self.shapes.define(name, lambda: self._read[key])
-        return self.shapes.named(name)
+    def digest(self, place: Place) -> str:
+        """Return what two schemas share exactly if they say the same, all in all.
 
-    def _digest(self, place: Place) -> str:
-        """Return a digest of a schema and all it refers to.
-
-        Two documents that say the same about a name so give it the same shape.
+        Args:
+            place: The schema.
         """
-        known = self._digests.get(place.key)
-        if known is None:
-            seen: dict[str, Any] = {}
-            waiting = [place]
-            while waiting:
-                one = waiting.pop()
-                if one.key not in seen:
-                    seen[one.key] = one.schema
-                    waiting += self._referred(one)
-            text = json.dumps(seen, sort_keys=True, default=str)
-            known = hashlib.sha256(text.encode()).hexdigest()[:24]
-            self._digests[place.key] = known
-        return known
-
-    def _referred(self, place: Place) -> Iterator[Place]:
-        """Yield where the references in a schema lead."""
-        waiting = [place]
-        while waiting:
-            one = waiting.pop()
-            if not isinstance(one.schema, dict):
-                continue
-            for keyword in ("$ref", "$dynamicRef", "$recursiveRef"):
-                reference = one.schema.get(keyword)
-                if isinstance(reference, str):
-                    yield self.places.resolve(one, reference)
-            waiting += [self.places.place(one, *at) for at, _ in parts_of(one.schema)]
+        return self._digests.of(place)
 
     def scope_at(self, place: Place, scope: Scope) -> Scope:
         """Return the scope with the dynamic anchors of the schema's resource.

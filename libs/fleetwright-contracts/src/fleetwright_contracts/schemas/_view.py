@@ -23,6 +23,13 @@ class View:
     hidden: str = ""
 
     @property
+    def width(self) -> int:
+        """How much is allowed: a wider view allows all that a narrower one does."""
+        if self.closed:
+            return 1 if self.undeclared else 0
+        return 3 if self.tolerant else 2
+
+    @property
     def inner(self) -> "View":
         """The view of a part of a composition: the whole is closed, not its parts."""
         return replace(self, closed=False) if self.closed else self

@@ -63,21 +63,12 @@ def _holds(shapes: Shapes, shape: Shape, value: Value, names: int) -> Answer:
             return _all(_holds(shapes, part, value, names) for part in parts)
         case Either(parts):
             return _any(_holds(shapes, part, value, names) for part in parts)
-        case Named(name, negative):
+        case Named(name):
             if names > _MOST_NAMES:
                 raise Exhausted(f"{name} means itself", where=name)
-            meaning = shapes.meaning(name)
-            if negative:
-                meaning = opposite(shapes, meaning)
-            return _holds(shapes, meaning, value, names + 1)
-        case OfKind(kinds):
-            return bool(kind_of(value) & kinds)
-        case Among(_, identities):
-            return identity(value) in identities
-        case NotAmong(_, identities):
-            return identity(value) not in identities
-        case Opaque():
-            return None
+            return _holds(shapes, _meaning(shapes, shape), value, names + 1)
+        case OfKind() | Among() | NotAmong() | Opaque():
+            return _whole_holds(shape, value)
     if kind_of(value) is not shape.about:
         return True
     if isinstance(value, list | tuple):
@@ -85,6 +76,24 @@ def _holds(shapes: Shapes, shape: Shape, value: Value, names: int) -> Answer:
     if isinstance(value, dict):
         return _object_holds(shapes, shape, value)
     return _scalar_holds(shape, value)
+
+
+def _meaning(shapes: Shapes, shape: Named) -> Shape:
+    """Return what a name, or the opposite of one, stands for."""
+    meaning = shapes.meaning(shape.name)
+    return opposite(shapes, meaning) if shape.negative else meaning
+
+
+def _whole_holds(shape: Shape, value: Value) -> Answer:
+    """Return whether a condition on values of every kind holds."""
+    match shape:
+        case OfKind(kinds):
+            return bool(kind_of(value) & kinds)
+        case Among(_, identities):
+            return identity(value) in identities
+        case NotAmong(_, identities):
+            return identity(value) not in identities
+    return None
 
 
 def _scalar_holds(shape: Shape, value: Value) -> Answer:

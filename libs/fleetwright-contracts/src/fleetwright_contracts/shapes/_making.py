@@ -157,23 +157,27 @@ class Shapes:
         keys = frozenset(by_identity)
         return self._once(("not among", keys), lambda: NotAmong(order, keys))
 
-    def named(self, name: str, *, negative: bool = False) -> Shape:
+    def named(self, stem: str, width: int = 0, *, negative: bool = False) -> Shape:
         """Return the shape with a name, or all that it is not.
 
         Args:
-            name: The name; what it means may be told later, or before.
+            stem: The name; what it means may be told later, or before.
+            width: What has the same stem and is wider must hold for all of it.
             negative: Whether the opposite is meant.
         """
-        return self._once(("named", name, negative), lambda: Named(name, negative))
+        name = f"{stem} {width}"
+        key = ("named", name, negative)
+        return self._once(key, lambda: Named(name, negative, stem, width))
 
-    def define(self, name: str, meaning: Callable[[], Shape]) -> None:
+    def define(self, stem: str, width: int, meaning: Callable[[], Shape]) -> None:
         """Tell what a name means.
 
         Args:
-            name: The name.
+            stem: The name.
+            width: How widely it is read.
             meaning: Returns the shape; called once, when it is needed.
         """
-        self._names[name] = meaning
+        self._names[f"{stem} {width}"] = meaning
 
     def meaning(self, name: str) -> Shape:
         """Return the shape that a name stands for.

@@ -36,10 +36,19 @@ class Either(Shape):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Named(Shape):
-    """A shape by its name, or all that it is not: how recursion is written."""
+    """A shape by its name, or all that it is not: how recursion is written.
+
+    Attributes:
+        name: The name, with its width.
+        negative: Whether the opposite is meant.
+        stem: What it shares with the same schema read more narrowly or more widely.
+        width: What is read more widely holds for all that is read more narrowly.
+    """
 
     name: str
     negative: bool
+    stem: str
+    width: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -98,8 +98,8 @@ def _opposite(shapes: Shapes, shape: Shape) -> Shape:
             return shapes.either(opposite(shapes, part) for part in parts)
         case Either(parts):
             return shapes.every(opposite(shapes, part) for part in parts)
-        case Named(name, negative):
-            return shapes.named(name, negative=not negative)
+        case Named(_, negative, stem, width):
+            return shapes.named(stem, width, negative=not negative)
         case OfKind(kinds):
             return shapes.of_kind(ANY_KIND & ~kinds)
         case Among(values, _):

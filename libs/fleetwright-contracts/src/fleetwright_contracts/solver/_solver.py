@@ -11,8 +11,7 @@ good only when the outer question is answered with "there is none" as well.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass
 
 from fleetwright_contracts._values import ANY_KIND, Kind, Value, kinds_in
 from fleetwright_contracts.errors import ContractError, Exhausted
@@ -29,9 +28,8 @@ from fleetwright_contracts.solver._facts import Facts, facts_of
 from fleetwright_contracts.solver._lists import find_list
 from fleetwright_contracts.solver._numbers import find_number
 from fleetwright_contracts.solver._objects import find_object
+from fleetwright_contracts.solver._questions import Key, Question, is_narrower
 from fleetwright_contracts.solver._texts import find_string
-
-_Key: TypeAlias = frozenset[Shape]
 
 MOST_STEPS = 30_000
 # Plain kinds first: `0` says more than `{"a": {"b": 0}}`.
@@ -43,23 +41,6 @@ _ORDER = (
     Kind.ARRAY,
     Kind.OBJECT,
 )
-
-
-@dataclass(slots=True)
-class _Question:
-    """A question that is being answered.
-
-    Attributes:
-        level: How many questions are around it.
-        depth: How many values are around the one it is about.
-        rests_on: The levels whose having no value was taken for granted, as bits.
-        held: Questions whose answers rest on this one.
-    """
-
-    level: int
-    depth: int
-    rests_on: int = 0
-    held: dict[_Key, None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +70,7 @@ class Solver:
 
     Attributes:
         shapes: Who makes the shapes.
+        left: What is left of the budget.
     """
 
     def __init__(self, shapes: Shapes, *, steps: int = MOST_STEPS) -> None:
@@ -99,14 +81,18 @@ class Solver:
             steps: Most questions, those that arise inside others included.
         """
         self.shapes = shapes
-        self._left = steps
+        self.left = steps
         self._inside = _Inside(self)
         self._depth = 0
-        self._answers: dict[_Key, Answer] = {}
-        self._open: dict[_Key, _Question] = {}
-        self._stack: list[_Question] = []
+        self._answers: dict[Key, Answer] = {}
+        self._open: dict[Key, Question] = {}
+        self._stack: list[Question] = []
         # Concluded from open questions having no value; what each rests on, as bits.
-        self._for_now: dict[_Key, int] = {}
+        self._for_now: dict[Key, int] = {}
+        # Given up at a depth; what further levels were looked at then.
+        self._shallow: dict[Key, tuple[int, Unsure]] = {}
+        self._deepest = 0
+        self.was_cut = False
 
     def allow(self, steps: int) -> None:
         """Set what is left of the budget.
@@ -114,7 +100,23 @@ class Solver:
         Args:
             steps: Most questions from now on, those inside others included.
         """
-        self._left = steps
+        self.left = steps
+
+    def search(self, parts: Iterable[Shape], *, deepest: int) -> Answer:
+        """Return a value that is not nested too deeply.
+
+        Args:
+            parts: What must hold.
+            deepest: How many values may be around one another.
+
+        Returns:
+            Unsure, with `was_cut` being true, where a deeper look could tell more.
+
+        Raises:
+            Exhausted: The budget is used up.
+        """
+        self._deepest, self.was_cut = deepest, False
+        return self.find(parts)
 
     def find(self, parts: Iterable[Shape]) -> Answer:
         """Return a value for which all parts hold.
@@ -141,7 +143,18 @@ class Solver:
         if resting is not None and self._is_outside(resting):
             self._rest_on(resting)
             return NOWHERE
+        levels, given_up = self._shallow.get(key, (-1, None))
+        if given_up is not None and levels >= self._deepest - self._depth:
+            self._cut()
+            return given_up
         return self._asked(key)
+
+    def _cut(self) -> None:
+        """Note that a deeper look could tell more."""
+        if self._stack:
+            self._stack[-1].is_cut = True
+        else:
+            self.was_cut = True
 
     def find_inside(self, parts: Iterable[Shape]) -> Answer:
         """Return a value to be put into the one that is looked for.
@@ -149,13 +162,16 @@ class Solver:
         Args:
             parts: What must hold for it.
         """
+        if self._depth >= self._deepest:
+            self._cut()
+            return Unsure(f"only values nested more than {self._deepest} deep may do")
         self._depth += 1
         try:
             return self.find(parts)
         finally:
             self._depth -= 1
 
-    def _key(self, parts: Iterable[Shape]) -> _Key | None:
+    def _key(self, parts: Iterable[Shape]) -> Key | None:
         """Return the question as a set; None where it contradicts itself."""
         key: dict[Shape, None] = {}
         for part in parts:
@@ -164,7 +180,7 @@ class Solver:
         if self.shapes.nothing in key:
             return None
         negations = self.shapes.negations
-        if any(negations.get(part) in key for part in key):
+        if any(negations.get(part) in key for part in key) or is_narrower(key):
             return None
         return frozenset(key)
 
@@ -181,37 +197,42 @@ class Solver:
         innermost = self._stack[levels.bit_length() - 1]
         return innermost.depth < self._depth
 
-    def _asked(self, key: _Key) -> Answer:
+    def _asked(self, key: Key) -> Answer:
         """Answer a question that is asked for the first time."""
-        self._left -= 1
-        if self._left < 0:
+        self.left -= 1
+        if self.left < 0:
             raise Exhausted("the question is too large for the budget of steps")
-        question = _Question(len(self._stack), self._depth)
+        question = Question(len(self._stack), self._depth)
         self._open[key] = question
         self._stack.append(question)
+        answer: Answer | None = None
         try:
             answer = self._answer(key)
         finally:
+            # Also when it was left by an error, nothing may rest on it any longer.
             del self._open[key]
             self._stack.pop()
-        self._settle(question, isinstance(answer, Nowhere))
+            self._settle(question, isinstance(answer, Nowhere))
         rests_on = question.rests_on & ((1 << question.level) - 1)
         if isinstance(answer, Nowhere) and rests_on:
             self._keep_for_now(key, rests_on)
             self._rest_on(rests_on)
+        elif isinstance(answer, Unsure) and question.is_cut:
+            self._shallow[key] = (self._deepest - question.depth, answer)
+            self._cut()
         else:
             self._for_now.pop(key, None)
             self._answers[key] = answer
         return answer
 
-    def _keep_for_now(self, key: _Key, rests_on: int) -> None:
+    def _keep_for_now(self, key: Key, rests_on: int) -> None:
         """Remember "there is none" as long as what it rests on is open."""
         self._for_now[key] = rests_on
         for level in range(rests_on.bit_length()):
             if rests_on >> level & 1:
                 self._stack[level].held[key] = None
 
-    def _settle(self, question: "_Question", is_nowhere: bool) -> None:
+    def _settle(self, question: "Question", is_nowhere: bool) -> None:
         """Keep or forget what rested on a question that is answered now."""
         own = 1 << question.level
         for key in question.held:
@@ -227,7 +248,7 @@ class Solver:
             else:
                 self._answers[key] = NOWHERE
 
-    def _answer(self, key: _Key) -> Answer:
+    def _answer(self, key: Key) -> Answer:
         """Look for a value of each kind in turn."""
         kinds = ANY_KIND
         for part in key:
@@ -241,7 +262,7 @@ class Solver:
                 unsure = answer
         return unsure or NOWHERE
 
-    def _of_kind(self, key: _Key, kind: Kind) -> Answer:
+    def _of_kind(self, key: Key, kind: Kind) -> Answer:
         """Look for a value of one kind."""
         try:
             facts = facts_of(self.shapes, key, kind)
@@ -257,13 +278,13 @@ class Solver:
                 return self._with_choices(key, facts, kind)
             return self._sure(key, self._plain(facts, kind))
         except Exhausted as error:
-            if self._left < 0:
+            if self.left < 0:
                 raise
             return Unsure(error.message)
         except ContractError as error:
             return Unsure(error.message)
 
-    def _one_of(self, key: _Key, values: Iterable[Value]) -> Answer:
+    def _one_of(self, key: Key, values: Iterable[Value]) -> Answer:
         """Return the first of some values for which all holds."""
         unsure = False
         whole = self.shapes.every(key)
@@ -284,7 +305,7 @@ class Solver:
             return find_list(self._inside, facts.conditions)
         return find_object(self._inside, facts.conditions)
 
-    def _sure(self, key: _Key, answer: Answer) -> Answer:
+    def _sure(self, key: Key, answer: Answer) -> Answer:
         """Return an answer whose value was looked at once more as a whole."""
         if not isinstance(answer, Found):
             return answer
@@ -292,7 +313,7 @@ class Solver:
             return answer
         return Unsure(self._reason(key))
 
-    def _reason(self, key: _Key) -> str:
+    def _reason(self, key: Key) -> str:
         """Say why it is not known whether a value fits."""
         for kind in kinds_in(ANY_KIND):
             facts = facts_of(self.shapes, key, kind)
@@ -302,7 +323,7 @@ class Solver:
 
     # -- choices
 
-    def _with_choices(self, key: _Key, facts: Facts, kind: Kind) -> Answer:
+    def _with_choices(self, key: Key, facts: Facts, kind: Kind) -> Answer:
         """Look for a value where some parts are alternatives."""
         given = self._given(facts, kind)
         choices = list(facts.choices)
@@ -334,7 +355,7 @@ class Solver:
         return given
 
     def _quick(
-        self, key: _Key, given: list[Shape], choices: list[Either]
+        self, key: Key, given: list[Shape], choices: list[Either]
     ) -> Answer | None:
         """Return the answer if the facts give it with no choice, or with a single one.
 
