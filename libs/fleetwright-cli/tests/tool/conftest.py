@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 
+from fleetwright_cli.standard._examples import files_of
+
 MANIFEST = '[fleet]\nname = "shop"\n\n[test]\ncoverage_percent = 90\n'
+SMALL = Path(__file__).parents[1] / "standard" / "fleet.txt"
 PYTEST = "[tool.pytest.ini_options]\naddopts = ['--import-mode=importlib', '-ra']\n"
 
 
@@ -93,6 +96,18 @@ def shop(tmp_path: Path) -> Shop:
     made.write("fleet.toml", MANIFEST)
     made.write("pyproject.toml", PYTEST)
     return made
+
+
+@pytest.fixture
+def small(shop: Shop) -> Shop:
+    """Give the small fleet on disk, in git, with every rule kept."""
+    for name, content in files_of(SMALL.read_text("utf-8")).items():
+        path = shop.write(name, content or "")
+        if str(content).startswith("#!"):
+            path.chmod(0o755)
+    for words in (["init", "--quiet"], ["add", "--all"]):
+        subprocess.run(["git", "-C", str(shop.root), *words], check=True)
+    return shop
 
 
 @cache

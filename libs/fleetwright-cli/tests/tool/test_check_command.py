@@ -7,24 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fleetwright_cli.standard._examples import files_of
-
 if TYPE_CHECKING:
     from tool.conftest import Shop
-
-FLEET = Path(__file__).parents[1] / "standard" / "fleet.txt"
-
-
-@pytest.fixture
-def small(shop: "Shop") -> "Shop":
-    """Give the small fleet on disk, in git, with every rule kept."""
-    for name, content in files_of(FLEET.read_text("utf-8")).items():
-        path = shop.write(name, content or "")
-        if str(content).startswith("#!"):
-            path.chmod(0o755)
-    for words in (["init", "--quiet"], ["add", "--all"]):
-        subprocess.run(["git", "-C", str(shop.root), *words], check=True)
-    return shop
 
 
 def test_fleet_that_keeps_the_standard_is_done(small: "Shop") -> None:

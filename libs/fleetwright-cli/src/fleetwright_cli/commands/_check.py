@@ -1,6 +1,7 @@
 """fleet check: every rule of the standard, against this repository."""
 
 import json
+from collections import Counter
 from typing import Annotated, Literal
 
 import typer
@@ -11,6 +12,7 @@ from fleetwright_cli.fleet import find_root
 from fleetwright_cli.standard import (
     CHECKERS,
     Report,
+    Repository,
     open_repository,
     rules,
 )
@@ -26,6 +28,7 @@ from fleetwright_cli.standard._reports import (
     text_of,
 )
 from fleetwright_cli.standard._sarif import sarif_of
+from fleetwright_cli.standard._tools import RULES, tool_breaches
 
 Form = Literal["text", "json", "sarif", "github", "markdown"]
 
@@ -48,6 +51,9 @@ def check(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --fix: show it, change nothing.")
     ] = False,
+    tools: Annotated[
+        bool, typer.Option("--tools", help="Run black, ruff and mypy, too.")
+    ] = False,
     every: Annotated[bool, typer.Option("--all", help="Show each place.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
@@ -55,42 +61,58 @@ def check(
 
     Examples: `fleet check`, `fleet check CFG-04 CON-05`, `fleet check --format sarif`,
     `fleet check --fix --dry-run`.
-    Reads files and runs none of them. Exit 1 on a breach that no waiver excuses.
+    Reads files and runs none of them; `--tools` has black, ruff and mypy read them and
+    looks at locks and history. Exit 1 on a breach that no waiver excuses.
     """
     root = find_root()
     chosen = frozenset(_known(one) for one in only or ())
-    if baseline and chosen:
-        raise FleetError(
-            "a baseline is drawn of all rules",
-            hint="leave the ids out: `fleet check --baseline`",
-            exit_code=WRONG_ARGUMENTS,
-        )
-    if dry_run and not fix:
-        raise FleetError(
-            "`--dry-run` is for `--fix`",
-            hint="`fleet check` alone changes nothing",
-            exit_code=WRONG_ARGUMENTS,
-        )
+    _refuse_odd(chosen=bool(chosen), baseline=baseline, tools=tools, lone=dry_run > fix)
     printer = Printer()
     frozen = None if baseline else read_baseline(root)
     repository = open_repository(root)
-    report = check_all(repository, chosen=chosen, frozen=frozen)
+    report = _checked(repository, chosen, frozen, tools=tools)
     if fix:
-        changes = edits(
-            repository, [(one.rule.id, one.breach) for one in report.failing]
-        )
+        broken = [(one.rule.id, one.breach) for one in report.failing]
+        changes = edits(repository, broken)
         if dry_run:
             printer.data({}, "".join(one.diff for one in changes).rstrip("\n"))
             raise typer.Exit(NOT_COMPLIANT if changes else DONE)
         for path in write(root, changes):
             printer.talk(f"mended {path}")
-        report = check_all(open_repository(root), chosen=chosen, frozen=frozen)
+        report = _checked(open_repository(root), chosen, frozen, tools=tools)
     if baseline:
         count = write_baseline(root, report)
         printer.talk(f"{NAME} holds {count} breaches: commit it; new ones fail")
         raise typer.Exit(DONE)
     printer.data({}, _written(report, "json" if as_json else form, every=every))
     raise typer.Exit(NOT_COMPLIANT if report.failing else DONE)
+
+
+def _checked(
+    repository: Repository,
+    chosen: frozenset[str],
+    frozen: Counter[str] | None,
+    *,
+    tools: bool,
+) -> Report:
+    """Return what reading finds, and the tools where they are asked for."""
+    if not tools:
+        return check_all(repository, chosen=chosen, frozen=frozen)
+    more = list(tool_breaches(repository))
+    return check_all(repository, frozen=frozen, more=more, tools=RULES)
+
+
+def _refuse_odd(*, chosen: bool, baseline: bool, tools: bool, lone: bool) -> None:
+    """Refuse options that say two things at once."""
+    odd = (
+        (chosen and baseline, "a baseline is drawn of all rules", "--baseline"),
+        (chosen and tools, "the tools look at everything", "--tools"),
+        (lone, "`--dry-run` is for `--fix`", "--fix --dry-run"),
+    )
+    for is_so, message, words in odd:
+        if is_so:
+            hint = f"`fleet check {words}`"
+            raise FleetError(message, hint=hint, exit_code=WRONG_ARGUMENTS)
 
 
 def _written(report: Report, form: Form, *, every: bool) -> str:

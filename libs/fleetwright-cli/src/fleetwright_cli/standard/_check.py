@@ -80,7 +80,7 @@ class Coverage:
         statements: How many there are.
         checked: How many a checker looked at in this run.
         in_part: How many of those only in part.
-        deeper: How many a deeper run looks at.
+        deeper: How many of those in part `--tools` looks at in full.
         human: How many need a person.
         open: How many nothing checks yet.
     """
@@ -96,7 +96,7 @@ class Coverage:
         """Return the line of coverage."""
         parts = [f"{self.in_part} of them in part"]
         if self.deeper:
-            parts.append(f"{self.deeper} more by `--tools`")
+            parts.append(f"{self.deeper} of those in full by `--tools`")
         parts.append(f"{self.human} need a person")
         if self.open:
             parts.append(f"{self.open} are not checked yet")
@@ -149,7 +149,8 @@ def check(
     *,
     chosen: frozenset[str] = frozenset(),
     frozen: Counter[str] | None = None,
-    more: tuple[tuple[str, Breach], ...] = (),
+    more: Found | None = None,
+    tools: frozenset[str] = frozenset(),
     today: date | None = None,
 ) -> Report:
     """Hold a repository to the standard.
@@ -158,7 +159,8 @@ def check(
         repository: The repository.
         chosen: Ids of the only rules to look at; empty for all.
         frozen: Fingerprints of the baseline, with how often each may occur.
-        more: Breaches that were found outside, as by `--tools`.
+        more: What the tools found.
+        tools: The rules that the tools looked at.
         today: The day that waivers are held to; today when None.
 
     Returns:
@@ -166,17 +168,16 @@ def check(
     """
     today = today or datetime.now(UTC).date()
     wanted = chosen or frozenset(CHECKERS)
-    found = [*_found(repository, wanted), *more]
+    found = [*_found(repository, wanted), *(more or ())]
     findings, covered = _waived(repository, found, today)
     if not chosen:
         findings += _late(repository, covered, today)
     findings.sort(key=_place)
     unseen = Counter(frozen or ())
     findings = [_against(unseen, one) for one in findings]
-    ran = wanted | {identity for identity, _ in more}
     return Report(
         tuple(findings),
-        coverage(frozenset(ran)),
+        coverage(wanted | tools, tools),
         covered,
         sum(unseen.values()),
         len(repository.tree.entries),
@@ -210,20 +211,21 @@ def _found(repository: Repository, wanted: frozenset[str]) -> Found:
     return found
 
 
-def coverage(ran: frozenset[str]) -> Coverage:
+def coverage(ran: frozenset[str], tools: frozenset[str] = frozenset()) -> Coverage:
     """Return how much of the standard some rules are.
 
     Args:
         ran: The rules whose checkers ran.
+        tools: Those of them that tools looked at, too.
     """
     every = list(rules().values())
-    looked = [one for one in every if (one.same_as or one.id) in ran]
+    looked = [one for one in every if {one.id, one.same_as} & ran]
     left = [one for one in every if one not in looked]
     return Coverage(
         len(every),
         len(looked),
-        sum(one.in_part for one in looked),
-        sum(one.depth == "tools" for one in left),
+        sum(one.in_part and not (one.by_tools and one.id in tools) for one in looked),
+        sum(one.by_tools and one.id not in tools for one in looked),
         sum(one.depth == "human" for one in left),
         sum(one.depth == "later" for one in left),
     )

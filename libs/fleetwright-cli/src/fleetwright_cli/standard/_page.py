@@ -17,8 +17,6 @@ keeps every rule.
 """
 _CHECKED_BY = {
     "static": "by reading",
-    "tools": "by running tools",
-    "deep": "by running services",
     "human": "by a person",
     "later": "not yet",
 }
@@ -47,6 +45,8 @@ def _table(found: list[Rule]) -> str:
 def _checked(one: Rule) -> str:
     """Return how far a statement is checked, in a few words."""
     by = f"by {one.same_as}" if one.same_as else _CHECKED_BY[one.depth]
+    if one.by_tools:
+        return f"{by}, in part; the rest by `--tools`"
     return f"{by}, in part" if one.in_part else by
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from fleetwright_cli.standard._repository import Repository
 
 Force = Literal["must", "should", "recommended", "described"]
-Depth = Literal["static", "tools", "deep", "human", "later"]
+Depth = Literal["static", "human", "later"]
 SECTIONS = {
     1: "Core Philosophy",
     2: "Core Principles",
@@ -36,9 +36,9 @@ class Rule:
         sentence: The sentence it stands in, in the standard's own words.
         says: What of the sentence this statement is.
         force: How strongly the standard says it.
-        depth: What checks it: static reading, `--tools`, a running service, a person;
-            `later` for what nothing checks yet.
+        depth: What checks it: reading or a person; `later` for nothing yet.
         in_part: Whether the checker sees only a part of what the statement asks.
+        by_tools: Whether `--tools` sees the rest of it.
         same_as: The rule whose checker sees this one, too.
         how: How it is looked at; for what is not checked, why not.
         why: Why it matters.
@@ -55,6 +55,7 @@ class Rule:
     force: Force
     depth: Depth
     in_part: bool = False
+    by_tools: bool = False
     same_as: str = ""
     how: str = ""
     why: str = ""
@@ -64,7 +65,7 @@ class Rule:
 
     @property
     def is_checked(self) -> bool:
-        """Whether a checker of ours looks at it, at some depth."""
+        """Whether a checker of ours looks at it."""
         return self.depth not in {"human", "later"}
 
 
