@@ -1,5 +1,6 @@
 """Tells whether a changed API still fits, and shows the value that does not."""
 
+from fleetwright_contracts._files import compare
 from fleetwright_contracts._findings import Finding, Severity, Witness, verdict_of
 from fleetwright_contracts._judgement import Judgement, Verdict, compare_schemas
 from fleetwright_contracts._load import load, parse
@@ -44,6 +45,7 @@ __all__ = [
     "Unsupported",
     "Verdict",
     "Witness",
+    "compare",
     "compare_openapi",
     "compare_schemas",
     "load",
