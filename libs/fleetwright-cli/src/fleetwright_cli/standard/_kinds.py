@@ -159,7 +159,7 @@ def contracts(repository: Repository, service: Unit, kind: str) -> Iterator[str]
         yield from (
             path
             for one in repository.libraries
-            for path in repository.tree.below(one.folder, ".proto")
+            for path in repository.tree.below(one.path("src"), ".proto")
         )
 
 

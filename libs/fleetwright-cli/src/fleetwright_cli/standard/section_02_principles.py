@@ -14,6 +14,7 @@ _BARE_CALLS = re.compile(
     r"|aiohttp\.(ClientSession|request)|urllib\.request\.urlopen"
     r"|grpc\.(aio\.)?(insecure|secure)_channel)$"
 )
+_CLIENTS = re.compile(r"(Client|Session|_channel)$")
 _RETRIES = (
     "tenacity",
     "stamina",
@@ -126,9 +127,11 @@ def _unguarded(
     words: str,
 ) -> Iterator[Breach]:
     """Yield calls out of a service that none of some guards stands before."""
-    is_guarded = kinds.imports(repository, service, *guards)
+    # A client may be made in one file and guarded in another; a call may not.
+    places = {path for path, _, _ in kinds.importing(repository, service, *guards)}
     for path in service.sources:
         for one in repository.python(path).calls:
+            is_guarded = path in places or (places and _CLIENTS.search(one.name))
             if _BARE_CALLS.match(one.name) and not is_guarded:
                 yield Breach(
                     path, one.line, f"what `{one.name}` calls is never {words}"
