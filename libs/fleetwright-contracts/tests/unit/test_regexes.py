@@ -116,3 +116,11 @@ def test_length_and_exclusions_are_kept() -> None:
     assert find_text(["^a+$"], longest=0) is None
     assert find_text(shortest=2, longest=2, excluded=["aa"]) == "ab"
     assert find_text(longest=0, excluded=[""]) is None
+
+
+def test_the_very_start_is_no_place_to_come_back_to() -> None:
+    """`$^` holds for the empty text alone, though the machine looks the same later."""
+    found = find_text(unmatched=["a|$^"])
+
+    assert found
+    assert "a" not in found
