@@ -86,7 +86,7 @@ def _called(
     repository: Repository, command: Command, seen: set[str]
 ) -> Iterator[Place]:
     """Yield the commands of a script of ours that a command runs."""
-    for word in command.words[:2]:
+    for word in command.words[:5]:
         path = word.removeprefix("./")
         if path in seen or len(seen) >= DEEPEST or not repository.tree.has(path):
             continue

@@ -23,6 +23,7 @@ from fleetwright_cli.standard.parsed import (
     github_jobs,
     gitlab_jobs,
     read_dockerfile,
+    read_requirements,
     read_yaml,
 )
 
@@ -148,6 +149,12 @@ class Repository:
             )
             if is_listed and folder in {"", "requirements"}:
                 found |= dict.fromkeys(self.requirements(path).names, path)
+        for path in [
+            "pyproject.toml",
+            *(one.path("pyproject.toml") for one in self.services),
+        ]:
+            if self.tree.has(path):
+                found |= dict.fromkeys(_grouped(self.toml(path)), path)
         return found
 
     def text(self, path: str) -> str:
@@ -248,6 +255,15 @@ class Repository:
                 yield _unit(folder, paths, is_service=is_service)
 
 
+def _grouped(project: dict[str, Any]) -> Iterator[str]:
+    """Yield the distributions of a pyproject's groups for development."""
+    groups = project.get("dependency-groups", {})
+    extras = project.get("project", {}).get("optional-dependencies", {})
+    for one in (*groups.values(), *extras.values()):
+        text = "\n".join(line for line in one if isinstance(line, str))
+        yield from read_requirements(text).names
+
+
 def _unit(folder: str, paths: list[str], *, is_service: bool) -> Unit:
     """Return a folder as a unit."""
     python = [one for one in paths if one.endswith(".py")]
@@ -257,7 +273,11 @@ def _unit(folder: str, paths: list[str], *, is_service: bool) -> Unit:
         one for one in python if "/tests/" not in one
     ]
     packages = {
-        one.removeprefix(within).split("/")[0].removesuffix(".py") for one in sources
+        one.removeprefix(within)
+        .removeprefix(f"{folder}/")
+        .split("/")[0]
+        .removesuffix(".py")
+        for one in sources
     }
     return Unit(
         folder.rsplit("/", 1)[-1],

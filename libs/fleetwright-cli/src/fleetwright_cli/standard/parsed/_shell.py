@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 from typing import NamedTuple
 
 _ASSIGNED = re.compile(r"^([A-Za-z_]\w*)=(.*)$")
@@ -19,7 +19,13 @@ _PREFIXES = {
     "else",
     "!",
 }
+_RUNNERS = {"uv", "uvx", "poetry", "pdm", "hatch", "pipenv", "rye"}
 _ENDS = {"&&", "||", ";", "|", "&", "(", ")", "{", "}", ";;", "|&", "\n"}
+
+
+def _leads_in(word: str) -> bool:
+    """Return whether a word of `uv run --frozen x` comes before what is run."""
+    return word == "run" or word.startswith("-")
 
 
 class Command(NamedTuple):
@@ -42,8 +48,13 @@ class Command(NamedTuple):
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """The program and its words, `python -m x` read as `x`."""
+        """The program and its words; `python -m x` and `uv run x` are `x`."""
         words = self.words
+        if self.program in _RUNNERS:
+            words = tuple(dropwhile(_leads_in, words[1:])) or words
+            return (words[0].rsplit("/", 1)[-1], *words[1:])
+        if self.program == "coverage" and "-m" in words[:4]:
+            return (*words[words.index("-m") + 1 :], "--cov")
         if re.fullmatch(r"python[\d.]*", self.program) and "-m" in words[:3]:
             return words[words.index("-m") + 1 :]
         return (self.program, *words[1:])
