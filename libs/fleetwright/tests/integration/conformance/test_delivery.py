@@ -1,6 +1,7 @@
 """What every broker delivers: all of it, to every group, until it is acknowledged."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from brokers_under_test import Feature
@@ -143,6 +144,33 @@ async def test_what_is_not_acknowledged_is_received_again_in_order(
 
     again = await received(receiver, 7)
     assert [one.message for one in again] == sent[3:]
+    await receiver.close()
+
+
+async def test_receiving_again_what_is_in_hand_leaves_others_their_turns(
+    broker: Broker, world: World
+) -> None:
+    """Whoever waits for more with what is there already must let it come."""
+    receiver = await joined(broker, world.group, world.kind.__topic__)
+    await broker.publish([world.message(KEYS[0], 1)])
+    async with asyncio.timeout(20):
+        await receiver.receive(10)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    working = asyncio.create_task(others())
+    with suppress(TimeoutError):  # where it is not received again
+        async with asyncio.timeout(1):
+            for _ in range(100):
+                await receiver.receive(10)
+    working.cancel()
+
+    assert turns >= 100
     await receiver.close()
 
 

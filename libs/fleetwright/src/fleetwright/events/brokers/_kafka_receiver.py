@@ -84,6 +84,7 @@ class KafkaReceiver:
         Raises:
             FleetwrightError: A topic cannot be heard as it is.
         """
+        await asyncio.sleep(0)  # what is in hand must not keep the loop for itself
         while True:
             self._woken.clear()
             if self._unusable is not None:

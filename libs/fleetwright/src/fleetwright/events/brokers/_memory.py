@@ -146,6 +146,7 @@ class MemoryReceiver:
         Returns:
             The oldest pending messages.
         """
+        await asyncio.sleep(0)  # what is in hand must not keep the loop for itself
         while True:
             self.woken.clear()
             if self.lanes and self._group.pending:

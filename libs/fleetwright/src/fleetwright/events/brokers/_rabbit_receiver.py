@@ -192,6 +192,7 @@ class RabbitReceiver:
         Returns:
             At least one delivery, oldest first within a lane.
         """
+        await asyncio.sleep(0)  # what is in hand must not keep the loop for itself
         while True:
             self._woken.clear()
             await self._give_back()  # here nobody works at what was in hand
