@@ -72,6 +72,11 @@ class Effect(Rows):
     customer: Mapped[str]
 
 
+SALES, OUTBOX, INBOX, EFFECTS = (
+    Rows.metadata.tables[name] for name in ("sale", "outbox", "inbox", "effect")
+)
+
+
 async def made(url: str, connections: int) -> Sessions:
     """Return sessions on a database with the tables of the shop.
 
@@ -102,7 +107,7 @@ async def main(job: Job, ready: Callable[[], None]) -> Report:
         events = [sold(number, begun) for number in numbers]
         async with sessions.begin() as session:
             await session.execute(
-                insert(Sale.__table__),
+                insert(SALES),
                 [{"number": it.number, "customer": it.customer} for it in events],
             )
             if job.is_ordered:
@@ -110,7 +115,7 @@ async def main(job: Job, ready: Callable[[], None]) -> Report:
                     _lock_keys, {"keys": [it.customer for it in events]}
                 )
             await session.execute(
-                insert(OutboxRow.__table__),
+                insert(OUTBOX),
                 [{"customer": it.customer, "body": body_of(it)} for it in events],
             )
         woken.set()
@@ -165,14 +170,14 @@ async def _consume(job: Job, ready: Callable[[], None]) -> Report:
     async def heard(event: Sold) -> None:
         async with sessions.begin() as session:
             is_new = await session.scalar(
-                insert(InboxRow.__table__)
+                insert(INBOX)
                 .values(id=event.id)
                 .on_conflict_do_nothing()
                 .returning(InboxRow.id)
             )
             if is_new:
                 effect = {"number": event.number, "customer": event.customer}
-                await session.execute(insert(Effect.__table__), effect)
+                await session.execute(insert(EFFECTS), effect)
         seen.add(event.number, event.begun)
 
     broker = await broker_of(job, strict=True)

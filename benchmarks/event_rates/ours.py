@@ -44,6 +44,9 @@ class Effect(Rows):
     customer: Mapped[str]
 
 
+SALES, EFFECTS = (Rows.metadata.tables[name] for name in ("sale", "effect"))
+
+
 def event_of(topic: str) -> type[Event]:
     """Return the event of a run.
 
@@ -93,7 +96,7 @@ async def main(job: Job, ready: Callable[[], None]) -> Report:
     async def sell(numbers: Sequence[int], begun: float) -> None:
         async with database.transaction() as transaction:
             await transaction.execute(
-                insert(Sale.__table__),
+                insert(SALES),
                 [{"number": it, "customer": key_of(it)} for it in numbers],
             )
             for number in numbers:
@@ -132,7 +135,7 @@ async def _consume(
     async def sold(event: Event, transaction: AsyncSession) -> None:
         number, customer = event.number, event.customer  # type: ignore[attr-defined]
         effect = {"number": number, "customer": customer}
-        await transaction.execute(insert(Effect.__table__), effect)
+        await transaction.execute(insert(EFFECTS), effect)
         told = transaction.sync_session.info.setdefault("told", [])
         told.append((number, event.begun))  # type: ignore[attr-defined]
 
