@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, ParamSpec
 from flask import Flask, Response
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from werkzeug.routing import Rule
 
 from fleetwright._flask_access import routes_of
@@ -125,6 +125,16 @@ def openapi(app: Flask) -> dict[str, Any]:
     Returns:
         The document (3.1); handlers without `@answers` are not in it.
     """
+    return openapi_by(app, GenerateJsonSchema)
+
+
+def openapi_by(app: Flask, writer: type[GenerateJsonSchema]) -> dict[str, Any]:
+    """Return the OpenAPI description of an application, its schemas by a writer.
+
+    Args:
+        app: The application, mounted, with all its routes.
+        writer: What writes the schemas of models.
+    """
     service: Service = app.extensions["fleetwright"]
     promised: list[tuple[Rule, Any, Promise]] = []
     for rule in app.url_map.iter_rules():
@@ -133,12 +143,14 @@ def openapi(app: Flask) -> dict[str, Any]:
         if promise is not None:
             promised.append((rule, handler, promise))
     models = {model: None for _, _, promise in promised for model in promise.models}
-    schemas, definitions = models_json_schema(list(models), ref_template=_REFERENCE)
+    schemas, definitions = models_json_schema(
+        list(models), ref_template=_REFERENCE, schema_generator=writer
+    )
     paths: dict[str, Any] = {}
     for rule, handler, promise in promised:
         operation = _operation(app, rule, handler, promise, schemas)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
-            paths.setdefault(_path(rule.rule), {})[method.lower()] = operation
+            paths.setdefault(path_of(rule.rule), {})[method.lower()] = operation
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": service.name, "version": service.version},
@@ -146,7 +158,7 @@ def openapi(app: Flask) -> dict[str, Any]:
         "paths": paths,
         "components": {"schemas": definitions.get("$defs", {})},
     }
-    access = {_path(name): who for name, who in routes_of(app).items()}
+    access = {path_of(name): who for name, who in routes_of(app).items()}
     promise_access(document, access)
     return document
 
@@ -182,8 +194,12 @@ def _json(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"application/json": {"schema": schema}}
 
 
-def _path(rule: str) -> str:
-    """Return a rule as OpenAPI writes paths."""
+def path_of(rule: str) -> str:
+    """Return a rule as OpenAPI writes paths.
+
+    Args:
+        rule: As Flask writes it, with `<code>` for a variable.
+    """
     return _VARIABLE.sub(r"{\1}", rule)
 
 
