@@ -8,6 +8,12 @@ from fleetwright_contracts._judgement import Court
 from fleetwright_contracts.errors import ContractError
 from fleetwright_contracts.openapi._bodies import compare_bodies
 from fleetwright_contracts.openapi._description import Description, Operation
+from fleetwright_contracts.openapi._facts import compare_facts
+from fleetwright_contracts.openapi._order import (
+    find_overtaken,
+    is_still_answered,
+    routes_of,
+)
 from fleetwright_contracts.openapi._parameters import compare_parameters
 from fleetwright_contracts.openapi._responses import compare_responses
 from fleetwright_contracts.openapi._routes import find_shadows, paired
@@ -41,6 +47,7 @@ def compare_openapi(
     before, now = Description(court, old), Description(court, new)
     talk = Talk(court, before, now, before)
     _compare_all(talk, today)
+    compare_facts(talk, Court(steps=steps))
     return sorted(talk.findings, key=lambda one: _ORDER.index(one.severity))
 
 
@@ -50,18 +57,31 @@ def _compare_all(talk: Talk, today: date | None) -> None:
     new = talk.answers.operations(talk.answers.root, "paths")
     for one, other in paired(old, new):
         part = talk.about(one.name)
-        if other is None:
+        if other is None and is_still_answered(one, talk.answers.root.schema):
+            message = "it is no longer described, and still answered"
+            part.tell("operation-hidden", Severity.WARNING, message, one.place)
+        elif other is None:
             _tell_removed(part, one, today)
         else:
             _compare(part, one, other)
             _compare_sent(part, one, other)
-    find_shadows(talk, old, new)
+    _compare_order(talk, old, new)
     hooks = talk.reversed
     _compare_asked(
         hooks,
         hooks.answers.operations(hooks.answers.root, "webhooks"),
         hooks.asks.operations(hooks.asks.root, "webhooks"),
     )
+
+
+def _compare_order(talk: Talk, old: list[Operation], new: list[Operation]) -> None:
+    """Find requests that another operation answers now."""
+    before = routes_of(talk.asks.root.schema)
+    now = routes_of(talk.answers.root.schema)
+    if before is None or now is None:
+        find_shadows(talk, old, new)
+    else:
+        find_overtaken(talk, old, (before, now))
 
 
 def _tell_removed(talk: Talk, operation: Operation, today: date | None) -> None:

@@ -22,7 +22,7 @@ def compare_responses(talk: Talk, asked: Operation, answered: Operation) -> None
         expected = status_for(status, known)
         if expected is not None:
             part = talk.about(f"{talk.where} response {status}")
-            _compare_contents(part, known[expected], response)
+            compare_contents(part, known[expected], response)
             _compare_headers(part, known[expected], response)
 
 
@@ -63,8 +63,14 @@ def _compare_statuses(
         talk.tell("status-added", severity, f"{status} is answered, too", response)
 
 
-def _compare_contents(talk: Talk, known: Place, given: Place) -> None:
-    """Compare the bodies of a response."""
+def compare_contents(talk: Talk, known: Place, given: Place) -> None:
+    """Compare the bodies of a response.
+
+    Args:
+        talk: The conversation.
+        known: The response as it is expected.
+        given: The response as it is given.
+    """
     expected = talk.asks.table(known, "content")
     offered = talk.answers.table(given, "content")
     if expected and not any(media_type_for(one, offered) for one in expected):

@@ -49,7 +49,8 @@ def find_shadows(talk: Talk, old: list[Operation], new: list[Operation]) -> None
         if "{" in added.path or (added.method, added.path) in known:
             continue
         for one in old:
-            if one.method == added.method and _takes(talk, one, added.path):
+            is_template = one.method == added.method and "{" in one.path
+            if is_template and takes_path(talk, one, added.path):
                 talk.about(one.name).tell(
                     "path-shadowed",
                     Severity.ERROR,
@@ -60,14 +61,20 @@ def find_shadows(talk: Talk, old: list[Operation], new: list[Operation]) -> None
                 )
 
 
-def _takes(talk: Talk, operation: Operation, path: str) -> bool:
-    """Return whether a path was a valid request of an operation with parameters."""
+def takes_path(talk: Talk, operation: Operation, path: str) -> bool:
+    """Return whether a path was a valid request of an operation.
+
+    Args:
+        talk: The conversation, on whose asking side the operation is.
+        operation: The operation.
+        path: The path of a request.
+    """
     pattern = "".join(
         "([^/]+)" if part.startswith("{") else re.escape(part)
         for part in re.split(r"(\{[^}]*\})", operation.path)
     )
     found = re.fullmatch(pattern, path)
-    if found is None or "{" not in operation.path:
+    if found is None:
         return False
     for name, text in zip(names_in(operation.path), found.groups(), strict=True):
         parameter = operation.parameters.get(("path", name))
