@@ -79,8 +79,14 @@ def services(count: int) -> Iterator[tuple[str, str]]:
             part = f"{folder}/src/{package}/part_{number}.py"
             yield part, module(name, number)
     builds = "    build: {{context: ., dockerfile: services/{name}/Dockerfile}}\n"
+    builds += (
+        "    environment: {{OTEL_EXPORTER_OTLP_ENDPOINT: http://collector:4318}}\n"
+    )
     compose = "".join(f"  {name}:\n{builds.format(name=name)}" for name in names)
     yield "docker-compose.yml", f"services:\n{compose}"
+    jobs = f'up{{job=~"{"|".join(names)}"}} == 0'
+    rules = f"      - alert: ServiceIsDown\n        expr: {jobs}\n"
+    yield "deploy/alerts.yml", f"groups:\n  - name: services\n    rules:\n{rules}"
     yield "README.md", "# Shop\n\n" + "\n".join(f"- {name}" for name in names)
     pipeline = small[".github/workflows/ci.yml"]
     yield ".github/workflows/ci.yml", pipeline.replace("[billing]", json.dumps(names))

@@ -111,7 +111,7 @@ def test_cache_that_came_with_the_repository_is_not_believed(kept: Path) -> None
     assert found(kept) == {".env"}
     (cache,) = (kept / ".fleet" / "cache").glob("breaches-*.json")
     git(kept, "add", "--force", ".fleet")
-    tree = open_repository(kept).tree
-    cache.write_text(f'{{"key": "{tree.key}", "found": []}}', "utf-8")
+    key = open_repository(kept).key
+    cache.write_text(f'{{"key": "{key}", "found": []}}', "utf-8")
 
     assert found(kept) == {".env"}

@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -9,6 +10,10 @@ from fleetwright_cli.fleet import Manifest
 from fleetwright_cli.standard import CHECKERS, Repository, Tree, check, read_tree, rules
 from fleetwright_cli.standard._examples import files_of
 from fleetwright_cli.standard._facts import Facts
+from fleetwright_cli.standard._history import History
+
+if TYPE_CHECKING:
+    from standard.conftest import Told
 
 ROOT = Path(__file__).resolve().parents[4]
 VICTIM = "orders"
@@ -35,10 +40,13 @@ def shop() -> dict[str, bytes]:
     return {path: tree.read(path) for path in tree.entries if tree.has(path)}
 
 
-def found(files: dict[str, bytes], identity: str) -> set[tuple[str, str]]:
+def found(
+    files: dict[str, bytes], identity: str, history: History
+) -> set[tuple[str, str]]:
     """Return where a rule is broken, waived or not."""
     values = tomllib.loads(files["fleet.toml"].decode())
-    repository = Repository(Tree.of(files), Manifest.model_validate(values), FACTS)
+    manifest = Manifest.model_validate(values)
+    repository = Repository(Tree.of(files), manifest, FACTS, history=history)
     report = check(repository, chosen=frozenset([identity]))
     return {(one.breach.path, one.breach.what) for one in report.findings}
 
@@ -62,6 +70,18 @@ def moved(example: str) -> str:
 
 
 @pytest.mark.parametrize("identity", CHECKERS)
-def test_planted_breach_is_found(shop: dict[str, bytes], identity: str) -> None:
+def test_planted_breach_is_found(
+    shop: dict[str, bytes], identity: str, history: "Told"
+) -> None:
     """What the example breaks in a small fleet, it breaks here, and is seen."""
-    assert found(planted(shop, identity), identity) - found(shop, identity)
+    plants = planted(shop, identity)
+    change = history(texts(shop), texts(plants))
+
+    after = found(plants, identity, change)
+
+    assert after - found(shop, identity, History())
+
+
+def texts(files: dict[str, bytes]) -> dict[str, str]:
+    """Return files as texts."""
+    return {path: one.decode(errors="replace") for path, one in files.items()}

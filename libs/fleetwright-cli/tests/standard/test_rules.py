@@ -68,6 +68,9 @@ def test_unchecked_rule_says_why_not(identity: str) -> None:
     assert rule.how
     if rule.same_as:
         assert rule.same_as in CHECKERS
+    elif rule.is_checked:
+        assert rule.depth in {"tools", "deep"}
+        assert all((rule.why, rule.mend, rule.good, rule.bad))
     else:
         assert rule.depth in {"human", "later"}
 

@@ -90,6 +90,8 @@ class Manifest(Section):
         fleet: What the fleet is.
         up: How it runs on this machine.
         test: How it is tested.
+        critical: The neighbours without which a service cannot do what it is for; for
+            every other one it has something to fall back on.
         callers: Which services may call a service at all, whatever its routes say;
             one that is not named here is left to its routes.
         waivers: Where the standard is not kept, and why.
@@ -98,6 +100,7 @@ class Manifest(Section):
     fleet: FleetSection
     up: Up = Up()
     test: Test = Test()
+    critical: dict[str, tuple[str, ...]] = {}
     callers: dict[str, tuple[str, ...]] = {}
     waivers: tuple[Waiver, ...] = ()
 

@@ -22,6 +22,7 @@ from fleetwright_cli.standard import (
 )
 from fleetwright_cli.standard._cache import FOLDER
 from fleetwright_cli.standard._facts import Facts
+from fleetwright_cli.standard._history import History, read_history
 from fleetwright_cli.standard._kept import Found, keep_breaches, kept_breaches
 from fleetwright_cli.standard._repository import Repository
 from fleetwright_cli.standard._rule import CHECKERS, READABLE, Breach, Rule, rules
@@ -63,7 +64,7 @@ class Finding:
     @property
     def fails(self) -> bool:
         """Whether the fleet does not comply because of it."""
-        return self.waiver is None and not self.is_frozen
+        return self.waiver is None and not self.is_frozen and not self.rule.is_note
 
     @property
     def fingerprint(self) -> str:
@@ -81,25 +82,33 @@ class Coverage:
         checked: How many a checker looked at in this run.
         in_part: How many of those only in part.
         deeper: How many of those in part `--tools` looks at in full.
+        deepest: How many of those in part `--deep` looks at in full.
         human: How many need a person.
-        open: How many nothing checks yet.
+        open: How many nothing looked at in this run.
+        for_tools: How many of those are left to `--tools`.
+        for_deep: How many of those are left to `--deep`.
     """
 
     statements: int
     checked: int
     in_part: int
     deeper: int
+    deepest: int
     human: int
     open: int
+    for_tools: int
+    for_deep: int
 
     def __str__(self) -> str:
         """Return the line of coverage."""
         parts = [f"{self.in_part} of them in part"]
-        if self.deeper:
-            parts.append(f"{self.deeper} of those in full by `--tools`")
+        for number, name in ((self.deeper, "--tools"), (self.deepest, "--deep")):
+            parts += [f"{number} of those in full by `{name}`"] if number else []
         parts.append(f"{self.human} need a person")
-        if self.open:
-            parts.append(f"{self.open} are not checked yet")
+        for number, name in ((self.for_tools, "--tools"), (self.for_deep, "--deep")):
+            parts += [f"{number} are left to `{name}`"] if number else []
+        if later := self.open - self.for_tools - self.for_deep:
+            parts.append(f"{later} are not checked yet")
         share = f"{self.checked} of {self.statements} statements checked"
         return f"{share}: {', '.join(parts)}"
 
@@ -127,6 +136,11 @@ class Report:
         """The findings that nothing excuses."""
         return [one for one in self.findings if one.fails]
 
+    @property
+    def notes(self) -> list[Finding]:
+        """The findings that are told and fail nothing."""
+        return [one for one in self.findings if one.rule.is_note and not one.waiver]
+
 
 def open_repository(root: Path) -> Repository:
     """Return the fleet in a folder, for the rules.
@@ -141,7 +155,8 @@ def open_repository(root: Path) -> Repository:
     tree = read_tree(root)
     # A cache that came with the repository could say that all is well.
     cache = None if tree.has_folder(FOLDER) else root / FOLDER
-    return Repository(tree, manifest, Facts(cache), cache)
+    history = read_history(root, manifest.test.against) if tree.has_git else History()
+    return Repository(tree, manifest, Facts(cache), cache, history)
 
 
 def check(
@@ -159,8 +174,8 @@ def check(
         repository: The repository.
         chosen: Ids of the only rules to look at; empty for all.
         frozen: Fingerprints of the baseline, with how often each may occur.
-        more: What the tools found.
-        tools: The rules that the tools looked at.
+        more: What deeper looks found.
+        tools: The rules that those looked at.
         today: The day that waivers are held to; today when None.
 
     Returns:
@@ -186,7 +201,7 @@ def check(
 
 def _found(repository: Repository, wanted: frozenset[str]) -> Found:
     """Return what is broken where; from the last run when no file has changed."""
-    folder, key = repository.cache, repository.tree.key
+    folder, key = repository.cache, repository.key
     is_whole = folder is not None and bool(key) and wanted == frozenset(CHECKERS)
     if (
         folder is not None
@@ -216,18 +231,25 @@ def coverage(ran: frozenset[str], tools: frozenset[str] = frozenset()) -> Covera
 
     Args:
         ran: The rules whose checkers ran.
-        tools: Those of them that tools looked at, too.
+        tools: The rules that a deeper look saw in full.
     """
     every = list(rules().values())
     looked = [one for one in every if {one.id, one.same_as} & ran]
     left = [one for one in every if one not in looked]
+    rest = [one for one in looked if one.in_part]
+    for_tools = [one for one in rest if one.by_tools and one.id not in tools]
+    for_deep = [one for one in rest if one.by_deep and one.id not in tools]
+    whole = [one for one in rest if one.is_deeper and one.id in tools]
     return Coverage(
         len(every),
         len(looked),
-        sum(one.in_part and not (one.by_tools and one.id in tools) for one in looked),
-        sum(one.by_tools and one.id not in tools for one in looked),
+        len(rest) - len(whole),
+        len(for_tools),
+        len(for_deep),
         sum(one.depth == "human" for one in left),
-        sum(one.depth == "later" for one in left),
+        sum(one.depth != "human" for one in left),
+        sum(one.depth == "tools" for one in left),
+        sum(one.depth == "deep" for one in left),
     )
 
 

@@ -1,7 +1,7 @@
 """The commands a repository runs: in pipelines, images and scripts."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fleetwright_cli.standard._repository import Repository
 from fleetwright_cli.standard.parsed import Command, Job, Map, Step, commands
@@ -111,7 +111,18 @@ def hooks(repository: Repository) -> Iterator[tuple[str, str, int]]:
     Yields:
         The hook's id, its command (empty for one from elsewhere), and its line.
     """
-    document = repository.yaml(HOOKS) if repository.tree.has(HOOKS) else None
+    yield from hooks_in(repository.yaml(HOOKS) if repository.tree.has(HOOKS) else None)
+
+
+def hooks_in(document: Any) -> Iterator[tuple[str, str, int]]:
+    """Yield the hooks of a configuration of pre-commit.
+
+    Args:
+        document: What its YAML holds.
+
+    Yields:
+        The hook's id, its command (empty for one from elsewhere), and its line.
+    """
     repos = document.get("repos") if isinstance(document, Map) else None
     for repo in repos if isinstance(repos, list) else ():
         found = repo.get("hooks") if isinstance(repo, Map) else None

@@ -148,6 +148,21 @@ def is_route(decorator: Call) -> bool:
     return method in ROUTE_METHODS and "." in decorator.name and is_own
 
 
+def client_methods(repository: Repository, service: Unit) -> Iterator[str]:
+    """Yield the methods by which a service calls others, as `fleetwright.rest` has it.
+
+    Args:
+        repository: Where it is.
+        service: The service.
+    """
+    for path in service.sources:
+        for function in repository.python(path).functions:
+            if any(
+                one.name.startswith("fleetwright.rest.") for one in function.decorators
+            ):
+                yield function.name.rsplit(".", 1)[-1]
+
+
 def contracts(repository: Repository, service: Unit, kind: str) -> Iterator[str]:
     """Yield the committed contracts of a kind; a `.proto` may be in a library."""
     for path in repository.tree.below(service.folder):

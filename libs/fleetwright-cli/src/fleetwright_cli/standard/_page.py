@@ -17,6 +17,8 @@ keeps every rule.
 """
 _CHECKED_BY = {
     "static": "by reading",
+    "tools": "by `--tools`",
+    "deep": "by `--deep`",
     "human": "by a person",
     "later": "not yet",
 }
@@ -45,8 +47,9 @@ def _table(found: list[Rule]) -> str:
 def _checked(one: Rule) -> str:
     """Return how far a statement is checked, in a few words."""
     by = f"by {one.same_as}" if one.same_as else _CHECKED_BY[one.depth]
-    if one.by_tools:
-        return f"{by}, in part; the rest by `--tools`"
+    for is_so, name in ((one.by_tools, "--tools"), (one.by_deep, "--deep")):
+        if is_so:
+            return f"{by}, in part; the rest by `{name}`"
     return f"{by}, in part" if one.in_part else by
 
 

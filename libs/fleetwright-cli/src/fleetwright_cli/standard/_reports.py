@@ -23,6 +23,7 @@ def facts_of(report: Report) -> dict[str, object]:
             "breaches": len(report.failing),
             "waived": sum(one.waiver is not None for one in report.findings),
             "frozen": sum(one.is_frozen for one in report.findings),
+            "notes": len(report.notes),
             "mended_since_baseline": report.mended,
             "files": report.files,
         },
@@ -30,8 +31,12 @@ def facts_of(report: Report) -> dict[str, object]:
             "statements": covered.statements,
             "checked": covered.checked,
             "in_part": covered.in_part,
+            "in_full_by_tools": covered.deeper,
+            "in_full_by_deep": covered.deepest,
             "human": covered.human,
             "open": covered.open,
+            "left_to_tools": covered.for_tools,
+            "left_to_deep": covered.for_deep,
         },
     }
 
@@ -51,6 +56,9 @@ def text_of(report: Report, *, every: bool = False) -> str:
         if len(found) > len(shown):
             lines.append(f"  and {len(found) - len(shown)} more (`--all` shows them)")
         lines += [f"  {paint(rule.why, 'dim')}", f"hint: {rule.mend}", ""]
+    for one in report.notes:
+        told = f"{_place(one)}  {one.breach.what}: {one.rule.mend}"
+        lines.append(f"{paint('note', 'cyan')}  {one.rule.id}  {told}")
     return "\n".join([*lines, summary_of(report), str(report.coverage)])
 
 
@@ -69,6 +77,8 @@ def summary_of(report: Report) -> str:
         parts = ["no breach"]
     if waived := sum(one.waiver is not None for one in report.findings):
         parts.append(f"{waived} waived")
+    if report.notes:
+        parts.append(_count(len(report.notes), "note"))
     if frozen := sum(one.is_frozen for one in report.findings):
         parts.append(f"{frozen} of the baseline")
     if report.mended:
@@ -104,6 +114,9 @@ def annotations_of(report: Report) -> str:
         where = f"file={_property(path)},line={line},title={_property(one.rule.id)}"
         message = f"{one.breach.what} - {one.rule.sentence} - {one.rule.mend}"
         lines.append(f"::error {where}::{_data(message)}")
+    for one in report.notes:
+        where = f"file={_property(one.breach.path)},line={one.breach.line}"
+        lines.append(f"::notice {where},title={one.rule.id}::{_data(one.breach.what)}")
     return "\n".join(
         [*lines, f"::notice title=fleet check::{_data(summary_of(report))}"]
     )
@@ -127,10 +140,19 @@ def _finding_facts(one: Finding) -> dict[str, object]:
         "what": one.breach.what,
         "why": one.rule.why,
         "mend": one.rule.mend,
-        "state": "waived" if one.waiver else "frozen" if one.is_frozen else "breach",
+        "state": _state(one),
         "reason": one.waiver.reason if one.waiver else "",
         "fingerprint": one.fingerprint,
     }
+
+
+def _state(one: Finding) -> str:
+    """Return what a finding is to whoever reads it."""
+    if one.waiver is not None:
+        return "waived"
+    if one.is_frozen:
+        return "frozen"
+    return "note" if one.rule.is_note else "breach"
 
 
 def _place(one: Finding) -> str:

@@ -10,8 +10,10 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from fleetwright_cli._digests import digest_of
 from fleetwright_cli.fleet import Manifest
 from fleetwright_cli.standard._facts import Facts
+from fleetwright_cli.standard._history import History
 from fleetwright_cli.standard._tree import Tree
 from fleetwright_cli.standard.parsed import (
     Dockerfile,
@@ -73,6 +75,7 @@ class Repository:
         manifest: What fleet.toml says.
         facts: What was read from Python and requirements.
         cache: Where what is found is kept; None for nowhere.
+        history: What git knows beside the files.
         problems: What could not be parsed: path, line, reason.
         notes: What a checker worked out for others.
     """
@@ -81,11 +84,18 @@ class Repository:
     manifest: Manifest
     facts: Facts = field(default_factory=Facts)
     cache: Path | None = None
+    history: History = field(default_factory=History)
     problems: dict[str, tuple[int, str]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     _python: dict[str, Python] = field(default_factory=dict)
     _requirements: dict[str, Requirements] = field(default_factory=dict)
     _read: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """What all is that findings come from; empty where git does not tell."""
+        key = self.tree.key
+        return digest_of(key, self.history.key) if key else ""
 
     @cached_property
     def services(self) -> list[Unit]:

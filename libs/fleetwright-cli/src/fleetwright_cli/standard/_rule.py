@@ -10,7 +10,7 @@ from typing import Literal
 from fleetwright_cli.standard._repository import Repository
 
 Force = Literal["must", "should", "recommended", "described"]
-Depth = Literal["static", "human", "later"]
+Depth = Literal["static", "tools", "deep", "human", "later"]
 SECTIONS = {
     1: "Core Philosophy",
     2: "Core Principles",
@@ -36,9 +36,12 @@ class Rule:
         sentence: The sentence it stands in, in the standard's own words.
         says: What of the sentence this statement is.
         force: How strongly the standard says it.
-        depth: What checks it: reading or a person; `later` for nothing yet.
+        depth: What checks it: reading, `--tools`, `--deep`, a person; `later`: nothing
+            yet.
         in_part: Whether the checker sees only a part of what the statement asks.
         by_tools: Whether `--tools` sees the rest of it.
+        by_deep: Whether `--deep` sees the rest of it.
+        is_note: Whether it is told and fails nothing: a matter of one machine.
         same_as: The rule whose checker sees this one, too.
         how: How it is looked at; for what is not checked, why not.
         why: Why it matters.
@@ -56,6 +59,8 @@ class Rule:
     depth: Depth
     in_part: bool = False
     by_tools: bool = False
+    by_deep: bool = False
+    is_note: bool = False
     same_as: str = ""
     how: str = ""
     why: str = ""
@@ -67,6 +72,11 @@ class Rule:
     def is_checked(self) -> bool:
         """Whether a checker of ours looks at it."""
         return self.depth not in {"human", "later"}
+
+    @property
+    def is_deeper(self) -> bool:
+        """Whether `--tools` or `--deep` sees what reading does not."""
+        return self.by_tools or self.by_deep or self.depth in {"tools", "deep"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,4 +75,6 @@ def _location(one: Finding) -> dict[str, object]:
 
 def _level(rule: Rule) -> str:
     """Return how a scanner shows it: a recommendation as a warning; it fails, too."""
+    if rule.is_note:
+        return "note"
     return "warning" if rule.force == "recommended" else "error"

@@ -142,9 +142,9 @@ def read_tree(root: Path) -> Tree:
     Args:
         root: The folder of fleet.toml.
     """
-    staged = _git(root, "ls-files", "-z", "--cached", "--stage")
-    others = _git(root, "ls-files", "-z", "--others", "--exclude-standard")
-    changed = _git(root, "diff-files", "-z", "--name-only", "--relative")
+    staged = git(root, "ls-files", "-z", "--cached", "--stage")
+    others = git(root, "ls-files", "-z", "--others", "--exclude-standard")
+    changed = git(root, "diff-files", "-z", "--name-only", "--relative")
     if staged is None or others is None or changed is None:
         return Tree(root, _walked(root), has_git=False)
     tree = Tree(root, _indexed(root, staged, others))
@@ -194,10 +194,15 @@ def _looked_at(root: Path, path: str, *, tracked: bool) -> Entry | None:
     return None
 
 
-def _git(root: Path, *words: str) -> str | None:
-    """Return what git says; None where it is not there or refuses."""
+def git(root: Path, *words: str) -> str | None:
+    """Return what git says; None where it is not there or refuses.
+
+    Args:
+        root: Where it is asked.
+        *words: What.
+    """
     try:
-        done = subprocess.run(  # noqa: S603 - fixed words
+        done = subprocess.run(  # noqa: S603 - fixed words, and names that git gave
             ["git", "-C", str(root), *words],  # noqa: S607 - the git of this machine
             capture_output=True,
             check=False,

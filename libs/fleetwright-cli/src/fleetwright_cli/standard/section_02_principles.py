@@ -1,12 +1,13 @@
 """Section 2: calls that may fail are guarded, services know little of each other."""
 
+import json
 import re
 from collections.abc import Iterator
 
 from fleetwright_cli.standard import _kinds as kinds
 from fleetwright_cli.standard._repository import Repository, Unit
 from fleetwright_cli.standard._rule import Breach, checks
-from fleetwright_cli.standard.parsed import Map
+from fleetwright_cli.standard.parsed import Map, YamlProblem, read_yaml
 
 _BARE_CALLS = re.compile(
     r"^(requests\.(get|post|put|patch|delete|request|Session)"
@@ -32,6 +33,26 @@ _BREAKERS = (
     "fleetwright.resilience",
 )
 _PIPELINE = "fleetwright.resilience.Pipeline"
+_METRICS = (
+    "opentelemetry",
+    "prometheus_client",
+    "prometheus_fastapi_instrumentator",
+    "prometheus_flask_exporter",
+    "starlette_exporter",
+    "aioprometheus",
+    "ddtrace",
+    "datadog",
+    "statsd",
+    "fleetwright",
+)
+_ALERTS = re.compile(r"(alert|monitor|prometheus|rules)[^/]*(/.*)?\.ya?ml$")
+_FAILURES = re.compile(
+    r"(^|\.)(Unavailable|OSError|Exception|RpcError|AioRpcError|CircuitOpen\w*"
+    r"|\w*(TransportError|ConnectError|ConnectionError|RequestException|RequestError"
+    r"|HTTPError|ClientError|URLError|RetryError|BreakerError|Timeout|TimeoutError"
+    r"|TimeoutException))$"
+)
+_FALLBACKS = {"Fallback", "Stale"}
 
 
 @checks("RES-02")
@@ -48,6 +69,40 @@ def broken_circuits(repository: Repository) -> Iterator[Breach]:
         yield from _unguarded(
             repository, service, _BREAKERS, "CircuitBreaker", "behind a circuit breaker"
         )
+
+
+@checks("RES-04")
+def degraded(repository: Repository) -> Iterator[Breach]:
+    """Yield neighbours without whom a service neither goes on nor says it cannot."""
+    for service in repository.services:
+        critical = repository.manifest.critical.get(service.name, ())
+        catching = [path for path in service.sources if _catches(repository, path)]
+        for path in service.sources:
+            facts = repository.python(path)
+            for provider, kind, line in facts.edges:
+                name = kind.rsplit(".", 1)[-1]
+                is_borne = any(_uses(repository, one, name) for one in catching)
+                if provider not in critical and not is_borne:
+                    what = f"nothing stands in for {provider}, and it is not critical"
+                    yield Breach(path, line, what)
+            for one in facts.calls:
+                may_fail_elsewhere = _CLIENTS.search(one.name) and catching
+                if _BARE_CALLS.match(one.name) and not (
+                    path in catching or may_fail_elsewhere
+                ):
+                    what = f"nothing stands in for what `{one.name}` calls"
+                    yield Breach(path, one.line, what)
+
+
+@checks("AUT-05")
+def monitored(repository: Repository) -> Iterator[Breach]:
+    """Yield services that measure nothing, or that no alert names."""
+    alerted = _alerted(repository)
+    for service in repository.services:
+        if service.is_python and not _measures(repository, service):
+            yield Breach(service.folder, 1, "nothing in it counts or measures")
+        if service.name not in alerted:
+            yield Breach(service.folder, 1, "no alert names it")
 
 
 @checks("CPL-01")
@@ -140,6 +195,62 @@ def _unguarded(
             if one.name == _PIPELINE and parts and part not in parts:
                 what = f"the pipeline `{one.first}` has no {part}"
                 yield Breach(path, one.line, what)
+
+
+def _catches(repository: Repository, path: str) -> bool:
+    """Return whether a file does something else where a neighbour fails."""
+    facts = repository.python(path)
+    return any(_FAILURES.search(name) for name, _ in facts.caught) or any(
+        not _FALLBACKS.isdisjoint(part.rsplit(".", 1)[-1] for part in one.parts)
+        for one in facts.calls
+    )
+
+
+def _uses(repository: Repository, path: str, name: str) -> bool:
+    """Return whether a file has to do with a client of some type."""
+    facts = repository.python(path)
+    return (
+        any(name in one.names for one in facts.imports)
+        or any(one.name == name for one in facts.classes)
+        or any(name in text for one in facts.functions for text in one.takes)
+    )
+
+
+def _measures(repository: Repository, service: Unit) -> bool:
+    """Return whether a service, or a library that it imports, has metrics."""
+    if kinds.imports(repository, service, *_METRICS):
+        return True
+    if any(route == "/metrics" for route, _, _ in kinds.routes(repository, service)):
+        return True
+    compose = repository.compose.get(service.name)
+    given = compose.get("environment") if isinstance(compose, Map) else None
+    names = given if isinstance(given, Map | list) else ()
+    if any(str(name).startswith("OTEL_") for name in names):
+        return True
+    return any(
+        kinds.imports(repository, library, *_METRICS)
+        for library in repository.libraries
+        if kinds.imports(repository, service, *library.packages)
+    )
+
+
+def _alerted(repository: Repository) -> set[str]:
+    """Return every word of the alerts of Prometheus and Grafana that there are."""
+    words: set[str] = set()
+    for path in repository.tree.below(""):
+        if not _ALERTS.search(path) or path.startswith(".github/"):
+            continue
+        try:
+            document = read_yaml(repository.text(path))
+        except YamlProblem:
+            continue  # a template of Helm's, say
+        inside = document.get("spec") if isinstance(document, Map) else None
+        for one in (document, inside):
+            groups = one.get("groups") if isinstance(one, Map) else None
+            for group in groups if isinstance(groups, list) else ():
+                rules = group.get("rules") if isinstance(group, Map) else None
+                words |= set(re.findall(r"[\w-]+", json.dumps(rules or [])))
+    return words
 
 
 def _answers_pages(repository: Repository, path: str) -> bool:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from fleetwright_cli.standard._commands import HOOKS, hooks
+from fleetwright_cli.standard._commands import HOOKS, hooks, hooks_in
 from fleetwright_cli.standard._repository import Repository
 from fleetwright_cli.standard._rule import Breach, checks
-from fleetwright_cli.standard.parsed import Map, commands
+from fleetwright_cli.standard._templates import instances, rendered, template_folders
+from fleetwright_cli.standard.parsed import Map, YamlProblem, commands, read_yaml
 
 PROJECT = "pyproject.toml"
 _FAMILIES = ("E", "F", "I", "B", "UP", "S", "ASYNC", "D")
@@ -105,11 +106,33 @@ def three_hooks(repository: Repository) -> Iterator[Breach]:
     """Yield which of the three tools no hook runs."""
     if not repository.tree.has(HOOKS):
         return
-    found = list(hooks(repository))
-    for tool in _TOOLS:
-        known = (tool, f"{tool}-check", f"{tool}-pre-commit-mirror")
-        if not any(name in known or _runs(entry, tool) for name, entry, _ in found):
-            yield Breach(HOOKS, 1, f"no hook runs {tool}")
+    for tool in _unhooked(list(hooks(repository))):
+        yield Breach(HOOKS, 1, f"no hook runs {tool}")
+
+
+@checks("QUA-09")
+def hooks_installed(repository: Repository) -> Iterator[Breach]:
+    """Yield a clone whose commits no hook looks at; nobody commits in CI."""
+    hook = repository.history.hook
+    if hook is not None and repository.tree.has(HOOKS) and "pre-commit" not in hook:
+        yield Breach(HOOKS, 1, "`pre-commit install` was not run in this clone")
+
+
+@checks("QUA-10")
+def hooks_in_templates(repository: Repository) -> Iterator[Breach]:
+    """Yield templates whose repositories would begin without the three hooks."""
+    for folder in template_folders(repository):
+        found = list(instances(repository, folder, HOOKS))
+        if not found:
+            yield Breach(folder, 1, f"what is made from it has no {HOOKS}")
+        for path in found:
+            try:
+                document = read_yaml(rendered(repository.text(path)))
+            except YamlProblem as problem:
+                yield Breach(path, problem.line, f"it makes no YAML: {problem}")
+                continue
+            for tool in _unhooked(list(hooks_in(document))):
+                yield Breach(path, 1, f"no hook of it runs {tool}")
 
 
 @checks("QUA-11")
@@ -118,6 +141,14 @@ def pre_commit_installed(repository: Repository) -> Iterator[Breach]:
     if "pre-commit" not in repository.development:
         path = "requirements-dev.in"
         yield Breach(path, 1, "pre-commit is not among what development needs")
+
+
+def _unhooked(found: list[tuple[str, str, int]]) -> Iterator[str]:
+    """Yield which of the three tools none of some hooks runs."""
+    for tool in _TOOLS:
+        known = (tool, f"{tool}-check", f"{tool}-pre-commit-mirror")
+        if not any(name in known or _runs(entry, tool) for name, entry, _ in found):
+            yield tool
 
 
 def _runs(entry: str, tool: str) -> bool:

@@ -17,6 +17,11 @@ _BLOCKING = re.compile(
 _OTHER_CALLS = ("xmlrpc", "Pyro4", "Pyro5", "zerorpc", "rpyc", "jsonrpclib", "spyne")
 _OTHER_BUSES = ("zmq", "nats", "stomp", "paho", "rq", "huey")
 _OTHER_LOGGERS = ("loguru", "logbook", "eliot", "twiggy", "logzero")
+_HTTP_LIBRARIES = ("httpx", "httpx2", "requests", "aiohttp")
+_SENDS = re.compile(
+    r"(^(requests|httpx2?)|client|session|http)\.(post|put|patch|delete)$",
+    re.IGNORECASE,
+)
 _LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
 # Where something is that runs beside the service: a link for the reader is none.
 _ADDRESS = re.compile(
@@ -249,6 +254,20 @@ def known_brokers(repository: Repository) -> Iterator[Breach]:
     for service in repository.services:
         for path, line, name in kinds.importing(repository, service, *_OTHER_BUSES):
             yield Breach(path, line, f"{name} is neither RabbitMQ nor Kafka")
+
+
+@checks("COM-06")
+def told_by_events(repository: Repository) -> Iterator[Breach]:
+    """Yield calls to others whose answer nobody takes: what an event is for."""
+    for service in repository.services:
+        declared = set(kinds.client_methods(repository, service))
+        for path in service.sources:
+            facts = repository.python(path)
+            has_client = not facts.roots.keys().isdisjoint(_HTTP_LIBRARIES)
+            for name, line in facts.dropped:
+                is_sent = has_client and _SENDS.search(name)
+                if is_sent or name.rsplit(".", 1)[-1] in declared:
+                    yield Breach(path, line, f"nobody takes the answer of `{name}`")
 
 
 @checks("LOG-01")

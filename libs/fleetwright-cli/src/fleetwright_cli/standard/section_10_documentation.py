@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from fleetwright_cli.standard._novelties import novelties
 from fleetwright_cli.standard._repository import Repository, Unit
 from fleetwright_cli.standard._rule import Breach, checks
 from fleetwright_cli.standard._sections import Page, read_page
@@ -63,6 +64,18 @@ def docstrings_everywhere(repository: Repository) -> Iterator[Breach]:
     for unit in repository.units:
         for path in unit.sources:
             yield from _undocumented(repository, unit, path)
+
+
+@checks("DOC-05")
+def significant_changes_designed(repository: Repository) -> Iterator[Breach]:
+    """Yield what a change adds to the fleet without a word in a design document."""
+    before = repository.history.before
+    if before is None or not before.names:
+        return
+    found = list(novelties(repository, before))
+    if found and not before.is_touched(DESIGN):
+        for one in found:
+            yield Breach(one.path, 1, f"{one.what} is new, and no design tells of it")
 
 
 @checks("DOC-06")

@@ -143,6 +143,9 @@ class Python(NamedTuple):
         environ: Lines that read `os.environ`.
         urls: Texts that hold an address, with their lines.
         assigned: Attributes it sets, as `app.openapi`, with their lines.
+        dropped: Calls whose answer nobody takes, with their lines.
+        caught: Errors it catches, through the file's imports, with their lines.
+        edges: Clients it makes of other services: provider, type, line.
     """
 
     error: str = ""
@@ -156,6 +159,9 @@ class Python(NamedTuple):
     environ: tuple[int, ...] = ()
     urls: tuple[tuple[str, int], ...] = ()
     assigned: tuple[tuple[str, int], ...] = ()
+    dropped: tuple[tuple[str, int], ...] = ()
+    caught: tuple[tuple[str, int], ...] = ()
+    edges: tuple[tuple[str, str, int], ...] = ()
 
     @property
     def roots(self) -> dict[str, int]:
@@ -183,6 +189,9 @@ class Python(NamedTuple):
             environ=tuple(raw[8]),
             urls=tuple((text, line) for text, line in raw[9]),
             assigned=tuple((text, line) for text, line in raw[10]),
+            dropped=tuple((text, line) for text, line in raw[11]),
+            caught=tuple((text, line) for text, line in raw[12]),
+            edges=tuple((one[0], one[1], one[2]) for one in raw[13]),
         )
 
 

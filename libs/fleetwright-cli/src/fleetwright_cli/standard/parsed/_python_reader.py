@@ -1,7 +1,6 @@
 """A Python file's text to the facts the rules look at; its code is never run."""
 
 import ast
-import re
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -15,13 +14,19 @@ from fleetwright_cli.standard.parsed._python import (
     Import,
     Python,
 )
+from fleetwright_cli.standard.parsed._python_texts import (
+    attributes,
+    constant,
+    described,
+    text_below,
+    written,
+)
 from fleetwright_cli.standard.parsed._suppressions import suppressions
 
 _BRANCHES = (
     ast.For,
     ast.AsyncFor,
     ast.While,
-    ast.ExceptHandler,
     ast.match_case,
 )
 _NO_CHILDREN = frozenset(("ctx", "op", "ops", "kind", "type_comment", "names"))
@@ -58,6 +63,9 @@ def read_python(content: bytes) -> Python:
         environ=tuple(reader.environ),
         urls=tuple(reader.urls),
         assigned=tuple(reader.assigned),
+        dropped=tuple(reader.dropped),
+        caught=tuple(reader.caught),
+        edges=tuple(reader.edges),
     )
 
 
@@ -77,10 +85,14 @@ class _Reader:
         self.environ: list[int] = []
         self.urls: list[tuple[str, int]] = []
         self.assigned: list[tuple[str, int]] = []
+        self.dropped: list[tuple[str, int]] = []
+        self.caught: list[tuple[str, int]] = []
+        self.edges: list[tuple[str, str, int]] = []
         self.long_texts: list[tuple[int, int]] = []
         self._known: dict[str, str] = {}
         self._around: list[ast.ClassDef | _Callable] = []
         self._guards = 0
+        self._tries = 0
         self._ways = 0
         self._raised: list[str] = []
         self._seers: dict[type[ast.AST], Callable[[Any], None]] = {
@@ -98,6 +110,7 @@ class _Reader:
             ast.Constant: self._constant,
             ast.Expr: self._expression,
             ast.Raise: self._raise,
+            ast.ExceptHandler: self._caught,
             **dict.fromkeys(_BRANCHES, self._branch),
         }
 
@@ -164,7 +177,9 @@ class _Reader:
         outer = self._raised
         # What is raised in here may be caught a few lines below.
         self._raised = [] if node.handlers else outer
+        self._tries += bool(node.handlers)
         self._guarded(node.body, int(guarded))
+        self._tries -= bool(node.handlers)
         self._raised = outer
         for one in [*node.handlers, *node.orelse, *node.finalbody]:
             self.see(one)
@@ -172,13 +187,13 @@ class _Reader:
     def _class(self, node: ast.ClassDef) -> None:
         """Note a class with its fields."""
         docstring = ast.get_docstring(node)
-        documented = _attributes(docstring or "")
+        documented = attributes(docstring or "")
         fields: list[Field] = []
         config: dict[str, str] = {}
         for one, after in zip(node.body, [*node.body[1:], None], strict=True):
             if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name):
                 name = one.target.id
-                text = _field_text(one) or _bare_text(after) or documented.get(name, "")
+                text = described(one) or text_below(after) or documented.get(name, "")
                 fields.append(_field(name, one, text))
             elif isinstance(one, ast.Assign) and _sets(one, "model_config"):
                 config = self._call(one.value).keywords
@@ -225,9 +240,24 @@ class _Reader:
         self._ways, self._raised = around
 
     def _called(self, node: ast.Call) -> None:
-        """Note a call."""
-        self.calls.append(self._call(node))
+        """Note a call, and whom a client is made for."""
+        found = self._call(node)
+        self.calls.append(found)
+        first = node.args[0] if node.args else None
+        if isinstance(first, ast.Name | ast.Attribute):
+            if provider := found.keywords.get("provider"):
+                self.edges.append((provider, self._named(first), node.lineno))
+            if found.name.endswith(".add_task"):
+                self.dropped.append((self._named(first), node.lineno))
         self._inside(node)
+
+    def _caught(self, node: ast.ExceptHandler) -> None:
+        """Note which errors are caught."""
+        caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+        for one in caught:
+            name = self._named(one) if one is not None else "Exception"
+            self.caught.append((name, node.lineno))
+        self._branch(node)
 
     def _attribute(self, node: ast.Attribute) -> None:
         """Note that `os.environ` is read."""
@@ -265,8 +295,13 @@ class _Reader:
         """Leave docstrings alone: an address there is for the reader."""
         if isinstance(node.value, ast.Constant):
             self._long(node.value)
-        else:
-            self.see(node.value)
+            return
+        awaited = node.value.value if isinstance(node.value, ast.Await) else node.value
+        # Who catches its failure has taken an answer.
+        if isinstance(awaited, ast.Call) and not self._tries:
+            name = self._named(awaited.func)
+            self.dropped += [(name, node.lineno)] if "." in name else []
+        self.see(node.value)
 
     def _long(self, node: ast.Constant) -> None:
         """Note where a text of several lines stands: a `#` in it begins no comment."""
@@ -317,8 +352,8 @@ class _Reader:
         return Call(
             self._named(called) or _method(called),
             node.lineno,
-            _text(arguments[0]) if arguments else "",
-            {one.arg: _written(one.value) for one in keywords if one.arg},
+            constant(arguments[0]) if arguments else "",
+            {one.arg: written(one.value) for one in keywords if one.arg},
             ".".join(one.name for one in self._around),
             bool(functions) and isinstance(functions[-1], ast.AsyncFunctionDef),
             tuple(
@@ -329,7 +364,7 @@ class _Reader:
 
 def _field(name: str, node: ast.AnnAssign, description: str) -> Field:
     """Return an annotated attribute."""
-    default = _written(node.value) if node.value else ""
+    default = written(node.value) if node.value else ""
     return Field(name, node.lineno, ast.unparse(node.annotation), default, description)
 
 
@@ -348,43 +383,3 @@ def _sets(node: ast.Assign, name: str) -> bool:
 def _method(node: ast.expr) -> str:
     """Return `.get` for a method of what has no name."""
     return f".{node.attr}" if isinstance(node, ast.Attribute) else ""
-
-
-def _text(node: ast.expr) -> str:
-    """Return a constant text, `f"..."` for one that is put together, or nothing."""
-    if isinstance(node, ast.JoinedStr):
-        return 'f"..."'
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value[:200]
-    return ""
-
-
-def _written(node: ast.expr) -> str:
-    """Return an expression as text: constants without quotes, long ones cut."""
-    if isinstance(node, ast.Constant):
-        return str(node.value)[:200]
-    return ast.unparse(node)[:200]
-
-
-def _field_text(node: ast.AnnAssign) -> str:
-    """Return the description that a `Field(...)` gives, in the default or the type."""
-    for root in (node.value, node.annotation):
-        for one in ast.walk(root) if root else ():
-            if isinstance(one, ast.keyword) and one.arg == "description":
-                return _text(one.value) or "computed"
-    return ""
-
-
-def _bare_text(node: ast.stmt | None) -> str:
-    """Return the text that stands alone below an attribute."""
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-        return _text(node.value)
-    return ""
-
-
-def _attributes(docstring: str) -> dict[str, str]:
-    """Return what the section `Attributes:` says, by name."""
-    _, found, section = docstring.partition("Attributes:\n")
-    entry = r"^ {4}(\w+)(?: \([^)]*\))?: (.+(?:\n {6,}\S.*)*)$"
-    said = re.findall(entry, section, re.MULTILINE) if found else []
-    return {name: " ".join(text.split()) for name, text in said}
