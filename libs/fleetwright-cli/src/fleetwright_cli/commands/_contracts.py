@@ -8,6 +8,8 @@ import typer
 
 from fleetwright_cli._errors import DONE, NOT_COMPLIANT, WRONG_ARGUMENTS, FleetError
 from fleetwright_cli._printer import Printer
+from fleetwright_cli.contracts import drift, extract
+from fleetwright_cli.fleet import discover
 from fleetwright_contracts import (
     REPORTS,
     ContractError,
@@ -30,13 +32,54 @@ contracts = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
     help="See whom a changed API breaks, and with which value.\n\n"
-    "Example: `fleet contracts diff old.yaml new.yaml`.",
+    "Examples: `fleet contracts freeze`, `fleet contracts diff old.yaml new.yaml`.",
 )
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
 
-@contracts.callback()
-def about() -> None:
-    """Keep `diff` a word to be typed while it is the only one."""
+@contracts.command()
+def freeze(
+    services: Annotated[
+        list[str] | None, typer.Argument(help="Services; none for all.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail when one is stale.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write contracts/{openapi,asyncapi,needs}.json: what the code promises and needs.
+
+    Each service is imported in its own environment, in a process of its own.
+
+    Examples: `fleet contracts freeze`, `fleet contracts freeze orders`,
+    `fleet contracts freeze --check`. Exit 1 where a file is not what the code says, or
+    a service cannot be asked.
+    """
+    printer = Printer(as_json=as_json)
+    fleet = discover()
+    chosen = fleet.chosen(services)
+    printer.status(f"asking {', '.join(service.name for service in chosen)}")
+    found = extract(fleet, chosen, printer.talk)
+    drifts = drift(fleet, found)
+    if not check:
+        for one in drifts:
+            one.mend()
+    places = [str(one.file.relative_to(fleet.root)) for one in drifts]
+    words = [
+        f"{place} {one.what if check else 'written' if one.text else 'taken away'}"
+        for place, one in zip(places, drifts, strict=True)
+    ]
+    printer.data({"stale": places}, "\n".join(words) or "all are as the code says")
+    for error in found.failed.values():
+        printer.error(str(error))
+    if check and drifts:
+        names = " ".join(sorted({one.service for one in drifts}))
+        raise FleetError(
+            f"{len(drifts)} of the contracts are not what the code says",
+            hint=f"run `fleet contracts freeze {names}`, and look at what it changes",
+        )
+    if found.failed:
+        raise typer.Exit(NOT_COMPLIANT)
 
 
 @contracts.command()
@@ -47,7 +90,7 @@ def diff(
     form: Annotated[
         Form, typer.Option("--format", help="For whom the findings are.")
     ] = "text",
-    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    as_json: AsJson = False,
     allow_unknown: Annotated[
         bool, typer.Option("--allow-unknown", help="Exit 0 where something is unknown.")
     ] = False,
