@@ -52,7 +52,7 @@ def check(
         bool, typer.Option("--dry-run", help="With --fix: show it, change nothing.")
     ] = False,
     tools: Annotated[
-        bool, typer.Option("--tools", help="Run black, ruff and mypy, too.")
+        bool, typer.Option("--tools", help="Run black, ruff, mypy, pytest, too.")
     ] = False,
     every: Annotated[bool, typer.Option("--all", help="Show each place.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
@@ -61,8 +61,9 @@ def check(
 
     Examples: `fleet check`, `fleet check CFG-04 CON-05`, `fleet check --format sarif`,
     `fleet check --fix --dry-run`.
-    Reads files and runs none of them; `--tools` has black, ruff and mypy read them and
-    looks at locks and history. Exit 1 on a breach that no waiver excuses.
+    Reads files and runs none of them; `--tools` has black, ruff and mypy read them,
+    runs the services' tests, and looks at locks and history. Exit 1 on a breach that no
+    waiver excuses.
     """
     root = find_root()
     chosen = frozenset(_known(one) for one in only or ())
@@ -98,7 +99,7 @@ def _checked(
     """Return what reading finds, and the tools where they are asked for."""
     if not tools:
         return check_all(repository, chosen=chosen, frozen=frozen)
-    more = list(tool_breaches(repository))
+    more = list(tool_breaches(repository, Printer().talk))
     return check_all(repository, frozen=frozen, more=more, tools=RULES)
 
 

@@ -239,7 +239,7 @@ def coverage(ran: frozenset[str], tools: frozenset[str] = frozenset()) -> Covera
     rest = [one for one in looked if one.in_part]
     for_tools = [one for one in rest if one.by_tools and one.id not in tools]
     for_deep = [one for one in rest if one.by_deep and one.id not in tools]
-    whole = [one for one in rest if one.is_deeper and one.id in tools]
+    whole = [one for one in rest if one.has_rest and one.id in tools]
     return Coverage(
         len(every),
         len(looked),

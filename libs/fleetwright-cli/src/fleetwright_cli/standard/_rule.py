@@ -74,9 +74,9 @@ class Rule:
         return self.depth not in {"human", "later"}
 
     @property
-    def is_deeper(self) -> bool:
-        """Whether `--tools` or `--deep` sees what reading does not."""
-        return self.by_tools or self.by_deep or self.depth in {"tools", "deep"}
+    def has_rest(self) -> bool:
+        """Whether reading sees a part of it, and a deeper look the rest."""
+        return self.by_tools or self.by_deep
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""What the standard's own tools find: black, ruff, mypy, the locks, the history of git.
+"""What the standard's own tools find: black, ruff, mypy, pytest, locks, the history.
 
-They read the code and run none of it. Each is the one beside this interpreter, or else
-the first on the path.
+Each is the one beside this interpreter, or else the first on the path; pytest is that
+of the service's own environment. Only pytest runs code of the repository: its tests.
 """
 
 import json
@@ -10,24 +10,52 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from fleetwright_cli._errors import FleetError
-from fleetwright_cli.fleet import discover
+from fleetwright_cli.fleet import Fleet, discover
 from fleetwright_cli.locks import DIGEST, locks_of
+from fleetwright_cli.standard import _test_runs as test_runs
+from fleetwright_cli.standard._closure import unlocked
 from fleetwright_cli.standard._repository import Repository, Unit
 from fleetwright_cli.standard._rule import Breach
 
 LONGEST_SECONDS = 900
-RULES = frozenset(("QUA-02", "QUA-03", "QUA-06", "DEP-06", "CFG-04"))
+RULES = test_runs.RULES | frozenset(
+    ("PHI-02", "QUA-02", "QUA-03", "QUA-06", "DEP-05", "DEP-06", "CFG-04")
+)
 _MYPY = re.compile(r"^(.+?):(\d+): error: (.+)$", re.MULTILINE)
 _UNREAD = re.compile(r"^error: cannot .*?(/\S.*?\.pyi?):", re.MULTILINE)
 _EXAMPLES = (".example", ".template", ".sample")
 
 
-def tool_breaches(repository: Repository) -> Iterator[tuple[str, Breach]]:
+def tool_breaches(
+    repository: Repository, tell: Callable[[str], None] = lambda text: None
+) -> Iterator[tuple[str, Breach]]:
     """Yield what the tools find, with the rule that asks for each.
+
+    Args:
+        repository: A repository on disk.
+        tell: Gets a line when long work begins.
+
+    Raises:
+        FleetError: A tool is not there, cannot do its work, or does not end.
+    """
+    yield from read_breaches(repository)
+    fleet = discover(repository.tree.root)
+    pythons = {
+        name: test_runs.interpreter(fleet, service, tell)
+        for name, service in fleet.services.items()
+    }
+    for service in repository.services:
+        if service.name in pythons:
+            yield from unlocked(repository, service, pythons[service.name])
+    yield from test_runs.test_breaches(repository, pythons, tell)
+
+
+def read_breaches(repository: Repository) -> Iterator[tuple[str, Breach]]:
+    """Yield what tools find that run nothing of the repository.
 
     Args:
         repository: A repository on disk.
@@ -38,9 +66,10 @@ def tool_breaches(repository: Repository) -> Iterator[tuple[str, Breach]]:
     root = repository.tree.root
     yield from (("QUA-02", one) for one in _black(root))
     yield from (("QUA-03", one) for one in _ruff(root))
+    yield from (("PHI-02", one) for one in _ruff(root, "--select", "N,ERA"))
     for unit in repository.units:
         yield from (("QUA-06", one) for one in _mypy(root, unit))
-    yield from (("DEP-06", one) for one in _stale(root))
+    yield from (("DEP-06", one) for one in _stale(discover(root)))
     yield from (("CFG-04", one) for one in _once_committed(repository))
 
 
@@ -53,9 +82,9 @@ def _black(root: Path) -> Iterator[Breach]:
         yield Breach(_below(root, path), 1, "black cannot read it")
 
 
-def _ruff(root: Path) -> Iterator[Breach]:
+def _ruff(root: Path, *words: str) -> Iterator[Breach]:
     """Yield what ruff says."""
-    done = _run(root, "ruff", "check", "--output-format", "json", ".")
+    done = _run(root, "ruff", "check", "--output-format", "json", *words, ".")
     for one in json.loads(done.stdout or "[]"):
         line = (one.get("location") or {}).get("row", 1)
         what = f"{one.get('code') or 'ruff'}: {one['message']}"
@@ -75,12 +104,13 @@ def _mypy(root: Path, unit: Unit) -> Iterator[Breach]:
         yield Breach(_below(root, path), int(line), what)
 
 
-def _stale(root: Path) -> Iterator[Breach]:
+def _stale(fleet: Fleet) -> Iterator[Breach]:
     """Yield locks of `fleet lock` that were made from other requirements."""
-    for lock in locks_of(discover(root)):
+    for lock in locks_of(fleet):
         text = lock.target.read_text("utf-8") if lock.target.is_file() else ""
         if DIGEST in text and not lock.is_fresh:
-            yield Breach(_below(root, str(lock.target)), 1, "it is stale: `fleet lock`")
+            path = _below(fleet.root, str(lock.target))
+            yield Breach(path, 1, "it is stale: `fleet lock`")
 
 
 def _once_committed(repository: Repository) -> Iterator[Breach]:
