@@ -53,7 +53,10 @@ class Parcels(Protocol):
 
     @get("/v1/parcels/{parcel_id}", missing=404)
     async def find(
-        self, parcel_id: UUID, sort: Literal["up", "down"] | None
+        self,
+        parcel_id: UUID,
+        sort: Literal["up", "down"] | None,
+        limit: Annotated[int | None, Field(ge=1)],
     ) -> Parcel | None:
         """Return a parcel."""
         ...
@@ -182,7 +185,9 @@ def test_needs_are_what_is_sent_read_and_handled() -> None:
     assert [(one["name"], one["required"]) for one in find["parameters"]] == [
         ("parcel_id", True),
         ("sort", False),
+        ("limit", False),
     ]
+    assert find["parameters"][2]["schema"] == {"type": "integer", "minimum": 1}
     assert find["parameters"][1]["schema"]["enum"] == ["up", "down"]
     assert sorted(find["responses"]) == ["2XX", "404"]
     pack = paths["/v1/parcels"]["post"]

@@ -4,8 +4,10 @@ What it needs of one provider is a document of OpenAPI as well: of the requests 
 sent, and of the answers that are understood. It is compared as any other.
 """
 
+import functools
+import operator
 from collections.abc import Iterator, Mapping
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
@@ -181,18 +183,15 @@ def _admits_none(hint: Any) -> bool:
 
 def _without_none(hint: Any) -> Any:
     """Return the type of what is sent when something is."""
-    plain = _plain(hint)
-    if not _admits_none(plain):
-        return plain
-    rest = [one for one in plain.__args__ if one is not type(None)]
-    found = rest[0]
-    for one in rest[1:]:
-        found = found | one
-    return found
+    found, marks = _plain(hint), getattr(hint, "__metadata__", ())
+    if _admits_none(found):
+        first, *others = (one for one in found.__args__ if one is not type(None))
+        found = functools.reduce(operator.or_, others, first)
+    return Annotated[(found, *marks)] if marks else found
 
 
 def _plain(hint: Any) -> Any:
-    """Return a type without the marks of a header."""
+    """Return a type without what is said beside it."""
     return getattr(hint, "__origin__", hint) if hasattr(hint, "__metadata__") else hint
 
 
