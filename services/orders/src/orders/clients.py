@@ -1,20 +1,22 @@
 """What orders needs from other services."""
 
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, StringConstraints
 
 from fleetwright.rest import post
+
+Sku = Annotated[str, StringConstraints(pattern="^[0-9]{5}[A-Za-z]{0,2}$")]
 
 
 class WantedQuotes(BaseModel):
     """What orders sends to learn prices.
 
     Attributes:
-        skus: Stock codes, each once.
+        skus: Stock codes, each once; as many as an order may have lines.
     """
 
-    skus: list[str]
+    skus: list[Sku] = Field(min_length=1, max_length=2000)
 
 
 class Quote(BaseModel):

@@ -5,7 +5,7 @@ import structlog
 from fleetwright import Unavailable
 from storefront.basket import Basket
 from storefront.bill import Bill, priced
-from storefront.clients import Catalog, Product, WantedQuotes
+from storefront.clients import Catalog, OddCode, Product, WantedQuotes
 from storefront.shelf import Shelf, Showing
 
 log = structlog.get_logger()
@@ -59,6 +59,8 @@ class Assortment:
         """
         try:
             found = await self._catalog.product(sku)
+        except OddCode:
+            return None, True
         except Unavailable as error:
             log.warning("product.remembered", sku=sku, reason=error.reason)
             remembered = self._shelf.find(sku)

@@ -5,10 +5,15 @@ from enum import StrEnum
 from typing import Annotated, Protocol
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, StringConstraints
 
 from fleetwright import Refused
 from fleetwright.rest import Header, get, post
+
+Sku = Annotated[str, StringConstraints(pattern="^[0-9]{5}[A-Za-z]{0,2}$")]
+Search = Annotated[str, Field(max_length=100)]
+Page = Annotated[int, Field(ge=1, le=100_000)]
+PageSize = Annotated[int, Field(ge=1, le=100)]
 
 
 class Product(BaseModel):
@@ -27,9 +32,9 @@ class ProductPage(BaseModel):
 
 
 class WantedQuotes(BaseModel):
-    """The stock codes to price."""
+    """The stock codes to price, as many as a basket may have lines."""
 
-    skus: list[str]
+    skus: list[Sku] = Field(min_length=1, max_length=100)
 
 
 class Quotes(BaseModel):
@@ -39,11 +44,17 @@ class Quotes(BaseModel):
     unknown: list[str]
 
 
+class OddCode(Refused):
+    """No product can have such a code."""
+
+
 class Catalog(Protocol):
     """The part of the catalog API that storefront depends on."""
 
     @get("/v1/products")
-    async def products(self, search: str, page: int, page_size: int) -> ProductPage:
+    async def products(
+        self, search: Search, page: Page, page_size: PageSize
+    ) -> ProductPage:
         """Return one page of the products that match.
 
         Args:
@@ -53,9 +64,17 @@ class Catalog(Protocol):
         """
         ...
 
-    @get("/v1/products/{sku}", missing=404)
+    @get("/v1/products/{sku}", missing=404, refusals={422: OddCode})
     async def product(self, sku: str) -> Product | None:
-        """Return one product, or None for an unknown stock code."""
+        """Return one product, or None for an unknown stock code.
+
+        Args:
+            sku: Whatever stands in the address of a page.
+
+        Raises:
+            OddCode: It is far too long for a code.
+            Unavailable: The catalog did not answer in time, or is down.
+        """
         ...
 
     @post("/v1/quotes", idempotent=True)

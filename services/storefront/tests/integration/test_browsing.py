@@ -4,7 +4,7 @@ import pytest
 from httpx2 import AsyncClient
 
 from fleetwright import Unavailable
-from storefront.clients import Product
+from storefront.clients import OddCode, Product
 
 AWAY = Unavailable("catalog does not answer", reason="connect", provider="catalog")
 
@@ -224,3 +224,14 @@ async def test_address_that_leads_nowhere_is_a_page(
 
     assert page.status_code == 404
     assert "no such page" in page.text
+
+
+async def test_code_that_the_catalog_cannot_read_is_of_no_product(
+    shop: AsyncClient, troubles: dict[str, Exception]
+) -> None:
+    """Whatever stands in the address, the buyer learns that nothing is sold there."""
+    troubles["catalog"] = OddCode("far too long", status=422, provider="catalog")
+
+    page = await shop.get(f"/products/{'9' * 65}")
+
+    assert page.status_code == 404
