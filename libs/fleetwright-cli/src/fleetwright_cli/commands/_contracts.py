@@ -2,13 +2,21 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
 from fleetwright_cli._errors import DONE, NOT_COMPLIANT, WRONG_ARGUMENTS, FleetError
 from fleetwright_cli._printer import Printer
-from fleetwright_cli.contracts import drift, extract
+from fleetwright_cli.contracts import drift, evolution, extract, frozen, frozen_at
+from fleetwright_cli.contracts import verify as verified
+from fleetwright_cli.contracts._words import (
+    annotation,
+    changes_data,
+    changes_text,
+    unmet_data,
+    unmet_text,
+)
 from fleetwright_cli.fleet import discover
 from fleetwright_contracts import (
     REPORTS,
@@ -20,11 +28,13 @@ from fleetwright_contracts import (
     load,
     verdict_of,
 )
+from fleetwright_contracts.needs import sent_by
 
 # Beyond this the numbers of lines are not worth the time they take.
 _MOST_CHARACTERS = 4_000_000
 
 Form = Literal["text", "markdown", "json", "sarif", "github"]
+FleetForm = Literal["text", "json", "github"]
 
 contracts = typer.Typer(
     add_completion=False,
@@ -32,7 +42,9 @@ contracts = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
     help="See whom a changed API breaks, and with which value.\n\n"
-    "Examples: `fleet contracts freeze`, `fleet contracts diff old.yaml new.yaml`.",
+    "Examples: `fleet contracts freeze`, `fleet contracts verify`,"
+    " `fleet contracts diff --against origin/main`,"
+    " `fleet contracts diff old.yaml new.yaml`.",
 )
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
@@ -83,10 +95,62 @@ def freeze(
 
 
 @contracts.command()
+def verify(
+    retained: Annotated[
+        list[str] | None,
+        typer.Option(help="A revision whose events may still be in their topics."),
+    ] = None,
+    form: Annotated[
+        FleetForm, typer.Option("--format", help="For whom the findings are.")
+    ] = "text",
+    notes: Annotated[
+        bool, typer.Option("--notes", help="Also what is only to be known.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Hold what every service needs against what the others promise.
+
+    Reads the frozen contracts only: run `fleet contracts freeze` first. A request that
+    is refused, an answer or an event that is not understood is shown with a value and
+    with the line of the consumer.
+
+    Examples: `fleet contracts verify`, `fleet contracts verify --retained v1.2.0`,
+    `fleet contracts verify --format github`. Exit 1 where somebody does not get what it
+    needs, or nobody can tell.
+    """
+    fleet = discover()
+    services = list(fleet.services.values())
+    earlier = [
+        message
+        for revision in retained or ()
+        for name, own in frozen_at(fleet, services, revision).items()
+        for message in sent_by(name, own.get("asyncapi") or {}, revision)
+    ]
+    found = verified(fleet, frozen(services), earlier)
+    if form == "github":
+        text = "\n".join(annotation(it.finding, it.file, it.line) for it in found.unmet)
+    else:
+        text = unmet_text(found, notes=notes)
+    Printer(as_json=as_json or form == "json").data(unmet_data(found), text)
+    raise typer.Exit(NOT_COMPLIANT if found.failing else DONE)
+
+
+@contracts.command()
 def diff(
-    old: Annotated[Path, typer.Argument(help="What users of the API go by.")],
-    new: Annotated[Path, typer.Argument(help="What is to take its place.")],
+    old: Annotated[
+        Path | None, typer.Argument(help="What users of the API go by.")
+    ] = None,
+    new: Annotated[
+        Path | None, typer.Argument(help="What is to take its place.")
+    ] = None,
     *,
+    against: Annotated[
+        str | None,
+        typer.Option(help="A revision: compare all contracts of the fleet with it."),
+    ] = None,
+    notes: Annotated[
+        bool, typer.Option("--notes", help="Also what is only to be known.")
+    ] = False,
     form: Annotated[
         Form, typer.Option("--format", help="For whom the findings are.")
     ] = "text",
@@ -95,19 +159,50 @@ def diff(
         bool, typer.Option("--allow-unknown", help="Exit 0 where something is unknown.")
     ] = False,
 ) -> None:
-    """Compare two files: OpenAPI 3.0 or 3.1, or JSON Schema; JSON or YAML.
+    """Compare two files, or the fleet's contracts with those of a revision.
+
+    Files: OpenAPI 3.0 or 3.1, or JSON Schema; JSON or YAML. They need no fleet, and
+    nothing that a `$ref` leads to is fetched. With `--against`, whoever in the fleet
+    uses what changed is named, with its line; a break is excused by another version in
+    the contract and a design document that names the service.
 
     Examples: `fleet contracts diff old.yaml new.yaml`,
-    `fleet contracts diff old.json new.json --format github`.
-    Exit 1 where the new file breaks who goes by the old one, or nobody can tell.
-    Needs no fleet; nothing that a `$ref` leads to is fetched.
+    `fleet contracts diff old.json new.json --format github`,
+    `fleet contracts diff --against origin/main`.
+    Exit 1 where the new one breaks who goes by the old one, or nobody can tell.
     """
+    if against is not None and old is None:
+        _diff_fleet(against, "json" if as_json else form, notes=notes)
+    if old is None or new is None or against is not None:
+        raise FleetError(
+            "it is not said what to compare",
+            hint="give two files, or `--against origin/main`",
+            exit_code=WRONG_ARGUMENTS,
+        )
     findings = _findings(old, new)
     report = REPORTS["json" if as_json else form](findings, _files(old, new))
     Printer().data({}, report)
     verdict = verdict_of(findings)
     fine = verdict is Verdict.FITS or (allow_unknown and verdict is Verdict.UNKNOWN)
     raise typer.Exit(DONE if fine else NOT_COMPLIANT)
+
+
+def _diff_fleet(against: str, form: str, *, notes: bool) -> NoReturn:
+    """Compare the fleet's contracts with those of a revision."""
+    if form not in ("text", "json", "github"):
+        raise FleetError(
+            f"a whole fleet is not told as {form}",
+            hint="choose `--format text`, `json` or `github`",
+            exit_code=WRONG_ARGUMENTS,
+        )
+    fleet = discover()
+    changes = evolution(fleet, frozen(fleet.services.values()), against)
+    if form == "github":
+        text = "\n".join(annotation(it.finding, it.file, 1) for it in changes)
+    else:
+        text = changes_text(changes, against, notes=notes)
+    Printer(as_json=form == "json").data(changes_data(changes, against), text)
+    raise typer.Exit(NOT_COMPLIANT if any(one.fails for one in changes) else DONE)
 
 
 def _findings(old: Path, new: Path) -> list[Finding]:
