@@ -42,6 +42,7 @@ class Finding:
         is_in_old: Whether the pointer leads into the old document, not the new one.
         witness: The value that shows it, checked by an independent validator.
         mend: What to do, in one line.
+        line: The line in the document; 0 where it is to be found by the pointer.
     """
 
     rule: str
@@ -52,6 +53,7 @@ class Finding:
     is_in_old: bool = False
     witness: Witness | None = None
     mend: str = ""
+    line: int = 0
 
     @property
     def fingerprint(self) -> str:

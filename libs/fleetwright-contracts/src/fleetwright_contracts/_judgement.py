@@ -4,9 +4,7 @@ Yes, with a proof; no, with a value; or why it is not known.
 """
 
 import sys
-import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -27,19 +25,12 @@ from fleetwright_contracts.schemas import (
 from fleetwright_contracts.shapes import Shape, Shapes, holds, opposite
 from fleetwright_contracts.solver import (
     MOST_STEPS,
-    Answer,
     Found,
     Nowhere,
     Solver,
-    Unsure,
 )
 
 _QUESTIONS = 4
-# A witness is to be read: values that are nested little are looked for first.
-_DEPTHS = (2, 5, 12)
-_DEEPEST = 1500
-_DEEP_CALLS = 60_000
-_DEEP_BYTES = 256 * 1024 * 1024
 
 
 class Verdict(StrEnum):
@@ -132,6 +123,7 @@ class Court:
         self._solver = Solver(self.shapes)
         self._steps = steps
         self._left = _QUESTIONS * steps
+        self._judged: dict[tuple[Shape, Shape, Kind], Judgement] = {}
 
     def document(self, places: Places) -> Document:
         """Return a document whose schemas can be compared.
@@ -150,36 +142,37 @@ class Court:
             kinds: What of it counts; values of other kinds are left aside.
         """
         try:
-            return self._judged(sends, reads, kinds)
+            return self._read(sends, reads, kinds)
         except ContractError as error:
             return Judgement(Verdict.UNKNOWN, reason=error.message)
         except RecursionError:
             reason = f"nested beyond {sys.getrecursionlimit()} calls"
             return Judgement(Verdict.UNKNOWN, reason=reason)
 
-    def _searched(self, parts: list[Shape]) -> Answer:
-        """Return a value for which all parts hold: a flat one, if there is one."""
-        answer: Answer = Unsure("")
-        for deepest in _DEPTHS:
-            answer = self._solver.search(parts, deepest=deepest)
-            if not (isinstance(answer, Unsure) and self._solver.was_cut):
-                return answer
-        return _deeply(lambda: self._solver.search(parts, deepest=_DEEPEST))
-
-    def _judged(self, sends: Side, reads: Side, kinds: Kind) -> Judgement:
-        """Return the judgement; errors go through."""
+    def _read(self, sends: Side, reads: Side, kinds: Kind) -> Judgement:
+        """Return the judgement of two schemas, which may have been compared before."""
         if _says_the_same(sends, reads):
             return FITS
         sent = sends.document.reader.shape(sends.place, sends.view)
         read = reads.document.reader.shape(reads.place, reads.view)
         if sent is read:
             return FITS
+        key = (sent, read, kinds)
+        if key not in self._judged:
+            self._judged[key] = self._compared(sends, reads, key)
+        return self._judged[key]
+
+    def _compared(
+        self, sends: Side, reads: Side, key: tuple[Shape, Shape, Kind]
+    ) -> Judgement:
+        """Return the judgement of two shapes; errors go through."""
+        sent, read, kinds = key
         if self._left <= 0:
             return Judgement(Verdict.UNKNOWN, reason="the whole budget is used up")
         self._solver.allow(min(self._steps, self._left))
         counts = self.shapes.of_kind(kinds)
         try:
-            answer = self._searched([sent, counts, opposite(self.shapes, read)])
+            answer = self._solver.search([sent, counts, opposite(self.shapes, read)])
         finally:
             self._left -= self._steps - max(self._solver.left, 0)
         if isinstance(answer, Nowhere):
@@ -187,35 +180,26 @@ class Court:
         if not isinstance(answer, Found):
             return Judgement(Verdict.UNKNOWN, reason=answer.reason)
 
-        def is_witness(value: Value) -> bool:
+        def is_found(value: Value) -> bool:
             return (
                 holds(self.shapes, counts, value) is True
                 and holds(self.shapes, sent, value) is True
                 and holds(self.shapes, read, value) is False
-                and sends.document.takes(sends.place, value) is True
+            )
+
+        def is_confirmed(value: Value) -> bool:
+            return (
+                sends.document.takes(sends.place, value) is True
                 and reads.document.takes(reads.place, value) is False
             )
 
-        if not is_witness(answer.value):
-            reason = "a value was found that the independent validator does not confirm"
-            return Judgement(Verdict.UNKNOWN, reason=reason)
-        return Judgement(Verdict.BREAKS, witness=smaller(answer.value, is_witness))
-
-
-def _deeply(call: Callable[[], Answer]) -> Answer:
-    """Return what a call returns that goes deeper than Python usually allows.
-
-    It has a stack of its own; the limit is the interpreter's and is put back.
-    """
-    usual, usual_bytes = sys.getrecursionlimit(), threading.stack_size()
-    sys.setrecursionlimit(_DEEP_CALLS)
-    threading.stack_size(_DEEP_BYTES)
-    try:
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            return pool.submit(call).result()
-    finally:
-        sys.setrecursionlimit(usual)
-        threading.stack_size(usual_bytes)
+        witness = smaller(answer.value, is_found)
+        if not (is_found(witness) and is_confirmed(witness)):
+            witness = answer.value
+            if not (is_found(witness) and is_confirmed(witness)):
+                reason = "a value was found that the independent validator does not "
+                return Judgement(Verdict.UNKNOWN, reason=f"{reason}confirm")
+        return Judgement(Verdict.BREAKS, witness=witness)
 
 
 def _says_the_same(sends: Side, reads: Side) -> bool:

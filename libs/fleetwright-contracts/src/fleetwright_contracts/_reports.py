@@ -49,6 +49,8 @@ class Files:
         Args:
             finding: The finding.
         """
+        if finding.line:
+            return finding.line
         text = self.old_text if finding.is_in_old else self.new_text
         return _line(text, finding.pointer)
 

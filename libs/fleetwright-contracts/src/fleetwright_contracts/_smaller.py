@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from fleetwright_contracts._values import Value
 
 _MOST_TRIES = 200
+# Of a large value each try costs more, and less can be left out.
+_MOST_LOOKS = 2000
 
 
 def smaller(value: Value, is_witness: Callable[[Value], bool]) -> Value:
@@ -14,7 +16,7 @@ def smaller(value: Value, is_witness: Callable[[Value], bool]) -> Value:
         value: A witness.
         is_witness: Tells whether another value is one too.
     """
-    left = _MOST_TRIES
+    left = min(_MOST_TRIES, _MOST_LOOKS // _size(value))
     again = True
     while again and left > 0:
         again = False
@@ -26,6 +28,17 @@ def smaller(value: Value, is_witness: Callable[[Value], bool]) -> Value:
                 value, again = candidate, True
                 break
     return value
+
+
+def _size(value: Value) -> int:
+    """Return how many values there are in a value, itself included."""
+    count, waiting = 0, [value]
+    while waiting:
+        one = waiting.pop()
+        count += 1
+        if isinstance(one, dict | list):
+            waiting += one.values() if isinstance(one, dict) else one
+    return count
 
 
 def _cuts(value: Value) -> Iterator[Value]:

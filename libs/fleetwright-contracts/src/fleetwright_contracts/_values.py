@@ -29,6 +29,20 @@ ANY_KIND = Kind(63)
 KINDS = tuple(Kind)
 
 
+_BY_TYPE: dict[type, Kind] = {
+    str: Kind.STRING,
+    bool: Kind.BOOLEAN,
+    int: Kind.NUMBER,
+    float: Kind.NUMBER,
+    Decimal: Kind.NUMBER,
+    Fraction: Kind.NUMBER,
+    type(None): Kind.NULL,
+    list: Kind.ARRAY,
+    tuple: Kind.ARRAY,
+    dict: Kind.OBJECT,
+}
+
+
 def kinds_in(kinds: Kind) -> list[Kind]:
     """Return the single kinds of a set of kinds.
 
@@ -47,18 +61,12 @@ def kind_of(value: Value) -> Kind:
     Raises:
         Unreadable: It is no JSON value.
     """
-    if value is None:
-        return Kind.NULL
-    if isinstance(value, bool):
-        return Kind.BOOLEAN
-    if isinstance(value, int | float | Decimal | Fraction):
-        return Kind.NUMBER
-    if isinstance(value, str):
-        return Kind.STRING
-    if isinstance(value, list | tuple):
-        return Kind.ARRAY
-    if isinstance(value, dict):
-        return Kind.OBJECT
+    found = _BY_TYPE.get(type(value))
+    if found is not None:
+        return found
+    for known, kind in _BY_TYPE.items():
+        if isinstance(value, known):
+            return kind
     raise Unreadable(f"{type(value).__name__} is no JSON value")
 
 

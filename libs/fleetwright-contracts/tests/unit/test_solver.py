@@ -75,6 +75,58 @@ def test_budget_that_ended_in_the_middle_leaves_nothing_wrong_behind() -> None:
         assert solver.search([b], deepest=20) == Found([{}])
 
 
+def test_question_about_the_same_value_proves_nothing() -> None:
+    """A circle without a step inside is no smaller value: nobody knows."""
+    shapes = Shapes()
+    a, b = shapes.named("a"), shapes.named("b")
+    never = list_of(shapes, shapes.nothing)
+    shapes.define("a", 0, lambda: shapes.either([b, never]))
+    shapes.define("b", 0, lambda: shapes.either([a, never]))
+
+    answer = Solver(shapes).search([a], deepest=20)
+
+    assert isinstance(answer, Unsure)
+    assert "itself" in answer.reason
+
+
+def test_what_was_concluded_inside_is_not_believed_about_the_value_itself() -> None:
+    """Further inside, `b` needs a smaller `a`; beside it, it needs the same one."""
+    shapes = Shapes()
+    a, b = shapes.named("a"), shapes.named("b")
+    lists = shapes.of_kind(Kind.ARRAY)
+    never = list_of(shapes, shapes.nothing)
+    ways = [list_of(shapes, shapes.every([lists, b])), shapes.every([lists, b])]
+    shapes.define("a", 0, lambda: shapes.either(ways))
+    shapes.define("b", 0, lambda: shapes.either([a, never]))
+
+    answer = Solver(shapes).search([lists, a], deepest=20)
+
+    assert isinstance(answer, Unsure)
+
+
+def test_what_was_held_when_the_budget_ended_is_forgotten() -> None:
+    """The next question stands where the interrupted one stood, and is another."""
+    shapes = Shapes()
+    a, b = shapes.named("a"), shapes.named("b")
+    text = shapes.of_kind(Kind.STRING)
+    named = shapes.every(
+        [
+            shapes.of_kind(Kind.OBJECT),
+            shapes.having("x"),
+            shapes.properties(shapes.among(["x"]), text),
+        ]
+    )
+    shapes.define("a", 0, lambda: shapes.either([list_of(shapes, b), named]))
+    shapes.define("b", 0, lambda: list_of(shapes, a))
+    for steps in range(1, 12):
+        solver = Solver(shapes, steps=steps)
+        judged = compare_or_none(solver, a)
+        solver.allow(1000)
+
+        assert judged in (None, Found({"x": ""}))
+        assert solver.search([list_of(shapes, b)], deepest=20) == Found([[{"x": ""}]])
+
+
 def compare_or_none(solver: Solver, shape: Shape) -> object:
     """Return what is found for a shape, None where the budget ends before."""
     try:
@@ -93,9 +145,9 @@ def test_value_that_the_other_validator_refuses_is_not_shown() -> None:
 
 def test_budget_of_a_comparison_is_kept() -> None:
     """A question that is too large ends with words."""
-    parts = {f"p{n}": {"type": "integer"} for n in range(30)}
-    sent = {"properties": parts}
-    read = {"properties": {name: {"type": "number"} for name in parts}}
+    names = {f"p{n}": n for n in range(30)}
+    sent = {"properties": {one: {"minimum": n + 0.5} for one, n in names.items()}}
+    read = {"properties": {one: {"minimum": n} for one, n in names.items()}}
 
     judgement = compare_schemas(sent, read, steps=10)
 

@@ -4,19 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from fleetwright_contracts._judgement import Court, Document
-from fleetwright_contracts.errors import Unreadable, Unresolvable, Unsupported
+from fleetwright_contracts._judgement import Court
+from fleetwright_contracts._outline import Outline
+from fleetwright_contracts.errors import Unreadable, Unsupported
 from fleetwright_contracts.schemas import (
     OPENAPI_30,
     OPENAPI_31,
     Dialect,
     Place,
-    Places,
     dialect_of,
 )
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-_MOST_REFERENCES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +45,8 @@ class Operation:
         return self.place.schema.get("deprecated") is True
 
 
-class Description:
-    """A document of OpenAPI.
-
-    Attributes:
-        document: Its schemas.
-        root: The whole.
-    """
+class Description(Outline):
+    """A document of OpenAPI."""
 
     def __init__(self, court: Court, content: Any) -> None:
         """Look at the head of a document.
@@ -65,84 +59,8 @@ class Description:
             Unsupported: It is no OpenAPI 3.0 or 3.1.
             Unreadable: It has no paths, or contains itself.
         """
-        places = Places(content, _dialect(content), is_schema=False)
-        self.places = places
-        self.document: Document = court.document(places)
-        self.root = places.root
+        super().__init__(court, content, _dialect(content))
         self.table(self.root, "paths")
-
-    def at(self, place: Place, *tokens: str) -> Place | None:
-        """Return what is inside, references followed; None where nothing is.
-
-        Args:
-            place: Where to begin.
-            tokens: The way from there.
-
-        Raises:
-            Unresolvable: A reference leads nowhere, in a circle or elsewhere.
-        """
-        for token in tokens:
-            inner = place.schema
-            if not isinstance(inner, dict | list):
-                return None
-            there = token in inner if isinstance(inner, dict) else True
-            if not there:
-                return None
-            place = self.target(self.places.place(place, token))
-        return None if place.schema is None else place
-
-    def target(self, place: Place) -> Place:
-        """Return where a reference that stands for something else leads.
-
-        Args:
-            place: What may be a reference.
-
-        Raises:
-            Unresolvable: It leads nowhere, in a circle or elsewhere.
-        """
-        for _ in range(_MOST_REFERENCES):
-            found = place.schema
-            reference = found.get("$ref") if isinstance(found, dict) else None
-            if not isinstance(reference, str):
-                return place
-            place = self.places.resolve(place, reference)
-        raise Unresolvable("`$ref` leads in a circle", where=place.key)
-
-    def schema(self, place: Place, *tokens: str) -> Place | None:
-        """Return a schema inside, as it stands; None where nothing is.
-
-        Args:
-            place: Where to begin.
-            tokens: The way from there.
-        """
-        around = self.at(place, *tokens[:-1])
-        if around is None or not isinstance(around.schema, dict):
-            return None
-        if tokens[-1] not in around.schema:
-            return None
-        return self.places.place(around, tokens[-1])
-
-    def table(self, place: Place, *tokens: str) -> dict[str, Place]:
-        """Return the entries of an object inside, references followed.
-
-        Args:
-            place: Where to begin.
-            tokens: The way from there.
-
-        Raises:
-            Unreadable: There is something else than an object.
-        """
-        found = self.at(place, *tokens)
-        if found is None:
-            return {}
-        if not isinstance(found.schema, dict):
-            raise Unreadable("an object belongs here", where=found.key)
-        entries = {name: self.at(found, name) for name in found.schema}
-        return {
-            name: one
-            for name, one in entries.items()
-            if one is not None and not name.startswith("x-")
-        }
 
     def operations(self, around: Place | None, *tokens: str) -> list[Operation]:
         """Return the operations of paths, webhooks or callbacks.

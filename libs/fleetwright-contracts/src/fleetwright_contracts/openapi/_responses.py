@@ -1,7 +1,7 @@
 """Responses: statuses, media types, headers, and what is in them."""
 
+from fleetwright_contracts._declared import lost_properties
 from fleetwright_contracts._findings import Severity
-from fleetwright_contracts.openapi._declared import lost_properties
 from fleetwright_contracts.openapi._description import Operation
 from fleetwright_contracts.openapi._talk import Talk, media_type_for
 from fleetwright_contracts.schemas import Place

@@ -1,6 +1,6 @@
 """Does a shape hold for a value? Yes, no, or (for what is not read) not known."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from fleetwright_contracts._formats import has_format
@@ -126,11 +126,11 @@ def _list_holds(shapes: Shapes, shape: Shape, value: Sequence[Value]) -> Answer:
         case ItemCount(least, most):
             return _within(len(value), least, most)
         case ItemAt(place, inner):
-            return place >= len(value) or _holds(shapes, inner, value[place], 0)
+            return place >= len(value) or _inside(shapes, inner, value[place])
         case ItemsFrom(place, inner):
-            return _all(_holds(shapes, inner, item, 0) for item in value[place:])
+            return _all(_inside(shapes, inner, item) for item in value[place:])
         case Holding(place, inner, least, most):
-            answers = [_holds(shapes, inner, item, 0) for item in value[place:]]
+            answers = [_inside(shapes, inner, item) for item in value[place:]]
             sure, unsure = answers.count(True), answers.count(None)
             low = _within(sure, least, most)
             return (
@@ -154,15 +154,44 @@ def _object_holds(shapes: Shapes, shape: Shape, value: dict[str, Value]) -> Answ
             return _within(len(value), least, most)
         case Properties(names, inner):
             return _all(
-                _any((_not(holds(shapes, names, name)), holds(shapes, inner, item)))
-                for name, item in value.items()
+                _any((_not(said), _inside(shapes, inner, value[name])))
+                for name, said in _named(shapes, names, value)
             )
         case SomeProperty(names, inner):
             return _any(
-                _all((holds(shapes, names, name), holds(shapes, inner, item)))
-                for name, item in value.items()
+                _all((said, _inside(shapes, inner, value[name])))
+                for name, said in _named(shapes, names, value)
             )
     raise TypeError(f"{shape} is no condition on objects")
+
+
+def _named(
+    shapes: Shapes, names: Shape, value: dict[str, Value]
+) -> Iterator[tuple[str, Answer]]:
+    """Yield the properties that may have one of some names, and whether they have."""
+    if isinstance(names, Among):
+        yield from ((name, True) for name in names.values if name in value)
+        return
+    for name in value:
+        said = holds(shapes, names, name)
+        if said is not False:
+            yield name, said
+
+
+def _inside(shapes: Shapes, shape: Shape, value: Value) -> Answer:
+    """Return whether a shape holds for a value inside another, as it may have before.
+
+    Values are put together of values that were looked at, which are not changed again.
+    """
+    if not isinstance(value, dict | list) or not value:
+        return _holds(shapes, shape, value, 0)
+    key = (shape, id(value))
+    known = shapes.held.get(key)
+    if known is not None and known[0] is value:
+        return known[1]
+    answer = _holds(shapes, shape, value, 0)
+    shapes.held[key] = (value, answer)
+    return answer
 
 
 def _within(number: int, least: int, most: int | None) -> bool:

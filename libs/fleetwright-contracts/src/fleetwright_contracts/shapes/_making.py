@@ -10,9 +10,9 @@ from fleetwright_contracts._values import (
     Value,
     fraction,
     identity,
-    kind_of,
 )
 from fleetwright_contracts.errors import Unresolvable
+from fleetwright_contracts.shapes._kinds import kinds_of
 from fleetwright_contracts.shapes._model import (
     Among,
     AtLeast,
@@ -58,6 +58,8 @@ class Shapes:
         self._defined: dict[str, Shape] = {}
         self.negations: dict[Shape, Shape] = {}
         self._kinds: dict[Shape, Kind] = {}
+        # For which values inside others a shape holds; the value keeps its id its own.
+        self.held: dict[tuple[Shape, int], tuple[Value, bool | None]] = {}
         self.anything: Shape = self._once(("every", ()), lambda: Every(()))
         self.nothing: Shape = self._once(("either", ()), lambda: Either(()))
 
@@ -66,6 +68,7 @@ class Shapes:
         found = self._made.get(key)
         if found is None:
             found = self._made[key] = make()
+            object.__setattr__(found, "number", len(self._made))
         return cast("_Made", found)
 
     def every(self, parts: Iterable[Shape]) -> Shape:
@@ -372,27 +375,5 @@ class Shapes:
         """
         found = self._kinds.get(shape)
         if found is None:
-            found = self._kinds[shape] = self._kinds_of(shape)
+            found = self._kinds[shape] = kinds_of(shape, self.kinds)
         return found
-
-    def _kinds_of(self, shape: Shape) -> Kind:
-        """Return the kinds of a shape that was not asked for before."""
-        match shape:
-            case OfKind(kinds):
-                return kinds
-            case Among(values, _):
-                kinds = Kind(0)
-                for value in values:
-                    kinds |= kind_of(value)
-                return kinds
-            case Every(parts):
-                kinds = ANY_KIND
-                for part in parts:
-                    kinds &= self.kinds(part)
-                return kinds
-            case Either(parts):
-                kinds = Kind(0)
-                for part in parts:
-                    kinds |= self.kinds(part)
-                return kinds
-        return ANY_KIND

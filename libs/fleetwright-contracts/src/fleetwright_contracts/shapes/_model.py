@@ -6,7 +6,7 @@ as in JSON Schema: `Length(1, None)` holds for every number. Each shape exists o
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar
 
@@ -15,9 +15,15 @@ from fleetwright_contracts._values import ANY_KIND, Kind, Value
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """A condition on a JSON value; `about` is the kind it speaks of."""
+    """A condition on a JSON value.
+
+    Attributes:
+        about: The kind it speaks of.
+        number: When it was made: what is done in this order is done alike each time.
+    """
 
     about: ClassVar[Kind] = ANY_KIND
+    number: int = field(init=False, default=0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -67,6 +67,56 @@ def find_object(asking: Asking, conditions: Iterable[Shape]) -> Answer:
     return _Search(asking, list(conditions)).run()
 
 
+class Limits:
+    """What the values of properties must be if they are there."""
+
+    def __init__(self, asking: Asking, conditions: Iterable[Shape]) -> None:
+        """Keep limits on single names apart: an object has hundreds of them.
+
+        Args:
+            asking: Answers questions about the values of properties.
+            conditions: Conditions on objects.
+        """
+        self._asking = asking
+        self._by_name: dict[str, list[Shape]] = {}
+        self._described: list[Properties] = []
+        for one in conditions:
+            if not isinstance(one, Properties):
+                continue
+            if not isinstance(one.names, Among):
+                self._described.append(one)
+                continue
+            for name in one.names.values:
+                self._by_name.setdefault(name, []).append(one.shape)
+
+    def of(self, name: str) -> list[Shape]:
+        """Return what the value of a property must be, whoever asks for it.
+
+        Args:
+            name: The property.
+        """
+        return self._by_name.get(name, []) + [
+            one.shape
+            for one in self._described
+            if holds(self._asking.shapes, one.names, name) is True
+        ]
+
+    def forbid(self, part: Shape) -> bool:
+        """Return whether a property that must be there cannot be.
+
+        Args:
+            part: What is asked of an object.
+        """
+        for one in part.parts if isinstance(part, Every) else (part,):
+            if not isinstance(one, SomeProperty) or not isinstance(one.names, Among):
+                continue
+            if len(one.names.values) == 1:
+                needed = [*self.of(one.names.values[0]), one.shape]
+                if isinstance(self._asking.find(needed), Nowhere):
+                    return True
+        return False
+
+
 class _Search:
     """The search for one object."""
 
@@ -77,7 +127,6 @@ class _Search:
         self.least = 0
         self.most = math.inf  # a float only where there is no end
         self.limits: list[Properties] = []
-        self.by_name: dict[str, list[Shape]] = {}
         self.needs: list[SomeProperty] = []
         for condition in conditions:
             match condition:
@@ -92,19 +141,9 @@ class _Search:
         self.mentioned += [one.names for one in self.needs]
         written = (name for names in self.mentioned for name in _written(names))
         self.names = list(dict.fromkeys(written))
-        self._index()
+        self._limits = Limits(asking, self.limits)
         self.unsure: Unsure | None = None
         self._kinds_of_fresh: list[_Fresh] | None = None
-
-    def _index(self) -> None:
-        """Keep limits on single names apart: an object has hundreds of them."""
-        self.described = [
-            one for one in self.limits if not isinstance(one.names, Among)
-        ]
-        for one in self.limits:
-            if isinstance(one.names, Among):
-                for name in one.names.values:
-                    self.by_name.setdefault(name, []).append(one.shape)
 
     def run(self) -> Answer:
         """Return an object, or that there is none."""
@@ -138,18 +177,10 @@ class _Search:
         for name in order:
             if kind_of(name) is not Kind.STRING:
                 return None, []
-            plan.named[name] = [*self._limits_of(name), *named[name]]
+            plan.named[name] = [*self._limits.of(name), *named[name]]
             if isinstance(self._ask(plan.named[name]), Nowhere):
                 return None, []
         return plan, others
-
-    def _limits_of(self, name: str) -> list[Shape]:
-        """Return what the value of a property must be, whoever asks for it."""
-        return self.by_name.get(name, []) + [
-            one.shape
-            for one in self.described
-            if holds(self.shapes, one.names, name) is True
-        ]
 
     def _ask(self, parts: Iterable[Shape]) -> Answer:
         """Return a value for a property; remember when nobody knows."""
@@ -174,7 +205,7 @@ class _Search:
             if holds(self.shapes, need.names, name) is False:
                 continue
             way = plan.copy()
-            way.named.setdefault(name, self._limits_of(name)).append(need.shape)
+            way.named.setdefault(name, self._limits.of(name)).append(need.shape)
             if not isinstance(self._ask(way.named[name]), Nowhere):
                 yield way
         for place, fresh in enumerate(plan.fresh):
@@ -258,7 +289,7 @@ class _Search:
             if len(made) >= self.least:
                 return Found(made)
             if name not in made and kind_of(name) is Kind.STRING:
-                answer = self._ask(self._limits_of(name))
+                answer = self._ask(self._limits.of(name))
                 if isinstance(answer, Found):
                     made[name] = answer.value
         for fresh in self._fresh() if len(made) < self.least else ():

@@ -5,72 +5,38 @@ there is no value for which the old one holds and the new one does not. The answ
 value, a proof that there is none, or a reason why neither was found out.
 
 A value of a recursive shape contains values of the same shape, but a smallest one needs
-none that has to meet the very same conditions: while a question is open, the same one
-asked again inside counts as "there is none". What was concluded from that is kept for
-good only when the outer question is answered with "there is none" as well.
+none that has to meet the very same conditions: as long as nothing else is known, there
+is none. Who used that is asked anew when a value is found after all. When nobody is
+left to be asked anew, all that were answered with "there is none" have none: the
+smallest value of them all would have to contain a smaller one.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from fleetwright_contracts._values import ANY_KIND, Kind, Value, kinds_in
-from fleetwright_contracts.errors import ContractError, Exhausted
-from fleetwright_contracts.shapes import Shape, Shapes, holds, opposite
-from fleetwright_contracts.shapes._model import Either, Every
-from fleetwright_contracts.solver._answers import (
-    NOWHERE,
-    Answer,
-    Found,
-    Nowhere,
-    Unsure,
-)
-from fleetwright_contracts.solver._facts import Facts, facts_of
-from fleetwright_contracts.solver._lists import find_list
-from fleetwright_contracts.solver._numbers import find_number
-from fleetwright_contracts.solver._objects import find_object
-from fleetwright_contracts.solver._questions import Key, Question, is_narrower
-from fleetwright_contracts.solver._texts import find_string
+from fleetwright_contracts._values import Value
+from fleetwright_contracts.errors import Exhausted
+from fleetwright_contracts.shapes import Shape, Shapes
+from fleetwright_contracts.solver._answers import NOWHERE, Answer, Found, Unsure
+from fleetwright_contracts.solver._flat import FlatSearch, nesting
+from fleetwright_contracts.solver._questions import Frame, Key, Question
+from fleetwright_contracts.solver._search import Search
 
 MOST_STEPS = 30_000
-# Plain kinds first: `0` says more than `{"a": {"b": 0}}`.
-_ORDER = (
-    Kind.STRING,
-    Kind.NUMBER,
-    Kind.NULL,
-    Kind.BOOLEAN,
-    Kind.ARRAY,
-    Kind.OBJECT,
-)
+# Questions inside questions; those further inside wait until the stack is empty again.
+_MOST_FRAMES = 6
+# A witness is to be read: what is nested more is looked for once more, flatter.
+_FLAT = 4
+_FLATTER = (2, 4)
+_STEPS_TO_FLATTEN = 60
 
 
-@dataclass(frozen=True, slots=True)
-class _Inside:
-    """Answers questions about values inside the one that is looked for."""
-
-    solver: "Solver"
-
-    @property
-    def shapes(self) -> Shapes:
-        """Who makes shapes."""
-        return self.solver.shapes
-
-    def find(self, parts: Iterable[Shape]) -> Answer:
-        """Return a value for which all parts hold.
-
-        Args:
-            parts: What must hold.
-        """
-        return self.solver.find_inside(parts)
-
-
-class Solver:
+class Solver(Search):
     """Finds values for shapes, and remembers what it found.
 
     Bounded by the steps it is allowed. Not safe to call from several threads.
 
     Attributes:
-        shapes: Who makes the shapes.
-        left: What is left of the budget.
+        was_cut: Whether the last search would have had to look deeper.
     """
 
     def __init__(self, shapes: Shapes, *, steps: int = MOST_STEPS) -> None:
@@ -80,18 +46,10 @@ class Solver:
             shapes: Who makes the shapes.
             steps: Most questions, those that arise inside others included.
         """
-        self.shapes = shapes
-        self.left = steps
-        self._inside = _Inside(self)
-        self._depth = 0
-        self._answers: dict[Key, Answer] = {}
-        self._open: dict[Key, Question] = {}
-        self._stack: list[Question] = []
-        # Concluded from open questions having no value; what each rests on, as bits.
-        self._for_now: dict[Key, int] = {}
-        # Given up at a depth; what further levels were looked at then.
-        self._shallow: dict[Key, tuple[int, Unsure]] = {}
-        self._deepest = 0
+        super().__init__(shapes, steps=steps)
+        self.answers: dict[Key, Answer] = {}
+        self._questions: dict[Key, Question] = {}
+        self._frames: list[Frame] = []
         self.was_cut = False
 
     def allow(self, steps: int) -> None:
@@ -102,24 +60,65 @@ class Solver:
         """
         self.left = steps
 
-    def search(self, parts: Iterable[Shape], *, deepest: int) -> Answer:
-        """Return a value that is not nested too deeply.
+    def search(self, parts: Iterable[Shape], *, deepest: int | None = None) -> Answer:
+        """Return a value, one that is nested little if there is one.
 
         Args:
             parts: What must hold.
-            deepest: How many values may be around one another.
+            deepest: How many values may be around one another; None for any number.
 
         Returns:
-            Unsure, with `was_cut` being true, where a deeper look could tell more.
+            Unsure, with `was_cut` being true, where only a deeper value was found.
 
         Raises:
             Exhausted: The budget is used up.
         """
-        self._deepest, self.was_cut = deepest, False
-        return self.find(parts)
+        self.was_cut = False
+        key = self.key(parts)
+        answer = NOWHERE if key is None else self._settled(key)
+        if key is None or not isinstance(answer, Found):
+            return answer
+        depth = nesting(answer.value)
+        if depth > _FLAT:
+            flatter = self._flatter(key, depth)
+            answer = answer if flatter is None else Found(flatter)
+        if deepest is not None and nesting(answer.value) > deepest:
+            self.was_cut = True
+            return Unsure(f"only values nested more than {deepest} deep may do")
+        return answer
+
+    def _flatter(self, key: Key, depth: int) -> Value | None:
+        """Return a value that is nested less than one that was found."""
+        for levels in _FLATTER:
+            if levels >= depth:
+                break
+            steps = _STEPS_TO_FLATTEN
+            flat = FlatSearch(self.shapes, self.known, levels=levels, steps=steps)
+            try:
+                answer = flat.search(key)
+            except Exhausted:
+                break
+            if isinstance(answer, Found):
+                return answer.value
+        return None
+
+    def known(self, key: Key) -> Answer | None:
+        """Return what is known about a question, perhaps for the time being.
+
+        Args:
+            key: What must hold.
+        """
+        found = self.answers.get(key)
+        if found is None:
+            question = self._questions.get(key)
+            if question is not None and not question.is_stale:
+                return question.answer
+        return found
+
+    # -- questions about the same value
 
     def find(self, parts: Iterable[Shape]) -> Answer:
-        """Return a value for which all parts hold.
+        """Return a value that is the one that is looked for.
 
         Args:
             parts: What must hold.
@@ -127,252 +126,128 @@ class Solver:
         Raises:
             Exhausted: The budget is used up.
         """
-        key = self._key(parts)
+        key = self.key(parts)
         if key is None:
             return NOWHERE
-        known = self._answers.get(key)
-        if known is not None:
-            return known
-        asked = self._open.get(key)
-        if asked is not None:
-            if asked.depth == self._depth:  # about the same value: nothing is learnt
-                return Unsure("a condition leads back to itself")
-            self._rest_on(1 << asked.level)
-            return NOWHERE
-        resting = self._for_now.get(key)
-        if resting is not None and self._is_outside(resting):
-            self._rest_on(resting)
-            return NOWHERE
-        levels, given_up = self._shallow.get(key, (-1, None))
-        if given_up is not None and levels >= self._deepest - self._depth:
-            self._cut()
-            return given_up
-        return self._asked(key)
+        known = self.answers.get(key)
+        return self._asked(key) if known is None else known
 
-    def _cut(self) -> None:
-        """Note that a deeper look could tell more."""
-        if self._stack:
-            self._stack[-1].is_cut = True
+    def _asked(self, key: Key) -> Answer:
+        """Answer a question within the present frame."""
+        frame = self._frames[-1]
+        if key in frame.open:  # about the same value: nothing is learnt
+            frame.leans = True
+            return Unsure("a condition leads back to itself")
+        known = frame.known.get(key)
+        if known is not None:
+            frame.leans = True
+            return known
+        leaned, frame.leans = frame.leans, False
+        frame.open.add(key)
+        try:
+            answer = self.look(key)
+        finally:
+            frame.open.discard(key)
+        if isinstance(answer, Found) or not frame.leans:
+            self.answers[key] = answer
+            frame.leans = leaned
         else:
-            self.was_cut = True
+            frame.known[key] = answer
+        return answer
+
+    # -- questions about values inside
 
     def find_inside(self, parts: Iterable[Shape]) -> Answer:
         """Return a value to be put into the one that is looked for.
 
         Args:
             parts: What must hold for it.
+
+        Raises:
+            Exhausted: The budget is used up.
         """
-        if self._depth >= self._deepest:
-            self._cut()
-            return Unsure(f"only values nested more than {self._deepest} deep may do")
-        self._depth += 1
-        try:
-            return self.find(parts)
-        finally:
-            self._depth -= 1
+        key = self.key(parts)
+        if key is None:
+            return NOWHERE
+        known = self.answers.get(key)
+        if known is not None:
+            return known
+        question = self._question(key)
+        if self._can_be_answered(question):
+            self._answer(question)
+            known = self.answers.get(key)
+            if known is not None:
+                return known
+        frame = self._frames[-1]
+        frame.leans = True
+        frame.question.asks[question] = None
+        question.asked_by[frame.question] = None
+        return question.answer
 
-    def _key(self, parts: Iterable[Shape]) -> Key | None:
-        """Return the question as a set; None where it contradicts itself."""
-        key: dict[Shape, None] = {}
-        for part in parts:
-            for one in part.parts if isinstance(part, Every) else (part,):
-                key[one] = None
-        if self.shapes.nothing in key:
-            return None
-        negations = self.shapes.negations
-        if any(negations.get(part) in key for part in key) or is_narrower(key):
-            return None
-        return frozenset(key)
+    def _can_be_answered(self, question: Question) -> bool:
+        """Return whether a question is to be answered now, and not taken as it is."""
+        waits = question.is_open or len(self._frames) >= _MOST_FRAMES
+        return question.is_stale and not waits
 
-    def _rest_on(self, levels: int) -> None:
-        """Note that the innermost open question rests on some further out."""
-        if self._stack:
-            self._stack[-1].rests_on |= levels
+    def _question(self, key: Key) -> Question:
+        """Return what is remembered of a question."""
+        found = self._questions.get(key)
+        if found is None:
+            found = self._questions[key] = Question(key)
+        return found
 
-    def _is_outside(self, levels: int) -> bool:
-        """Return whether all these questions are about values around the present one.
-
-        One about the same value may be the reason of what was concluded from it.
-        """
-        innermost = self._stack[levels.bit_length() - 1]
-        return innermost.depth < self._depth
-
-    def _asked(self, key: Key) -> Answer:
-        """Answer a question that is asked for the first time."""
-        self.left -= 1
-        if self.left < 0:
-            raise Exhausted("the question is too large for the budget of steps")
-        question = Question(len(self._stack), self._depth)
-        self._open[key] = question
-        self._stack.append(question)
+    def _answer(self, question: Question) -> None:
+        """Answer a question, and ask those anew who were told something else."""
+        question.is_open, question.is_stale = True, False
+        question.asks.clear()
+        frame = Frame(question)
+        self._frames.append(frame)
         answer: Answer | None = None
         try:
-            answer = self._answer(key)
+            answer = self._asked(question.key)
         finally:
-            # Also when it was left by an error, nothing may rest on it any longer.
-            del self._open[key]
-            self._stack.pop()
-            self._settle(question, isinstance(answer, Nowhere))
-        rests_on = question.rests_on & ((1 << question.level) - 1)
-        if isinstance(answer, Nowhere) and rests_on:
-            self._keep_for_now(key, rests_on)
-            self._rest_on(rests_on)
-        elif isinstance(answer, Unsure) and question.is_cut:
-            self._shallow[key] = (self._deepest - question.depth, answer)
-            self._cut()
-        else:
-            self._for_now.pop(key, None)
-            self._answers[key] = answer
-        return answer
+            self._frames.pop()
+            question.is_open = False
+            # Left by an error, it is no answer at all.
+            question.is_stale = question.is_stale or answer is None
+        if question.key in self.answers:
+            self._questions.pop(question.key, None)
+        if type(answer) is not type(question.answer):
+            for asker in question.asked_by:
+                asker.is_stale = True
+            question.asked_by.clear()
+        question.answer = answer
 
-    def _keep_for_now(self, key: Key, rests_on: int) -> None:
-        """Remember "there is none" as long as what it rests on is open."""
-        self._for_now[key] = rests_on
-        for level in range(rests_on.bit_length()):
-            if rests_on >> level & 1:
-                self._stack[level].held[key] = None
+    def _settled(self, key: Key) -> Answer:
+        """Return the answer for good."""
+        if key not in self.answers:
+            root = self._question(key)
+            stale = [root]
+            while stale and key not in self.answers:
+                for question in stale:
+                    if question.is_stale and question.key not in self.answers:
+                        self._answer(question)
+                    if key in self.answers:
+                        return self.answers[key]
+                reached = self._reached(root)
+                stale = [one for one in reached if one.is_stale]
+            if key not in self.answers:
+                self._keep(reached)
+        return self.answers[key]
 
-    def _settle(self, question: "Question", is_nowhere: bool) -> None:
-        """Keep or forget what rested on a question that is answered now."""
-        own = 1 << question.level
-        for key in question.held:
-            resting = self._for_now.get(key, 0)
-            if not resting & own:
-                continue
-            del self._for_now[key]
-            if not is_nowhere:
-                continue
-            resting = (resting | question.rests_on) & (own - 1)
-            if resting:
-                self._keep_for_now(key, resting)
-            else:
-                self._answers[key] = NOWHERE
+    def _reached(self, root: Question) -> list[Question]:
+        """Return the questions that an answer rests on, the innermost first."""
+        reached: dict[Question, None] = {root: None}
+        waiting = [root]
+        while waiting:
+            for one in waiting.pop().asks:
+                if one not in reached and one.key not in self.answers:
+                    reached[one] = None
+                    waiting.append(one)
+        return list(reversed(reached))
 
-    def _answer(self, key: Key) -> Answer:
-        """Look for a value of each kind in turn."""
-        kinds = ANY_KIND
-        for part in key:
-            kinds &= self.shapes.kinds(part)
-        unsure: Unsure | None = None
-        for kind in sorted(kinds_in(kinds), key=_ORDER.index):
-            answer = self._of_kind(key, kind)
-            if isinstance(answer, Found):
-                return answer
-            if isinstance(answer, Unsure):
-                unsure = answer
-        return unsure or NOWHERE
-
-    def _of_kind(self, key: Key, kind: Kind) -> Answer:
-        """Look for a value of one kind."""
-        try:
-            facts = facts_of(self.shapes, key, kind)
-            if facts is None:
-                return NOWHERE
-            if kind is Kind.NULL:
-                return self._one_of(key, [None])
-            if kind is Kind.BOOLEAN:
-                return self._one_of(key, [False, True])
-            if facts.listed is not None:
-                return self._one_of(key, facts.listed)
-            if facts.choices:
-                return self._with_choices(key, facts, kind)
-            return self._sure(key, self._plain(facts, kind))
-        except Exhausted as error:
-            if self.left < 0:
-                raise
-            return Unsure(error.message)
-        except ContractError as error:
-            return Unsure(error.message)
-
-    def _one_of(self, key: Key, values: Iterable[Value]) -> Answer:
-        """Return the first of some values for which all holds."""
-        unsure = False
-        whole = self.shapes.every(key)
-        for value in values:
-            answer = holds(self.shapes, whole, value)
-            if answer:
-                return Found(value)
-            unsure = unsure or answer is None
-        return Unsure(self._reason(key)) if unsure else NOWHERE
-
-    def _plain(self, facts: Facts, kind: Kind) -> Answer:
-        """Look for a value where nothing is left to choose."""
-        if kind is Kind.NUMBER:
-            return find_number(facts.conditions, facts.excluded)
-        if kind is Kind.STRING:
-            return find_string(self.shapes, facts.conditions, facts.excluded)
-        if kind is Kind.ARRAY:
-            return find_list(self._inside, facts.conditions)
-        return find_object(self._inside, facts.conditions)
-
-    def _sure(self, key: Key, answer: Answer) -> Answer:
-        """Return an answer whose value was looked at once more as a whole."""
-        if not isinstance(answer, Found):
-            return answer
-        if holds(self.shapes, self.shapes.every(key), answer.value):
-            return answer
-        return Unsure(self._reason(key))
-
-    def _reason(self, key: Key) -> str:
-        """Say why it is not known whether a value fits."""
-        for kind in kinds_in(ANY_KIND):
-            facts = facts_of(self.shapes, key, kind)
-            if facts is not None and facts.opaque is not None:
-                return facts.opaque.reason
-        return "a value was found that may not fit"
-
-    # -- choices
-
-    def _with_choices(self, key: Key, facts: Facts, kind: Kind) -> Answer:
-        """Look for a value where some parts are alternatives."""
-        given = self._given(facts, kind)
-        choices = list(facts.choices)
-        if len(choices) > 1:
-            quick = self._quick(key, given, choices)
-            if quick is not None:
-                return quick
-            choices = [one for one in choices if not self._follows(given, one)]
-        if not choices:
-            return self._sure(key, self.find(given))
-        first = min(choices, key=lambda one: len(one.parts))
-        others = [one for one in choices if one is not first]
-        unsure: Unsure | None = None
-        for part in first.parts:
-            answer = self._sure(key, self.find([*given, *others, part]))
-            if isinstance(answer, Found):
-                return answer
-            if isinstance(answer, Unsure):
-                unsure = answer
-        return unsure or NOWHERE
-
-    def _given(self, facts: Facts, kind: Kind) -> list[Shape]:
-        """Return the facts without a choice as shapes again."""
-        given = [self.shapes.of_kind(kind), *facts.conditions]
-        if facts.excluded:
-            given.append(self.shapes.not_among(facts.excluded))
-        if facts.opaque is not None:
-            given.append(facts.opaque)
-        return given
-
-    def _quick(
-        self, key: Key, given: list[Shape], choices: list[Either]
-    ) -> Answer | None:
-        """Return the answer if the facts give it with no choice, or with a single one.
-
-        So a union is found to take a value in one of its branches without trying all
-        ways in which all of its branches could refuse it.
-        """
-        for more in ([], *([choice] for choice in choices)):
-            answer = self.find([*given, *more])
-            if isinstance(answer, Nowhere):
-                return NOWHERE
-            if isinstance(answer, Found) and holds(
-                self.shapes, self.shapes.every(key), answer.value
-            ):
-                return answer
-        return None
-
-    def _follows(self, given: list[Shape], choice: Either) -> bool:
-        """Return whether the facts alone make a choice true."""
-        other = opposite(self.shapes, choice)
-        return isinstance(self.find([*given, other]), Nowhere)
+    def _keep(self, reached: Iterable[Question]) -> None:
+        """Keep answers for good: nobody is left who could tell something else."""
+        for question in reached:
+            self.answers[question.key] = question.answer
+            self._questions.pop(question.key, None)

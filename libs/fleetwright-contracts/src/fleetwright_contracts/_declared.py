@@ -5,16 +5,17 @@ as long as nobody says who reads what, that counts as broken.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
-from fleetwright_contracts.openapi._description import Description
-from fleetwright_contracts.openapi._talk import Talk
+from fleetwright_contracts._outline import Outline
+from fleetwright_contracts._talk import Talk
 from fleetwright_contracts.schemas import Place
 
 _MOST_DEPTH = 40
 
 
 def lost_properties(
-    talk: Talk, sent: Place, read: Place
+    talk: Talk[Any], sent: Place, read: Place
 ) -> Iterator[tuple[str, Place]]:
     """Yield what was declared as optional and is declared no longer.
 
@@ -52,12 +53,12 @@ def lost_properties(
             waiting.append((f"{path}[]", *items))
 
 
-def _key(description: Description, places: list[Place]) -> str:
+def _key(description: Outline, places: list[Place]) -> str:
     """Return what schemas share exactly if they say the same."""
     return "|".join(sorted(map(description.document.reader.digest, places)))
 
 
-def _parts(description: Description, places: list[Place]) -> list[Place]:
+def _parts(description: Outline, places: list[Place]) -> list[Place]:
     """Return the schemas that together say what a value is, compositions opened."""
     found: dict[str, Place] = {}
     waiting = list(places)
@@ -79,9 +80,7 @@ def _is_open(place: Place) -> bool:
     return bool(others is True or others)
 
 
-def _properties(
-    description: Description, places: list[Place]
-) -> dict[str, list[Place]]:
+def _properties(description: Outline, places: list[Place]) -> dict[str, list[Place]]:
     """Return the declared properties, each with its schemas."""
     found: dict[str, list[Place]] = {}
     for place in places:
@@ -93,7 +92,7 @@ def _properties(
     return found
 
 
-def _is_hidden(description: Description, place: Place) -> bool:
+def _is_hidden(description: Outline, place: Place) -> bool:
     """Return whether a property is never answered."""
     return description.places.says(place, "writeOnly")
 
@@ -107,7 +106,7 @@ def _required(places: list[Place]) -> set[str]:
     return found
 
 
-def _inside(description: Description, places: list[Place], keyword: str) -> list[Place]:
+def _inside(description: Outline, places: list[Place], keyword: str) -> list[Place]:
     """Return the schemas of items."""
     return [
         description.places.place(place, keyword)
