@@ -46,6 +46,8 @@ def test_only_some_rules_can_be_looked_at(small: "Shop") -> None:
         (("check", "OWN-02"), "OWN-02 is checked by nothing"),
         (("check", "--format", "xml"), "xml"),
         (("check", "CON-02", "--baseline"), "a baseline is drawn of all rules"),
+        (("check", "CON-02", "--deep"), "all is tried, or nothing"),
+        (("check", "--require-docker"), "`--require-docker` is for `--deep`"),
         (("explain", "CON-99"), "`CON-99` is no rule"),
     ],
 )

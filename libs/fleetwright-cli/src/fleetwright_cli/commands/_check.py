@@ -2,15 +2,17 @@
 
 import json
 from collections import Counter
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Literal, NamedTuple
 
 import typer
 
 from fleetwright_cli._errors import DONE, NOT_COMPLIANT, WRONG_ARGUMENTS, FleetError
 from fleetwright_cli._printer import Printer
-from fleetwright_cli.fleet import find_root
+from fleetwright_cli.fleet import discover, find_root
 from fleetwright_cli.standard import (
     CHECKERS,
+    Breach,
     Report,
     Repository,
     open_repository,
@@ -28,7 +30,7 @@ from fleetwright_cli.standard._reports import (
     text_of,
 )
 from fleetwright_cli.standard._sarif import sarif_of
-from fleetwright_cli.standard._tools import RULES, tool_breaches
+from fleetwright_cli.standard._tools import RULES, interpreters, tool_breaches
 
 Form = Literal["text", "json", "sarif", "github", "markdown"]
 
@@ -54,24 +56,32 @@ def check(
     tools: Annotated[
         bool, typer.Option("--tools", help="Run black, ruff, mypy, pytest, too.")
     ] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Start services, build images, too.")
+    ] = False,
+    require_docker: Annotated[
+        bool, typer.Option("--require-docker", help="With --deep: fail without one.")
+    ] = False,
     every: Annotated[bool, typer.Option("--all", help="Show each place.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Hold the repository to the standard.
 
     Examples: `fleet check`, `fleet check CFG-04 CON-05`, `fleet check --format sarif`,
-    `fleet check --fix --dry-run`.
+    `fleet check --fix --dry-run`, `fleet check --tools --deep`.
     Reads files and runs none of them; `--tools` has black, ruff and mypy read them,
-    runs the services' tests, and looks at locks and history. Exit 1 on a breach that no
-    waiver excuses.
+    runs the services' tests, and looks at locks and history; `--deep` starts services,
+    stops each neighbour in turn, and builds the images where a Docker engine answers.
+    Exit 1 on a breach that no waiver excuses.
     """
     root = find_root()
     chosen = frozenset(_known(one) for one in only or ())
-    _refuse_odd(chosen=bool(chosen), baseline=baseline, tools=tools, lone=dry_run > fix)
+    further = Further(tools=tools, deep=deep, require_docker=require_docker)
+    _refuse_odd(further, chosen=bool(chosen), baseline=baseline, lone=dry_run > fix)
     printer = Printer()
     frozen = None if baseline else read_baseline(root)
     repository = open_repository(root)
-    report = _checked(repository, chosen, frozen, tools=tools)
+    report = _checked(repository, chosen, frozen, further)
     if fix:
         broken = [(one.rule.id, one.breach) for one in report.failing]
         changes = edits(repository, broken)
@@ -80,7 +90,7 @@ def check(
             raise typer.Exit(NOT_COMPLIANT if changes else DONE)
         for path in write(root, changes):
             printer.talk(f"mended {path}")
-        report = _checked(open_repository(root), chosen, frozen, tools=tools)
+        report = _checked(open_repository(root), chosen, frozen, further)
     if baseline:
         count = write_baseline(root, report)
         printer.talk(f"{NAME} holds {count} breaches: commit it; new ones fail")
@@ -89,25 +99,74 @@ def check(
     raise typer.Exit(NOT_COMPLIANT if report.failing else DONE)
 
 
+class Further(NamedTuple):
+    """How far is looked beyond reading.
+
+    Attributes:
+        tools: Whether tools run.
+        deep: Whether services are started and images built.
+        require_docker: Whether it is an error that no engine can build images.
+    """
+
+    tools: bool
+    deep: bool
+    require_docker: bool
+
+
 def _checked(
     repository: Repository,
     chosen: frozenset[str],
     frozen: Counter[str] | None,
-    *,
-    tools: bool,
+    further: Further,
 ) -> Report:
-    """Return what reading finds, and the tools where they are asked for."""
-    if not tools:
-        return check_all(repository, chosen=chosen, frozen=frozen)
-    more = list(tool_breaches(repository, Printer().talk))
-    return check_all(repository, frozen=frozen, more=more, tools=RULES)
+    """Return what reading finds, and what deeper looks do where they are asked for."""
+    talk = Printer().talk
+    more: list[tuple[str, Breach]] = []
+    looked: frozenset[str] = frozenset()
+    if further.tools:
+        more += tool_breaches(repository, talk)
+        looked |= RULES
+    if further.deep:
+        found, seen = _deep(repository, further, talk)
+        more += found
+        looked |= seen
+    return check_all(repository, chosen=chosen, frozen=frozen, more=more, tools=looked)
 
 
-def _refuse_odd(*, chosen: bool, baseline: bool, tools: bool, lone: bool) -> None:
+def _deep(
+    repository: Repository, further: Further, talk: Callable[[str], None]
+) -> tuple[list[tuple[str, Breach]], frozenset[str]]:
+    """Return what is found by trying, and the rules that could be tried here."""
+    from fleetwright_cli import drills
+
+    fleet = discover(repository.tree.root)
+    pythons = interpreters(fleet, talk)
+    found = list(drills.boot_breaches(repository, fleet, pythons, talk))
+    seen = drills.BOOT_RULES if drills.bootable(fleet) else frozenset[str]()
+    if not seen:
+        talk("no service is on the runtime: none was started")
+    if drills.engine_answers():
+        found += drills.image_breaches(repository, talk)
+        return found, seen | drills.IMAGE_RULES
+    left = ", ".join(sorted(drills.IMAGE_RULES))
+    if further.require_docker:
+        raise FleetError(
+            "no Docker engine answers, or docker-compose is not installed",
+            where=f"{left} cannot be looked at",
+            hint="start one, or leave `--require-docker` out",
+        )
+    talk(f"no Docker engine answers: {left} were not tried")
+    return found, seen
+
+
+def _refuse_odd(further: Further, *, chosen: bool, baseline: bool, lone: bool) -> None:
     """Refuse options that say two things at once."""
+    needless = further.require_docker and not further.deep
     odd = (
         (chosen and baseline, "a baseline is drawn of all rules", "--baseline"),
-        (chosen and tools, "the tools look at everything", "--tools"),
+        (chosen and further.tools, "the tools look at everything", "--tools"),
+        (chosen and further.deep, "all is tried, or nothing", "--deep"),
+        (needless, "`--require-docker` is for `--deep`", "--deep --require-docker"),
         (lone, "`--dry-run` is for `--fix`", "--fix --dry-run"),
     )
     for is_so, message, words in odd:

@@ -188,6 +188,22 @@ def routes(repository: Repository, service: Unit) -> Iterator[tuple[str, str, in
     Yields:
         The path as callers see it, the file and the line.
     """
+    for _, route, path, line in operations(repository, service):
+        yield route, path, line
+
+
+def operations(
+    repository: Repository, service: Unit
+) -> Iterator[tuple[str, str, str, int]]:
+    """Yield the HTTP operations a service declares, prefixes of its router included.
+
+    Args:
+        repository: Where it is.
+        service: The service.
+
+    Yields:
+        The method, the path as callers see it, the file and the line.
+    """
     for path in service.sources:
         facts = repository.python(path)
         prefixes = {
@@ -199,4 +215,5 @@ def routes(repository: Repository, service: Unit) -> Iterator[tuple[str, str, in
         for function in facts.functions:
             for one in filter(is_route, function.decorators):
                 if one.first.startswith("/") or (prefix and not one.first):
-                    yield prefix + one.first, path, one.line
+                    method = one.name.rsplit(".", 1)[-1]
+                    yield method, prefix + one.first, path, one.line

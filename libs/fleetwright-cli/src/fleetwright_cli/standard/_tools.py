@@ -44,14 +44,27 @@ def tool_breaches(
     """
     yield from read_breaches(repository)
     fleet = discover(repository.tree.root)
-    pythons = {
-        name: test_runs.interpreter(fleet, service, tell)
-        for name, service in fleet.services.items()
-    }
+    pythons = interpreters(fleet, tell)
     for service in repository.services:
         if service.name in pythons:
             yield from unlocked(repository, service, pythons[service.name])
     yield from test_runs.test_breaches(repository, pythons, tell)
+
+
+def interpreters(fleet: Fleet, tell: Callable[[str], None]) -> dict[str, Path]:
+    """Return the interpreter of each service, its environment made if need be.
+
+    Args:
+        fleet: The fleet on disk.
+        tell: Gets a line when an environment is made.
+
+    Raises:
+        FleetError: One cannot be made.
+    """
+    return {
+        name: test_runs.interpreter(fleet, service, tell)
+        for name, service in fleet.services.items()
+    }
 
 
 def read_breaches(repository: Repository) -> Iterator[tuple[str, Breach]]:
