@@ -7,6 +7,13 @@ from fleetwright_cli.contracts._baseline import frozen_at
 from fleetwright_cli.contracts._evolution import Caller, Change, evolution
 from fleetwright_cli.contracts._extraction import Extraction, extract
 from fleetwright_cli.contracts._frozen import KINDS, Drift, drift, frozen
+from fleetwright_cli.contracts._gate import (
+    Problem,
+    break_problems,
+    drift_problems,
+    problems,
+    unmet_problems,
+)
 from fleetwright_cli.contracts._verification import Unmet, Verification, verify
 
 __all__ = [
@@ -15,12 +22,17 @@ __all__ = [
     "Change",
     "Drift",
     "Extraction",
+    "Problem",
     "Unmet",
     "Verification",
+    "break_problems",
     "drift",
+    "drift_problems",
     "evolution",
     "extract",
     "frozen",
     "frozen_at",
+    "problems",
+    "unmet_problems",
     "verify",
 ]
