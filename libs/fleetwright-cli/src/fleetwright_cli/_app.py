@@ -25,6 +25,7 @@ COMMANDS = {
     "explain": ("_explain", "explain", "Show one rule of the standard, with examples"),
     "waivers": ("_waivers", "waivers", "List where the standard is not kept, and why"),
     "contracts": ("_contracts", "contracts", "See whom a changed API breaks"),
+    "deploy": ("_deploy", "app", "Write files for Compose and Kubernetes; release"),
     "bench": ("_bench", "bench", "Measure a running service"),
     "lock": ("_lock", "lock", "Lock the requirements with hashes"),
     "doctor": ("_doctor", "doctor", "Say what is missing on this machine"),

@@ -4,11 +4,12 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fleetwright_cli._errors import FleetError
+from fleetwright_cli.fleet._deploy import Deploy
 from fleetwright_cli.fleet._waivers import Waiver
 
 NAME = "fleet.toml"
@@ -92,6 +93,7 @@ class Manifest(Section):
         test: How it is tested.
         critical: The neighbours without which a service cannot do what it is for; for
             every other one it has something to fall back on.
+        deploy: How it becomes images, and where they run.
         callers: Which services may call a service at all, whatever its routes say;
             one that is not named here is left to its routes.
         waivers: Where the standard is not kept, and why.
@@ -101,6 +103,7 @@ class Manifest(Section):
     up: Up = Up()
     test: Test = Test()
     critical: dict[str, tuple[str, ...]] = {}
+    deploy: Deploy = Deploy()
     callers: dict[str, tuple[str, ...]] = {}
     waivers: tuple[Waiver, ...] = ()
 
@@ -171,13 +174,14 @@ def _known(table: list[str]) -> list[str]:
     if table[:1] == ["waivers"]:
         return list(Waiver.model_fields)
     model: type[BaseModel] = Manifest
+    named: type[BaseModel] = ServiceUp
     for name in table:
         field = model.model_fields.get(name)
-        if field is None:
-            model = ServiceUp
+        if field is None:  # a name of the user's, as in `[deploy.services.orders]`
+            model = named
             continue
-        if isinstance(field.annotation, type) and issubclass(
-            field.annotation, BaseModel
-        ):
-            model = field.annotation
+        for one in (field.annotation, *get_args(field.annotation)):
+            if isinstance(one, type) and issubclass(one, BaseModel):
+                is_field = one is field.annotation
+                model, named = (one, named) if is_field else (model, one)
     return list(model.model_fields)

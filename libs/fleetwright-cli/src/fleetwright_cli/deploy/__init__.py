@@ -1,0 +1,1 @@
+"""From the tree to what runs elsewhere: images, Compose, Kubernetes."""

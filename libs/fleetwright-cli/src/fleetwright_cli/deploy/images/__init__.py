@@ -1,0 +1,1 @@
+"""Images of services: their Dockerfiles, their tags, how they are built."""

@@ -1,0 +1,1 @@
+"""A fleet in Kubernetes: Kustomize files, held to rules, and applied."""
