@@ -64,6 +64,8 @@ class Result:
         coverage: The lines run; None when they were not counted.
         output: All that pytest wrote.
         selected: Whether only a part of the tests was asked for.
+        passed_before: The digest of what it was run with when it passed; empty when it
+            was run now.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Result:
     coverage: Coverage | None = None
     output: str = field(default="", repr=False)
     selected: bool = False
+    passed_before: str = ""
 
     def complaint(self, least_percent: float) -> str | None:
         """Return why this result is not good, or None.
@@ -108,6 +111,7 @@ class Result:
                 round(self.coverage.percent, 2) if self.coverage else None
             ),
             "complaint": self.complaint(least_percent),
+            "passed_before": self.passed_before or None,
         }
 
 

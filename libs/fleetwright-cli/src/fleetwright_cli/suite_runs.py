@@ -98,7 +98,7 @@ class SuiteRuns:
         Returns:
             What came out; a suite without tests is not run.
         """
-        selected = self.options.is_part
+        selected = self.options.is_part or bool(suite.only)
         if not suite.tests.is_dir():
             return Result(suite.name, NOTHING_COLLECTED, selected=selected)
         kept = self.options.root / ".fleet" / "test"
@@ -172,7 +172,7 @@ class _Run:
     def counting(self) -> bool:
         """Whether lines are counted: not for a part of the tests, nor for the whole."""
         options = self.options
-        wanted = options.coverage and not options.is_part
+        wanted = options.coverage and not options.is_part and not self.suite.only
         return wanted and self.suite.package is not None
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -234,7 +234,7 @@ class _Run:
         words += ["--deliver", options.deliver] if options.deliver else []
         if options.deliver and options.deliver_seed:
             words += ["--deliver-seed", options.deliver_seed]
-        return [*words, str(suite.tests)]
+        return [*words, *map(str, suite.only or [suite.tests])]
 
     @property
     def _configuration(self) -> Path:

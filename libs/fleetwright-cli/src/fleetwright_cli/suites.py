@@ -31,6 +31,7 @@ class Suite:
         python: The interpreter that runs them.
         package: Whose lines are counted; None for tests of the whole fleet.
         venv: The environment to be made first; None for the tool's own.
+        only: The test files that are run; empty for all.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Suite:
     python: Path
     package: str | None
     venv: Venv | None = None
+    only: tuple[Path, ...] = ()
 
     @property
     def source(self) -> Path:

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from fleetwright_cli.affected import Chosen, changes_since, select
+from fleetwright_cli.standard import open_repository
 from fleetwright_cli.standard._examples import files_of
 
 MANIFEST = '[fleet]\nname = "shop"\n\n[test]\ncoverage_percent = 90\n'
@@ -89,6 +91,56 @@ class Shop:
         return Answer(done.returncode, done.stdout, done.stderr)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A fleet whose files are in git.
+
+    Attributes:
+        shop: The fleet.
+    """
+
+    shop: Shop
+
+    def git(self, *words: str) -> str:
+        """Run git in the fleet's folder; return what it says."""
+        name = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=0")
+        done = subprocess.run(
+            ["git", "-C", str(self.shop.root), *name, *words],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout.strip()
+
+    def begin(self) -> None:
+        """Make the repository, with all there is as the first commit of main."""
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.commit()
+
+    def commit(self) -> None:
+        """Commit all there is."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", "a change")
+
+    def change(self, path: str, content: str = "CHANGED = 1\n") -> None:
+        """Add to a file, or make it."""
+        file = self.shop.root / path
+        before = file.read_text("utf-8") if file.is_file() else ""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(before + content, encoding="utf-8")
+
+    def chosen(self, since: str | None = None) -> dict[str, Chosen]:
+        """Return whose tests can tell, by name."""
+        changes = changes_since(self.shop.root, since, "origin/main")
+        repository = open_repository(self.shop.root)
+        return {one.name: one for one in select(repository, changes)}
+
+    def files(self, name: str) -> list[str] | None:
+        """Return the names of the chosen test files of a package; None for all."""
+        tests = self.chosen()[name].tests
+        return None if tests is None else [one.rsplit("/", 1)[-1] for one in tests]
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     """Give a fleet without services."""
@@ -96,6 +148,12 @@ def shop(tmp_path: Path) -> Shop:
     made.write("fleet.toml", MANIFEST)
     made.write("pyproject.toml", PYTEST)
     return made
+
+
+@pytest.fixture
+def kept(shop: Shop) -> Kept:
+    """Give a fleet without services that is to be kept in git."""
+    return Kept(shop)
 
 
 @pytest.fixture

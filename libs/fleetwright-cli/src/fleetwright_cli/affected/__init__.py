@@ -1,0 +1,18 @@
+"""Which tests can tell what a change did, and which need not run again."""
+
+from fleetwright_cli.affected._changes import Changes, changes_since
+from fleetwright_cli.affected._passes import Inputs, Passes
+from fleetwright_cli.affected._plan import Affected, affected_of, matrix_of
+from fleetwright_cli.affected._selection import Chosen, select
+
+__all__ = [
+    "Affected",
+    "Changes",
+    "Chosen",
+    "Inputs",
+    "Passes",
+    "affected_of",
+    "changes_since",
+    "matrix_of",
+    "select",
+]
