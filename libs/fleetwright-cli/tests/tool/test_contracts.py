@@ -88,8 +88,8 @@ def test_what_nobody_can_tell_fails_unless_allowed(files: "Shop") -> None:
     [
         ("a: [", "error: this is no YAML"),
         ("swagger: '2.0'", "error: version '2.0' of OpenAPI is not read"),
-        ("asyncapi: 3.0.0", "error: documents of AsyncAPI are not read yet"),
-        ("- 1", "error: this is neither a document of OpenAPI nor a JSON Schema"),
+        ("asyncapi: 3.0.0", "error: the old one is a document of OpenAPI, the new one"),
+        ("- 1", "error: this is none of OpenAPI, AsyncAPI, JSON Schema and protobuf"),
         ("type: object", "error: the old one is a document of OpenAPI, the new one"),
     ],
 )
@@ -114,3 +114,19 @@ def test_missing_file_is_told(files: "Shop") -> None:
     assert answer.code == 2
     assert "cannot be read: No such file" in answer.err
     assert "none.yaml" in answer.err
+
+
+def test_descriptors_and_files_of_protobuf_are_compared(files: "Shop") -> None:
+    """Source is compiled; what breaks has a line, and the promise decides."""
+    head = 'syntax = "proto3";\npackage shop;\nmessage Item {\n'
+    files.write("a/item.proto", head + "  int64 qty = 1;\n}\n")
+    files.write("b/item.proto", head + "  int32 qty = 1;\n}\n")
+    words = ("contracts", "diff", "a/item.proto", "b/item.proto")
+
+    strict = files.fleet(*words, "--format", "github")
+    lax = files.fleet(*words, "--promise", "wire")
+
+    assert strict.code == 1, strict.err
+    assert strict.out.startswith("::error file=b/item.proto,line=4,title=field-type-")
+    assert lax.code == 0, lax.err
+    assert "not every value is read as it was written" in lax.out

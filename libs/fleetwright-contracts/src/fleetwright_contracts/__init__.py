@@ -5,6 +5,7 @@ from fleetwright_contracts._findings import Finding, Severity, Witness, verdict_
 from fleetwright_contracts._judgement import Judgement, Verdict, compare_schemas
 from fleetwright_contracts._load import load, parse
 from fleetwright_contracts._reports import REPORTS, Files
+from fleetwright_contracts.asyncapi import compare_asyncapi
 from fleetwright_contracts.errors import (
     ContractError,
     Exhausted,
@@ -46,6 +47,7 @@ __all__ = [
     "Verdict",
     "Witness",
     "compare",
+    "compare_asyncapi",
     "compare_openapi",
     "compare_schemas",
     "load",

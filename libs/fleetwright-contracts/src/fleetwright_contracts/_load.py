@@ -1,4 +1,4 @@
-"""A file to a document: JSON or YAML, with the place of what is wrong."""
+"""A file to a document: JSON, YAML or protobuf, with the place of what is wrong."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from fleetwright_contracts._protoc import SETS, SOURCE, DescriptorSet, compiled
 from fleetwright_contracts._values import require_tree
 from fleetwright_contracts.errors import Unreadable
 
@@ -25,10 +26,11 @@ class _Loader(yaml.CSafeLoader):
 
 
 def load(path: str | Path) -> Any:
-    """Return the document of a JSON or YAML file.
+    """Return the document of a file.
 
     Args:
-        path: The file; `.json` is read as JSON, all else as YAML.
+        path: The file; `.json` is read as JSON, `.proto` is compiled, `.binpb` (or
+            `.pb`, `.protoset`, `.fds`) is a set of descriptors, all else is YAML.
 
     Raises:
         Unreadable: There is no such file, or it is broken, endless or far too large.
@@ -41,6 +43,10 @@ def load(path: str | Path) -> Any:
                 f"the file has {size / 1e6:.0f} MB, more than {MOST_BYTES / 1e6:.0f}",
                 where=str(file),
             )
+        if file.suffix == SOURCE:
+            return compiled(file.resolve())
+        if file.suffix in SETS:
+            return DescriptorSet(str(file), file.read_bytes())
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         hint = "save it as UTF-8"

@@ -40,8 +40,8 @@ def test_dialect_of_schemas_is_the_one_that_is_named() -> None:
     ("old", "new", "words"),
     [
         (SHOP, {"type": "object"}, "the old one is a document of OpenAPI"),
-        ({"asyncapi": "3.0.0"}, {"asyncapi": "3.0.0"}, "AsyncAPI are not read yet"),
-        ([], [], "neither a document of OpenAPI nor a JSON Schema"),
+        (SHOP, {"asyncapi": "3.0.0"}, "the new one a document of AsyncAPI"),
+        ([], [], "none of OpenAPI, AsyncAPI, JSON Schema and protobuf"),
     ],
 )
 def test_documents_that_are_not_alike_are_refused(

@@ -34,6 +34,7 @@ from fleetwright_contracts.needs import sent_by
 _MOST_CHARACTERS = 4_000_000
 
 Form = Literal["text", "markdown", "json", "sarif", "github"]
+Promise = Literal["wire", "wire-json", "source"]
 FleetForm = Literal["text", "json", "github"]
 
 contracts = typer.Typer(
@@ -151,6 +152,10 @@ def diff(
     notes: Annotated[
         bool, typer.Option("--notes", help="Also what is only to be known.")
     ] = False,
+    promise: Annotated[
+        Promise,
+        typer.Option(help="What users of protobuf rely on: bytes, JSON, their code."),
+    ] = "wire-json",
     form: Annotated[
         Form, typer.Option("--format", help="For whom the findings are.")
     ] = "text",
@@ -161,13 +166,15 @@ def diff(
 ) -> None:
     """Compare two files, or the fleet's contracts with those of a revision.
 
-    Files: OpenAPI 3.0 or 3.1, or JSON Schema; JSON or YAML. They need no fleet, and
+    Files: OpenAPI 3.0 or 3.1, AsyncAPI 3, JSON Schema, as JSON or YAML; protobuf as
+    `.proto` or as a set of descriptors (`.binpb`). They need no fleet, and
     nothing that a `$ref` leads to is fetched. With `--against`, whoever in the fleet
     uses what changed is named, with its line; a break is excused by another version in
     the contract and a design document that names the service.
 
     Examples: `fleet contracts diff old.yaml new.yaml`,
     `fleet contracts diff old.json new.json --format github`,
+    `fleet contracts diff old/stock.proto new/stock.proto --promise wire`,
     `fleet contracts diff --against origin/main`.
     Exit 1 where the new one breaks who goes by the old one, or nobody can tell.
     """
@@ -179,7 +186,7 @@ def diff(
             hint="give two files, or `--against origin/main`",
             exit_code=WRONG_ARGUMENTS,
         )
-    findings = _findings(old, new)
+    findings = _findings(old, new, promise)
     report = REPORTS["json" if as_json else form](findings, _files(old, new))
     Printer().data({}, report)
     verdict = verdict_of(findings)
@@ -205,7 +212,7 @@ def _diff_fleet(against: str, form: str, *, notes: bool) -> NoReturn:
     raise typer.Exit(NOT_COMPLIANT if any(one.fails for one in changes) else DONE)
 
 
-def _findings(old: Path, new: Path) -> list[Finding]:
+def _findings(old: Path, new: Path, promise: Promise) -> list[Finding]:
     """Return what the new file does to those who go by the old one.
 
     Raises:
@@ -213,7 +220,7 @@ def _findings(old: Path, new: Path) -> list[Finding]:
     """
     documents = [_loaded(path) for path in (old, new)]
     try:
-        return compare(*documents, today=date.today())
+        return compare(*documents, today=date.today(), promise=promise)
     except ContractError as error:
         place = f"{error.where} in " if error.where else ""
         raise _refused(error, f"{place}{old} or {new}") from error
@@ -235,6 +242,7 @@ def _refused(error: ContractError, where: str) -> FleetError:
 
 def _files(old: Path, new: Path) -> Files:
     """Return the names of the files, and their texts where lines can be counted."""
-    texts = [path.read_text(encoding="utf-8") for path in (old, new)]
+    # A set of descriptors is no text; where it was compiled from is in it.
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in (old, new)]
     small = [text if len(text) < _MOST_CHARACTERS else "" for text in texts]
     return Files(str(old), str(new), *small)
