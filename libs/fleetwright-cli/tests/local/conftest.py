@@ -194,7 +194,7 @@ def _fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The root of a fleet of `catalog` and `orders`, environments made; our folder."""
     (tmp_path / "fleet.toml").write_text(
         f"[fleet]\nname = 'tiny'\n[up]\nfirst_port = {free_ports(4)}\n"
-        "stop_seconds = 5\n"
+        "stop_seconds = 5\nconsole_port = 0\n"
     )
     for name in ("catalog", "orders"):
         source = tmp_path / "services" / name / "src"

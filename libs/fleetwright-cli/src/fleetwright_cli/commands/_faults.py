@@ -18,14 +18,13 @@ from fleetwright_cli.local._fault_plan import (
     delay_seconds,
     edge_of,
     ends_at,
-    left_seconds,
     share_of,
     span_seconds,
     status_of,
 )
+from fleetwright_cli.local._fault_words import does, left, require_sense, words
 from fleetwright_cli.local._plan import Places
 from fleetwright_cli.local._status import State
-from fleetwright_cli.local._table import lasting
 
 INFO_SECONDS = 1.0
 
@@ -91,7 +90,7 @@ def add(
     drops = _drops(drop=drop, refuse=refuse, hang=hang)
     if drops is not None:
         fault["drop"] = drops
-    _require_sense(fault)
+    require_sense(fault)
     fault["share"] = share_of(share)
     fault["ends_at"] = ends_at(None if lasts is None else span_seconds(lasts, "--for"))
     with changing(places.faults) as plan:
@@ -99,7 +98,7 @@ def add(
             _require_first(plan, seed)
             plan.seed = seed
         added = plan.add(fault)
-    printer.data(added | {"seed": plan.seed}, f"{added['id']}  {_words(added)}")
+    printer.data(added | {"seed": plan.seed}, f"{added['id']}  {words(added)}")
     printer.talk(f"seed {plan.seed}, end it with `fleet faults clear {added['id']}`")
 
 
@@ -138,7 +137,7 @@ def clear(
                 hint="see them with `fleet faults list`",
                 exit_code=WRONG_ARGUMENTS,
             )
-    lines = [f"{fault['id']}  {_words(fault)}" for fault in gone]
+    lines = [f"{fault['id']}  {words(fault)}" for fault in gone]
     printer.data({"cleared": gone}, "\n".join(lines) or "no faults were switched on")
 
 
@@ -161,27 +160,6 @@ def _drops(*, drop: bool, refuse: bool, hang: bool) -> str | None:
             exit_code=WRONG_ARGUMENTS,
         )
     return chosen[0] if chosen else None
-
-
-def _require_sense(fault: Mapping[str, Any]) -> None:
-    """Refuse what the services would refuse, in words of the command line."""
-    mistakes = {
-        "give `--at caller` or `--at provider`": fault["at"]
-        not in {"caller", "provider"},
-        "give `--delay 200ms`, `--error 503`, `--drop`, `--refuse` or `--hang`": not (
-            {"delay_seconds", "error", "drop"} & fault.keys()
-        ),
-        "give either `--error` or a way to drop the call": {"error", "drop"}
-        <= fault.keys(),
-        "with `--at provider`, `--hang` is the one way to drop a call": fault["at"]
-        == "provider"
-        and fault.get("drop") in {"reset", "refused"},
-    }
-    for hint, is_so in mistakes.items():
-        if is_so:
-            raise FleetError(
-                "this is not a fault", hint=hint, exit_code=WRONG_ARGUMENTS
-            )
 
 
 def _require_first(plan: FaultPlan, seed: int) -> None:
@@ -212,31 +190,6 @@ def _struck() -> Counter[str]:
     return count
 
 
-def _words(fault: Mapping[str, Any]) -> str:
-    """Return a fault as a line for people."""
-    share = f"{100 * fault['share']:g} %"
-    return f"{fault['edge']}: {share}, {_does(fault)}, {_left(fault)}"
-
-
-def _does(fault: Mapping[str, Any]) -> str:
-    """Return what a fault does."""
-    done = []
-    if fault.get("delay_seconds"):
-        done.append(f"+{1000 * fault['delay_seconds']:g} ms")
-    if fault.get("error"):
-        done.append(str(fault["error"]))
-    ways = {"reset": "dropped", "refused": "refused", "silence": "no answer"}
-    if fault.get("drop"):
-        done.append(ways[fault["drop"]])
-    text = ", ".join(done)
-    return text if fault["at"] == "caller" else f"{text} (at the provider)"
-
-
-def _left(fault: Mapping[str, Any]) -> str:
-    left = left_seconds(fault)
-    return "until cleared" if left is None else f"for {lasting(max(0.0, left))}"
-
-
 def _table(rows: Iterable[Mapping[str, Any]]) -> str:
     """Return one row a fault."""
     cells = [
@@ -244,8 +197,8 @@ def _table(rows: Iterable[Mapping[str, Any]]) -> str:
             str(fault["id"]),
             str(fault["edge"]),
             f"{100 * fault['share']:g} %",
-            _does(fault),
-            _left(fault),
+            does(fault),
+            left(fault),
             str(fault["struck"]),
         )
         for fault in rows

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,8 @@ from fleetwright_cli._printer import Printer, colourful, paint
 from fleetwright_cli.fleet import Fleet, Service, discover
 from fleetwright_cli.local import _background
 from fleetwright_cli.local._backing import backing_line, read_backing
+from fleetwright_cli.local._console import NAME as CONSOLE
+from fleetwright_cli.local._console import Console, console, console_line, read_console
 from fleetwright_cli.local._control import require_none
 from fleetwright_cli.local._logfiles import Line
 from fleetwright_cli.local._plan import Places, Plan, needed, plan
@@ -50,11 +53,15 @@ def up(
         list[str] | None,
         typer.Argument(help="Services, with those they call; none for all."),
     ] = None,
+    *,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Run in the background.")
     ] = False,
     no_reload: Annotated[
         bool, typer.Option("--no-reload", help="Do not restart what changes.")
+    ] = False,
+    no_console: Annotated[
+        bool, typer.Option("--no-console", help="Show nothing in a browser.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
     background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
@@ -73,11 +80,16 @@ def up(
     if not background:
         ready_plan.prepare_backing()
     if not detach:
-        screen = Screen(ready_plan, printer, lines=not background)
+        shown = console(places, 0 if no_console else fleet.manifest.up.console_port)
+        if shown is not None:
+            exporting = shown.exported_to(ready_plan.launches)
+            ready_plan = replace(ready_plan, launches=exporting)
+        screen = Screen(ready_plan, printer, lines=not background, console=shown)
         raise typer.Exit(screen.run(reload=not no_reload))
     ready_plan.require_free_ports()
     arguments = ["up", *(services or ()), "--background"]
     arguments += ["--no-reload"] if no_reload else []
+    arguments += ["--no-console"] if no_console else []
     _detached(places, arguments, printer)
 
 
@@ -106,6 +118,7 @@ def _detached(places: Places, arguments: list[str], printer: Printer) -> None:
         status_table(services, sys.stdout),
         backing_line(facts, sys.stdout),
         front_line(services, sys.stdout),
+        console_line(read_console(places) if CONSOLE in report else None, sys.stdout),
     ]
     printer.data(report | facts, "\n".join(line for line in lines if line))
     failed = [facts for facts in services if facts["state"] == State.FAILED]
@@ -123,14 +136,23 @@ class Screen:
     is still in the log files.
     """
 
-    def __init__(self, plan: Plan, printer: Printer, *, lines: bool) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        printer: Printer,
+        *,
+        lines: bool,
+        console: Console | None = None,
+    ) -> None:
         """Prepare to show a run.
 
         Args:
             plan: What runs.
             printer: Where words go.
             lines: Whether the output of the services is shown.
+            console: What shows it in a browser, too.
         """
+        self._console = console
         self._plan = plan
         self._printer = printer
         self._lines = lines
@@ -151,6 +173,7 @@ class Screen:
             listener=Listener(changed=self._changed, line=self._line),
             on_settled=self._settled,
             on_stopping=self._stopping,
+            console=self._console,
         )
         summary = asyncio.run(session.run())
         services = [status.facts() for status in summary.services]
@@ -198,6 +221,8 @@ class Screen:
         if self._printer.as_json:
             document = {"event": "fleet.settled", "seconds": supervisor.seconds}
             document |= self._plan.backing.facts()
+            if self._console is not None:
+                document["console"] = self._console.facts()
             self._emit(document | {"services": services})
             return
         self._talk("\n" + status_table(services, sys.stderr))
@@ -206,8 +231,9 @@ class Screen:
             seconds = lasting(supervisor.seconds)
             self._talk(f"{len(services)} ready in {seconds}, stop with Ctrl-C")
         front = front_line(services, sys.stderr)
-        if front:
-            self._talk(front)
+        for line in (front, console_line(self._console, sys.stderr)):
+            if line:
+                self._talk(line)
 
     def _stopping(self) -> None:
         """Say that the first Ctrl-C was heard."""

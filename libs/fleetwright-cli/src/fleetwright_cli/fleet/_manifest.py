@@ -57,7 +57,7 @@ class Up(Section):
 
     Attributes:
         first_port: Services get this port and the following ones, by name.
-        console_port: Where the console listens.
+        console_port: Where the console listens, or above; 0 for no console.
         broker: Which broker carries events, where `BROKER_URL` names none.
         database: Where services keep data, where `POSTGRES_URL` names no server.
         stop_seconds: Time to drain before a service is killed.
@@ -65,7 +65,7 @@ class Up(Section):
     """
 
     first_port: Port = 8000
-    console_port: Port = 9400
+    console_port: Port | Literal[0] = 9400
     broker: Literal["embedded", "rabbit", "kafka"] = "embedded"
     database: Literal["sqlite", "postgres"] = "sqlite"
     stop_seconds: Annotated[float, Field(gt=0, le=600)] = 20

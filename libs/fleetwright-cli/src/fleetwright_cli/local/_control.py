@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from fleetwright_cli._errors import FleetError
+from fleetwright_cli.local._process import Process
 from fleetwright_cli.local._supervisor import Supervisor
 
 SOCKET = "supervisor.sock"
@@ -135,13 +136,17 @@ class Control:
     One request a connection; several connections at once are fine.
     """
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(
+        self, supervisor: Supervisor, *, console: Process | None = None
+    ) -> None:
         """Answer for a supervisor.
 
         Args:
             supervisor: Who does what is asked.
+            console: What shows the fleet in a browser, if anything does.
         """
         self._supervisor = supervisor
+        self._console = console
         self._ended = asyncio.Event()
         self._open: set[asyncio.Task[None]] = set()
         self._doers: dict[str, Callable[[list[str]], Awaitable[dict[str, Any]]]] = {
@@ -214,12 +219,15 @@ class Control:
 
     def _report(self) -> dict[str, Any]:
         """Return how everything is."""
-        return {
+        report: dict[str, Any] = {
             "running": not self._ended.is_set(),
             "pid": os.getpid(),
             "seconds": round(self._supervisor.seconds, 3),
             "services": [status.facts() for status in self._supervisor.statuses],
         }
+        if self._console is not None:
+            report["console"] = self._console.status.facts()
+        return report
 
     async def _ps(self, services: list[str]) -> dict[str, Any]:
         """Say how everything is."""

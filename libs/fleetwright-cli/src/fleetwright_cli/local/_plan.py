@@ -65,6 +65,16 @@ class Places:
         return self.run / "faults.json"
 
     @property
+    def changes(self) -> Path:
+        """Every change of a process, a JSON line each."""
+        return self.run / "changes.jsonl"
+
+    @property
+    def console(self) -> Path:
+        """Where the console listens, and the keys to it."""
+        return self.run / "console.json"
+
+    @property
     def supervisor_log(self) -> Path:
         """What a supervisor in the background says."""
         return self.run / "supervisor.log"
@@ -304,12 +314,10 @@ def _grpc(name: str) -> str:
 
 
 def _inherited() -> dict[str, str]:
-    """Return what a process gets of our own environment."""
     return {k: v for k, v in os.environ.items() if k not in NOT_INHERITED}
 
 
 def _needs(fleet: Fleet) -> dict[str, frozenset[str]]:
-    """Return what each service of the fleet calls."""
     known = set(fleet.services)
     return {
         name: frozenset(providers(service.folder) & known - {name})
@@ -318,14 +326,12 @@ def _needs(fleet: Fleet) -> dict[str, frozenset[str]]:
 
 
 def _replicas(fleet: Fleet, service: str) -> list[str]:
-    """Return the names of a service's processes."""
     own = fleet.manifest.up.services.get(service)
     count = own.replicas if own else 1
     return [service, *(f"{service}-{number}" for number in range(2, count + 1))]
 
 
 def _argv(python: Path, service: Service) -> tuple[str, ...]:
-    """Return how a service is run."""
     return (str(python), "-m", "fleetwright.serve", service.app, "--migrate")
 
 
@@ -360,7 +366,7 @@ def _environment(
     callers = fleet.manifest.callers.get(service.name)
     if callers is not None:
         defaults["AUTH_CALLERS"] = ",".join(callers)
-    own = _assigned(service.folder / ".env")
+    own = assigned(service.folder / ".env")
     asked = up.services[service.name].environment if service.name in up.services else {}
     environment = _inherited()
     environment.update({k: v for k, v in defaults.items() if k not in own})
@@ -380,8 +386,12 @@ def _environment(
     return environment, given and without_password(given)
 
 
-def _assigned(file: Path) -> set[str]:
-    """Return the names of the variables that a `.env` file sets, in upper case."""
+def assigned(file: Path) -> set[str]:
+    """Return the names of the variables that a `.env` file sets, in upper case.
+
+    Args:
+        file: Where it is; a missing one sets nothing.
+    """
     try:
         lines = file.read_text("utf-8", errors="replace").splitlines()
     except OSError:

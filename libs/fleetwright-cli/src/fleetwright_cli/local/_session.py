@@ -2,12 +2,14 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from fleetwright_cli.local._backoff import Timings
+from fleetwright_cli.local._console import Changes, Console, serving
 from fleetwright_cli.local._control import Control, only_one
 from fleetwright_cli.local._plan import Plan
-from fleetwright_cli.local._process import Listener
+from fleetwright_cli.local._process import Listener, Process
 from fleetwright_cli.local._supervisor import Summary, Supervisor
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -27,6 +29,7 @@ class Session:
         listener: Listener,
         on_settled: Callable[[Supervisor], None],
         on_stopping: Callable[[], None],
+        console: Console | None = None,
     ) -> None:
         """Prepare a run.
 
@@ -36,12 +39,14 @@ class Session:
             listener: Who is told what happens.
             on_settled: Called once, when all are ready or one is given up.
             on_stopping: Called once, at the first signal.
+            console: What shows the run in a browser; None for none.
         """
         self._plan = plan
         self._reload = reload
         self._listener = listener
         self._on_settled = on_settled
         self._on_stopping = on_stopping
+        self._console = console
 
     async def run(self, timings: Timings | None = None) -> Summary:
         """Run until told to stop.
@@ -60,20 +65,34 @@ class Session:
             plan.require_free_ports()
             plan.write_map()
             plan.clear_faults()
+            changes = Changes(plan.places.changes, self._listener)
             supervisor = Supervisor(
                 plan.launches,
                 stop_seconds=plan.stop_seconds,
                 reload=self._reload,
                 timings=timings,
-                listener=self._listener,
+                listener=changes.listener,
             )
             self._take_signals(supervisor)
-            async with Control(supervisor).listening(plan.places.run):
-                settled = asyncio.create_task(self._tell_settled(supervisor))
-                try:
-                    return await supervisor.run()
-                finally:
-                    settled.cancel()
+            # The console comes first and goes last: it misses nothing.
+            async with self._shown() as shown:
+                control = Control(supervisor, console=shown)
+                async with control.listening(plan.places.run):
+                    settled = asyncio.create_task(self._tell_settled(supervisor))
+                    try:
+                        return await supervisor.run()
+                    finally:
+                        settled.cancel()
+                        changes.close()
+
+    @asynccontextmanager
+    async def _shown(self) -> AsyncIterator[Process | None]:
+        """Run the console, if there is to be one."""
+        if self._console is None:
+            yield None
+            return
+        async with serving(self._console, told=self._listener.changed) as process:
+            yield process
 
     def _take_signals(self, supervisor: Supervisor) -> None:
         """Drain at the first signal, kill at the second."""

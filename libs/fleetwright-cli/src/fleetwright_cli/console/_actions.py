@@ -1,0 +1,217 @@
+"""What a person has done: processes, faults, events, a call by hand; each is noted."""
+
+import json
+import secrets
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from fleetwright_cli._errors import FleetError
+from fleetwright_cli.console._bus_views import Views, ask_services
+from fleetwright_cli.console._rows import EventRow
+from fleetwright_cli.console._site import Site
+from fleetwright_cli.local._control import ask
+from fleetwright_cli.local._fault_plan import (
+    changing,
+    delay_seconds,
+    edge_of,
+    ends_at,
+    share_of,
+    span_seconds,
+    status_of,
+)
+from fleetwright_cli.local._fault_words import require_sense, words
+
+MOST_BYTES = 1_000_000
+CALL_SECONDS = 30.0
+PROCESS_VERBS = frozenset({"restart", "stop", "start"})
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+Given = Mapping[str, Any]
+
+
+class Actions:
+    """The calls that change something; who may ask was decided before."""
+
+    def __init__(self, site: Site, views: Views) -> None:
+        """Keep whose they are.
+
+        Args:
+            site: The fleet.
+            views: Told to forget what an action changes.
+        """
+        self._site = site
+        self._views = views
+
+    def routes(self) -> list[Route]:
+        """Return where each is asked for."""
+        return [
+            self._route("/api/resources/{name}/{verb}", self.process),
+            self._route("/api/faults", self.add_fault),
+            self._route("/api/faults/clear", self.clear_faults),
+            self._route("/api/events/replay", self.replay),
+            self._route("/api/call", self.call),
+        ]
+
+    def _route(self, path: str, act: Callable[[Given], dict[str, Any]]) -> Route:
+        """Return a route that reads JSON, acts in a thread and notes what was done."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                given = await _json(request) | dict(request.path_params)
+                done = await run_in_threadpool(act, given)
+            except FleetError as error:
+                parts = {"message": error.message, "hint": error.hint}
+                return JSONResponse({"error": parts}, 422)
+            except ValueError as error:
+                return JSONResponse({"error": {"message": str(error)}}, 400)
+            return JSONResponse(done)
+
+        return Route(path, answer, methods=["POST"])
+
+    def process(self, given: Given) -> dict[str, Any]:
+        """Restart, stop or start a process of the fleet."""
+        verb, name = str(given["verb"]), str(given["name"])
+        if verb not in PROCESS_VERBS:
+            raise ValueError(f"{verb} is not restart, stop or start")
+        if name not in {it["name"] for it in self._site.statuses}:
+            raise ValueError(f"no process {name[:100]} runs here")
+        self._note(name, verb, "asked in the console")
+        reply = ask(self._site.places.run, verb, services=[name])
+        if reply is None:
+            raise FleetError("nothing runs here", hint="start it with `fleet up`")
+        return {"services": reply["services"]}
+
+    def add_fault(self, given: Given) -> dict[str, Any]:
+        """Switch a fault on, in the words of `fleet faults add`."""
+        edge = edge_of(str(given.get("edge", "")), self._site.fleet.services)
+        fault: dict[str, Any] = {"edge": edge, "at": str(given.get("at") or "caller")}
+        if given.get("delay"):
+            fault["delay_seconds"] = delay_seconds(str(given["delay"]))
+        if given.get("error"):
+            fault["error"] = status_of(_whole(given["error"]))
+        if given.get("drop"):
+            fault["drop"] = str(given["drop"])
+            if fault["drop"] not in ("reset", "refused", "silence"):
+                raise ValueError("a call is dropped by reset, refused or silence")
+        require_sense(fault)
+        fault["share"] = share_of(str(given.get("share") or "100%"))
+        lasts = given.get("lasts")
+        fault["ends_at"] = ends_at(span_seconds(str(lasts), "--for") if lasts else None)
+        with changing(self._site.places.faults) as plan:
+            added = plan.add(fault)
+        self._note(edge, "fault", words(added))
+        self._site.stream.tell(frozenset({"faults"}))
+        return added
+
+    def clear_faults(self, given: Given) -> dict[str, Any]:
+        """Switch one fault off, or all."""
+        which = given.get("id")
+        with changing(self._site.places.faults) as plan:
+            gone = plan.take(None if which is None else str(which))
+        for fault in gone:
+            self._note(str(fault["edge"]), "fault cleared", words(fault))
+        self._site.stream.tell(frozenset({"faults"}))
+        return {"cleared": gone}
+
+    def replay(self, given: Given) -> dict[str, Any]:
+        """Have parked events tried again; safe to repeat."""
+        ids = given.get("ids")
+        if not isinstance(ids, list) or not ids:
+            raise ValueError("say which events: ids")
+        chosen = [str(id) for id in ids[:1000]]
+        verbs = ("replay", "--", *chosen)
+        answers = ask_services(self._site, lambda one: one.answer(*verbs))
+        self._views.forget()
+        self._note("events", "replay", ", ".join(chosen)[:500])
+        self._site.stream.tell(frozenset({"events"}))
+        failed = [str(error) for error in answers.failed.values()]
+        return {"services": dict(answers.said), "failed": failed}
+
+    def call(self, given: Given) -> dict[str, Any]:
+        """Call a service of the fleet by hand, in a trace of its own."""
+        service, path = str(given.get("service")), str(given.get("path"))
+        url = self._site.urls().get(service)
+        method = str(given.get("method", "GET")).upper()
+        if url is None or service not in self._site.fleet.services:
+            raise ValueError("no such service is in this fleet")
+        if not path.startswith("/") or method not in METHODS:
+            raise ValueError("give a path that begins with / and a method of HTTP")
+        trace = secrets.token_hex(16)
+        headers = {"traceparent": f"00-{trace}-{secrets.token_hex(8)}-01"}
+        for line in str(given.get("headers") or "").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() and value.strip().isprintable():
+                headers[name.strip()] = value.strip()
+        body = str(given.get("body") or "").encode()
+        if body:
+            headers.setdefault("Content-Type", "application/json")
+        request = urllib.request.Request(  # noqa: S310 - a service of our own map
+            url + path, body or None, headers, method=method
+        )
+        self._note(service, "call", f"{method} {path[:200]}")
+        return _answered(request) | {"trace": trace}
+
+    def _note(self, resource: str, what: str, why: str) -> None:
+        """Note what the owner of the fleet had done, and when."""
+        self._site.store.put((EventRow(time.time_ns(), resource, what, why, ""),))
+
+
+class _Here(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: the call is for one service."""
+
+    def redirect_request(self, *details: Any) -> None:
+        """Answer with the redirect itself."""
+
+
+def _answered(request: urllib.request.Request) -> dict[str, Any]:
+    """Return what a service answers, of whatever status."""
+    opener = urllib.request.build_opener(_Here, urllib.request.ProxyHandler({}))
+    began = time.monotonic()
+    try:
+        answer = opener.open(request, timeout=CALL_SECONDS)
+    except urllib.error.HTTPError as error:
+        answer = error
+    except (OSError, ValueError) as error:
+        raise FleetError(f"the service did not answer: {error}") from error
+    with answer:
+        body = answer.read(MOST_BYTES)
+        return {
+            "status": answer.status,
+            "headers": dict(answer.headers.items()),
+            "body": body.decode("utf-8", "replace"),
+            "milliseconds": round(1000 * (time.monotonic() - began), 1),
+        }
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    """Return the JSON object of a call, of bounded size.
+
+    Raises:
+        ValueError: It is too large, or no JSON object.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise ValueError("the body is too large")
+    try:
+        found = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        raise ValueError("the body is no JSON") from None
+    if not isinstance(found, dict):
+        raise ValueError("the body is no JSON object")
+    return found
+
+
+def _whole(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise ValueError("a status is a number") from None

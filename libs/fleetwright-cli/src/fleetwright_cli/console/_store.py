@@ -1,0 +1,137 @@
+"""The one thread that writes: in batches, bounded, with what was dropped counted."""
+
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from fleetwright_cli.console import _retention
+from fleetwright_cli.console._rows import Row
+from fleetwright_cli.console._schema import opened
+from fleetwright_cli.console._writing import Writing
+
+FLUSH_SECONDS = 0.1
+FLUSH_ROWS = 2_000
+MOST_WAITING_ROWS = 100_000
+RETENTION_SECONDS = 30.0
+
+
+class Store:
+    """Takes rows at once and writes them a moment later.
+
+    Attributes:
+        path: The database's file.
+        dropped: Rows that came while too many waited.
+        written: Rows that were written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        keep: _retention.Keep | None = None,
+        on_written: Callable[[frozenset[str]], None] = lambda kinds: None,
+    ) -> None:
+        """Open the database and begin a run.
+
+        Args:
+            path: The database's file.
+            keep: How much is kept.
+            on_written: Told, in the writer's thread, what kinds of rows are new.
+        """
+        self.path = path
+        self.dropped = 0
+        self.written = 0
+        self._keep = keep or _retention.Keep()
+        self._on_written = on_written
+        self._connection = opened(path)
+        self.run = self._begin()
+        self._writing = Writing(self._connection, self.run)
+        self._waiting: deque[Row] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._in_hand = 0
+        self._thread = threading.Thread(target=self._work, name="store", daemon=True)
+        self._thread.start()
+
+    def put(self, rows: Sequence[Row]) -> bool:
+        """Have rows written; safe from any thread, never waits for the disk.
+
+        Args:
+            rows: What came together: all of it is taken, or nothing.
+
+        Returns:
+            Whether there was room.
+        """
+        with self._changed:
+            if self._closing or len(self._waiting) + len(rows) > MOST_WAITING_ROWS:
+                self.dropped += len(rows)
+                return False
+            self._waiting.extend(rows)
+            if len(self._waiting) >= FLUSH_ROWS:
+                self._changed.notify()
+        return True
+
+    def close(self) -> None:
+        """Write what waits, end the run and close the database."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+        self._connection.execute(
+            "update run set ended_ns = ? where id = ?", (time.time_ns(), self.run)
+        )
+        self._connection.execute("pragma optimize")
+        self._connection.close()
+
+    def flush(self) -> None:
+        """Wait until what was put before is written."""
+        with self._changed:
+            goal = self.written + len(self._waiting) + self._in_hand
+            self._changed.notify()
+            self._changed.wait_for(lambda: self.written >= goal or self._closing)
+
+    def _begin(self) -> int:
+        """Return the number of the run that begins now."""
+        begun = self._connection.execute(
+            "insert into run(started_ns) values (?)", (time.time_ns(),)
+        )
+        return int(begun.lastrowid or 0)
+
+    def _work(self) -> None:
+        """Write batch after batch until closed."""
+        clean_at = time.monotonic() + RETENTION_SECONDS
+        while rows := self._next():
+            self._write(rows)
+            if time.monotonic() >= clean_at:
+                _retention.clean(self._connection, self._keep)
+                clean_at = time.monotonic() + RETENTION_SECONDS
+
+    def _next(self) -> list[Row]:
+        """Return the next batch; empty once closed and nothing waits."""
+        with self._changed:
+            while not self._closing and len(self._waiting) < FLUSH_ROWS:
+                self._changed.wait(FLUSH_SECONDS)
+                if self._waiting:
+                    break
+            count = min(len(self._waiting), FLUSH_ROWS)
+            rows = [self._waiting.popleft() for _ in range(count)]
+            self._in_hand = len(rows)
+            return rows
+
+    def _write(self, rows: list[Row]) -> None:
+        """Write one batch in one transaction; a full disk loses it, visibly."""
+        kinds: Iterable[str] = ()
+        lost = 0
+        try:
+            kinds = self._writing.batch(rows)
+        except sqlite3.Error:
+            lost = len(rows)
+        with self._changed:
+            self.written += len(rows)
+            self.dropped += lost
+            self._in_hand = 0
+            self._changed.notify_all()
+        self._on_written(frozenset(kinds))
