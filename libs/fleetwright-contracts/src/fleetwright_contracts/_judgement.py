@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from fleetwright_contracts._independent import SecondOpinion
-from fleetwright_contracts._smaller import smaller
+from fleetwright_contracts._smaller import Shortening
 from fleetwright_contracts._values import ANY_KIND, Kind, Value
 from fleetwright_contracts.errors import ContractError
 from fleetwright_contracts.schemas import (
@@ -121,6 +121,7 @@ class Court:
         """
         self.shapes = Shapes()
         self._solver = Solver(self.shapes)
+        self._shortening = Shortening()
         self._steps = steps
         self._left = _QUESTIONS * steps
         self._judged: dict[tuple[Shape, Shape, Kind], Judgement] = {}
@@ -193,7 +194,7 @@ class Court:
                 and reads.document.takes(reads.place, value) is False
             )
 
-        witness = smaller(answer.value, is_found)
+        witness = self._shortening.smaller(answer.value, is_found)
         if not (is_found(witness) and is_confirmed(witness)):
             witness = answer.value
             if not (is_found(witness) and is_confirmed(witness)):

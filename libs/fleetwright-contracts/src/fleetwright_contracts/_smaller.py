@@ -7,27 +7,38 @@ from fleetwright_contracts._values import Value
 _MOST_TRIES = 200
 # Of a large value each try costs more, and less can be left out.
 _MOST_LOOKS = 2000
+# Where there are hundreds of witnesses, nobody reads the last of them.
+_ALL_LOOKS = 100_000
 
 
-def smaller(value: Value, is_witness: Callable[[Value], bool]) -> Value:
-    """Return a witness from which nothing can be left out.
+class Shortening:
+    """Leaves out of witnesses what can be left out."""
 
-    Args:
-        value: A witness.
-        is_witness: Tells whether another value is one too.
-    """
-    left = min(_MOST_TRIES, _MOST_LOOKS // _size(value))
-    again = True
-    while again and left > 0:
-        again = False
-        for candidate in _cuts(value):
-            left -= 1
-            if left <= 0:
-                break
-            if is_witness(candidate):
-                value, again = candidate, True
-                break
-    return value
+    def __init__(self) -> None:
+        """Begin with all of the budget."""
+        self._left = _ALL_LOOKS
+
+    def smaller(self, value: Value, is_witness: Callable[[Value], bool]) -> Value:
+        """Return a witness from which nothing can be left out.
+
+        Args:
+            value: A witness.
+            is_witness: Tells whether another value is one too.
+        """
+        size = _size(value)
+        left = min(_MOST_TRIES, min(_MOST_LOOKS, self._left) // size)
+        again = True
+        while again and left > 0:
+            again = False
+            for candidate in _cuts(value):
+                left -= 1
+                self._left -= size
+                if left <= 0:
+                    break
+                if is_witness(candidate):
+                    value, again = candidate, True
+                    break
+        return value
 
 
 def _size(value: Value) -> int:

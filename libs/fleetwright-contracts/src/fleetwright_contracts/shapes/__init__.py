@@ -1,8 +1,8 @@
 """What a value may look like, in one language for every schema language."""
 
-from fleetwright_contracts.shapes._holds import holds
+from fleetwright_contracts.shapes._holds import holds, holds_for_name
 from fleetwright_contracts.shapes._making import Shapes
 from fleetwright_contracts.shapes._model import Shape
 from fleetwright_contracts.shapes._negation import exactly_one, opposite
 
-__all__ = ["Shape", "Shapes", "exactly_one", "holds", "opposite"]
+__all__ = ["Shape", "Shapes", "exactly_one", "holds", "holds_for_name", "opposite"]

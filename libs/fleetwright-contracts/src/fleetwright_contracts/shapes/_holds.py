@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from fleetwright_contracts._formats import has_format
-from fleetwright_contracts._values import Value, fraction, identity, kind_of
+from fleetwright_contracts._values import Value, fraction, identity, kind_of, meet
 from fleetwright_contracts.errors import ContractError, Exhausted
 from fleetwright_contracts.regexes import automaton
 from fleetwright_contracts.shapes._making import Shapes
@@ -56,6 +56,23 @@ def holds(shapes: Shapes, shape: Shape, value: Value) -> Answer:
     return _holds(shapes, shape, value, 0)
 
 
+def holds_for_name(shapes: Shapes, shape: Shape, name: str) -> Answer:
+    """Return whether a shape holds for the name of a property, as it may have before.
+
+    Args:
+        shapes: Who made the shape.
+        shape: The shape.
+        name: The name.
+
+    Raises:
+        Exhausted: Names lead to names for too long without coming to the value.
+    """
+    key = (shape, name)
+    if key not in shapes.held_by_name:
+        shapes.held_by_name[key] = _holds(shapes, shape, name, 0)
+    return shapes.held_by_name[key]
+
+
 def _holds(shapes: Shapes, shape: Shape, value: Value, names: int) -> Answer:
     """Return whether a shape holds; `names` counts those since the value changed."""
     match shape:
@@ -88,7 +105,7 @@ def _whole_holds(shape: Shape, value: Value) -> Answer:
     """Return whether a condition on values of every kind holds."""
     match shape:
         case OfKind(kinds):
-            return bool(kind_of(value) & kinds)
+            return meet(kind_of(value), kinds) > 0
         case Among(_, identities):
             return identity(value) in identities
         case NotAmong(_, identities):
@@ -173,7 +190,7 @@ def _named(
         yield from ((name, True) for name in names.values if name in value)
         return
     for name in value:
-        said = holds(shapes, names, name)
+        said = holds_for_name(shapes, names, name)
         if said is not False:
             yield name, said
 

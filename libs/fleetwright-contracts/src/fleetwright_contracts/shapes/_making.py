@@ -60,6 +60,7 @@ class Shapes:
         self._kinds: dict[Shape, Kind] = {}
         # For which values inside others a shape holds; the value keeps its id its own.
         self.held: dict[tuple[Shape, int], tuple[Value, bool | None]] = {}
+        self.held_by_name: dict[tuple[Shape, str], bool | None] = {}
         self.anything: Shape = self._once(("every", ()), lambda: Every(()))
         self.nothing: Shape = self._once(("either", ()), lambda: Either(()))
 

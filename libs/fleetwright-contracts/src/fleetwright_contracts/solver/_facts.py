@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from fleetwright_contracts._values import ANY_KIND, Kind, Value, identity, kind_of
+from fleetwright_contracts._values import ANY_KIND, Kind, Value, identity, kind_of, meet
 from fleetwright_contracts.shapes import Shape, Shapes, opposite
 from fleetwright_contracts.shapes._model import (
     Among,
@@ -99,7 +99,7 @@ class _Reading:
         facts = self.facts
         match shape:
             case OfKind(kinds):
-                return bool(kinds & self.kind)
+                return meet(kinds, self.kind) > 0
             case Among(values, _):
                 return self._list(values)
             case NotAmong(values, _):
@@ -124,6 +124,7 @@ class _Reading:
         changed = True
         while changed:
             changed = False
+            possible: dict[Either, list[Shape]] = {}
             for choice in list(self.open):
                 left = self._left(choice)
                 if left is None:
@@ -135,8 +136,9 @@ class _Reading:
                     changed = True
                     if not self.add(left):
                         return False
-        for choice in self.open:
-            left = self._left(choice) or []
+                else:
+                    possible[choice] = left
+        for left in possible.values():
             again = self.shapes.either(left)
             if isinstance(again, Either):
                 self.facts.choices[again] = None
@@ -148,7 +150,7 @@ class _Reading:
         for part in choice.parts:
             if part in self.said or self._is_given(part):
                 return None
-            if not self.shapes.kinds(part) & self.kind:
+            if not meet(self.shapes.kinds(part), self.kind):
                 continue
             if self._is_refuted(part):
                 continue
@@ -158,7 +160,7 @@ class _Reading:
     def _is_given(self, part: Shape) -> bool:
         """Return whether a part holds for every value of the kind."""
         if isinstance(part, OfKind):
-            return bool(part.kinds & self.kind)
+            return meet(part.kinds, self.kind) > 0
         return part.about != ANY_KIND and part.about is not self.kind
 
     def _is_refuted(self, part: Shape) -> bool:

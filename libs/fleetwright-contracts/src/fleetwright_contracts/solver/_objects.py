@@ -7,7 +7,7 @@ from itertools import product
 
 from fleetwright_contracts._values import ANY_KIND, Kind, Value, kind_of
 from fleetwright_contracts.errors import Exhausted
-from fleetwright_contracts.shapes import Shape, holds, opposite
+from fleetwright_contracts.shapes import Shape, holds_for_name, opposite
 from fleetwright_contracts.shapes._model import (
     Among,
     Either,
@@ -98,7 +98,7 @@ class Limits:
         return self._by_name.get(name, []) + [
             one.shape
             for one in self._described
-            if holds(self._asking.shapes, one.names, name) is True
+            if holds_for_name(self._asking.shapes, one.names, name) is True
         ]
 
     def forbid(self, part: Shape) -> bool:
@@ -110,10 +110,11 @@ class Limits:
         for one in part.parts if isinstance(part, Every) else (part,):
             if not isinstance(one, SomeProperty) or not isinstance(one.names, Among):
                 continue
-            if len(one.names.values) == 1:
-                needed = [*self.of(one.names.values[0]), one.shape]
-                if isinstance(self._asking.find(needed), Nowhere):
-                    return True
+            name = one.names.values[0]
+            if len(one.names.values) > 1 or not isinstance(name, str):
+                continue
+            if isinstance(self._asking.find([*self.of(name), one.shape]), Nowhere):
+                return True
         return False
 
 
@@ -202,7 +203,7 @@ class _Search:
     def _ways_of_one(self, plan: _Plan, need: SomeProperty) -> Iterator[_Plan]:
         """Yield every way to meet one need."""
         for name in dict.fromkeys([*plan.named, *self.names]):
-            if holds(self.shapes, need.names, name) is False:
+            if holds_for_name(self.shapes, need.names, name) is False:
                 continue
             way = plan.copy()
             way.named.setdefault(name, self._limits.of(name)).append(need.shape)

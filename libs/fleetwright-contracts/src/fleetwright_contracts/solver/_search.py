@@ -213,11 +213,19 @@ class Search(ABC):
         """Look for a value where some parts are alternatives."""
         given = self._given(facts, kind)
         choices = list(facts.choices)
-        if len(choices) > 1:
-            quick = self._quick(key, given, choices)
-            if quick is not None:
-                return quick
-            choices = [one for one in choices if not self._follows(given, one)]
+        if len(choices) == 1:
+            return self._one_way(given, choices, facts)
+        quick = self._quick(given, choices)
+        if quick is not None:
+            return quick
+        choices = [one for one in choices if not self._follows(given, one)]
+        # That they follow may have been believed for the time being only.
+        return self._sure(key, self._one_way(given, choices, facts))
+
+    def _one_way(
+        self, given: list[Shape], choices: list[Either], facts: Facts
+    ) -> Answer:
+        """Look for a value by each part of the smallest choice in turn."""
         if not choices:
             return self.find(given)
         first = min(choices, key=lambda one: len(one.parts))
@@ -225,7 +233,7 @@ class Search(ABC):
         unsure: Unsure | None = None
         limits = Limits(self._inside, facts.conditions)
         for part in first.parts:
-            if kind is Kind.OBJECT and limits.forbid(part):
+            if limits.forbid(part):
                 continue
             answer = self.find([*given, *others, part])
             if isinstance(answer, Found):
@@ -243,9 +251,7 @@ class Search(ABC):
             given.append(facts.opaque)
         return given
 
-    def _quick(
-        self, key: Key, given: list[Shape], choices: list[Either]
-    ) -> Answer | None:
+    def _quick(self, given: list[Shape], choices: list[Either]) -> Answer | None:
         """Return the answer if the facts give it with no choice, or with a single one.
 
         So a union is found to take a value in one of its branches without trying all
@@ -255,8 +261,8 @@ class Search(ABC):
             answer = self.find([*given, *more])
             if isinstance(answer, Nowhere):
                 return NOWHERE
-            if isinstance(answer, Found) and holds(
-                self.shapes, self.shapes.every(in_order(key)), answer.value
+            if isinstance(answer, Found) and all(
+                holds(self.shapes, choice, answer.value) for choice in choices
             ):
                 return answer
         return None

@@ -28,6 +28,8 @@ _MOST_FRAMES = 6
 _FLAT = 4
 _FLATTER = (2, 4)
 _STEPS_TO_FLATTEN = 60
+# Where there are hundreds of witnesses, nobody reads the last of them.
+_ALL_STEPS_TO_FLATTEN = 1500
 
 
 class Solver(Search):
@@ -51,6 +53,7 @@ class Solver(Search):
         self._questions: dict[Key, Question] = {}
         self._frames: list[Frame] = []
         self.was_cut = False
+        self._left_to_flatten = _ALL_STEPS_TO_FLATTEN
 
     def allow(self, steps: int) -> None:
         """Set what is left of the budget.
@@ -90,7 +93,7 @@ class Solver(Search):
     def _flatter(self, key: Key, depth: int) -> Value | None:
         """Return a value that is nested less than one that was found."""
         for levels in _FLATTER:
-            if levels >= depth:
+            if levels >= depth or self._left_to_flatten <= 0:
                 break
             steps = _STEPS_TO_FLATTEN
             flat = FlatSearch(self.shapes, self.known, levels=levels, steps=steps)
@@ -98,6 +101,8 @@ class Solver(Search):
                 answer = flat.search(key)
             except Exhausted:
                 break
+            finally:
+                self._left_to_flatten -= steps - max(flat.left, 0)
             if isinstance(answer, Found):
                 return answer.value
         return None
