@@ -21,6 +21,7 @@ COMMANDS = {
     "down": ("_down", "down", "Drain and stop the fleet"),
     "test": ("_test", "test", "Run the tests of libraries and services"),
     "check": ("_check", "check", "Hold the repository to the standard"),
+    "config": ("_config", "config", "Show what services read from their environment"),
     "graph": ("_graph", "graph", "Show who needs whom"),
     "explain": ("_explain", "explain", "Show one rule of the standard, with examples"),
     "waivers": ("_waivers", "waivers", "List where the standard is not kept, and why"),

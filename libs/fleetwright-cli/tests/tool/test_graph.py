@@ -131,12 +131,15 @@ def test_caller_that_is_not_on_the_list_is_undeclared(fleet: "Shop") -> None:
 
 
 def test_need_of_a_contract_declares_a_call(fleet: "Shop") -> None:
-    """needs.json names providers, wherever in it they stand."""
+    """needs.json names providers; what else is in it names nobody."""
     fleet.write("fleet.toml", '[fleet]\nname = "shop"\n\n[callers]\nprices = []\n')
-    needs = {"needs": [{"provider": "prices", "calls": []}]}
+    needs = {"calls": [{"provider": "prices", "needs": {"provider": "zebra"}}]}
     fleet.write("services/orders/contracts/needs.json", json.dumps(needs))
 
-    assert ("orders", "prices") not in ends(graph_of(fleet).undeclared)
+    graph = graph_of(fleet)
+
+    assert ("orders", "prices") not in ends(graph.undeclared)
+    assert "zebra" not in [one.name for one in graph.nodes]
 
 
 def test_topics_without_the_other_side_are_told(fleet: "Shop") -> None:

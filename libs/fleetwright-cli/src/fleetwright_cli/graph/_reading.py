@@ -163,18 +163,15 @@ def _called(repository: Repository, service: Unit) -> dict[str, str]:
 
 
 def _needed(repository: Repository, service: Unit) -> Iterator[str]:
-    """Yield whom a service's `needs.json` names as a provider."""
+    """Yield whom a service's `needs.json` names as a provider of calls."""
     path = service.path(NEEDS)
-    waiting = [repository.json(path)] if repository.tree.has(path) else []
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            name = one.get("provider")
+    document = repository.json(path) if repository.tree.has(path) else None
+    for kind in ("calls", "rpc"):
+        found = _at(document, kind)
+        for one in found if isinstance(found, list) else ():
+            name = _at(one, "provider")
             if isinstance(name, str):
                 yield name
-            waiting += one.values()
-        elif isinstance(one, list):
-            waiting += one
 
 
 def _events(

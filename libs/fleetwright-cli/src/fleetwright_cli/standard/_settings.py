@@ -37,7 +37,7 @@ def settings_of(repository: Repository, unit: Unit) -> list[SettingsClass]:
     for path in unit.sources:
         for one in repository.python(path).classes:
             if descends(repository, one, "BaseSettings"):
-                line = _ancestors(repository, one)
+                line = ancestors(repository, one)
                 known = [name for each in line for name in _variables(each)]
                 own = tuple(_variables(one))
                 found.append(SettingsClass(path, one, own, tuple(known)))
@@ -54,7 +54,7 @@ def descends(repository: Repository, found: Class, base: str) -> bool:
     """
     return any(
         name.rsplit(".", 1)[-1] == base
-        for one in _ancestors(repository, found)
+        for one in ancestors(repository, found)
         for name in one.bases
     )
 
@@ -90,8 +90,13 @@ def _variables(found: Class) -> Iterator[str]:
             yield (prefix + one.name).upper()
 
 
-def _ancestors(repository: Repository, found: Class) -> Iterator[Class]:
-    """Yield a class and what it inherits from, as far as it is in the repository."""
+def ancestors(repository: Repository, found: Class) -> Iterator[Class]:
+    """Yield a class and what it inherits from, as far as it is in the repository.
+
+    Args:
+        repository: Where the classes are.
+        found: The class.
+    """
     waiting = [found]
     seen: set[int] = set()
     while waiting and len(seen) < _MOST_BASES:
