@@ -26,6 +26,7 @@ COMMANDS = {
     "explain": ("_explain", "explain", "Show one rule of the standard, with examples"),
     "waivers": ("_waivers", "waivers", "List where the standard is not kept, and why"),
     "contracts": ("_contracts", "contracts", "See whom a changed API breaks"),
+    "build": ("_build", "build", "Build the images of services that changed"),
     "deploy": ("_deploy", "app", "Write files for Compose and Kubernetes; release"),
     "bench": ("_bench", "bench", "Measure a running service"),
     "lock": ("_lock", "lock", "Lock the requirements with hashes"),

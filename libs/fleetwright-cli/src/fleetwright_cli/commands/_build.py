@@ -1,0 +1,95 @@
+"""fleet build: the images of services."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from fleetwright_cli._errors import NOT_COMPLIANT
+from fleetwright_cli._printer import Printer, paint
+from fleetwright_cli.deploy._facts import World
+from fleetwright_cli.deploy._files import mend
+from fleetwright_cli.deploy.images._builds import Builds, Built
+from fleetwright_cli.deploy.images._dockerfile import dockerfiles
+from fleetwright_cli.deploy.images._engine import find_engine
+from fleetwright_cli.deploy.images._inputs import default_image, tag_of
+from fleetwright_cli.fleet import discover
+from fleetwright_cli.standard import open_repository
+
+_COLOURS = {"built": "green", "unchanged": "dim", "failed": "red"}
+
+
+def build(
+    services: Annotated[
+        list[str] | None, typer.Argument(help="Services; none for the whole fleet.")
+    ] = None,
+    *,
+    push: Annotated[
+        bool, typer.Option("--push", help="Have the registry have them, too.")
+    ] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Only write the Dockerfiles; no engine.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say which Dockerfiles are stale.")
+    ] = False,
+    tags: Annotated[
+        bool, typer.Option("--tags", help="Only print the images' names; no engine.")
+    ] = False,
+    base_image: Annotated[
+        str, typer.Option(envvar="BASE_IMAGE", help="What images are built on.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+) -> None:
+    """Build the images of services, those alone that changed.
+
+    Examples: `fleet build`, `fleet build orders --push`, `fleet build --check`.
+    A tag is the digest of what an image is made from: equal sources, equal tag, and
+    what is there already is not built again. Docker with either builder, or Podman
+    (FLEET_ENGINE names one). Each image gets a bill of materials in .fleet/build.
+    """
+    printer = Printer(as_json=as_json)
+    fleet = discover()
+    chosen = [one.name for one in fleet.chosen(services)]
+    world = World(fleet, open_repository(fleet.root))
+    if write or check:
+        _write(printer, world, check=check)
+        return
+    image = base_image or default_image(world)
+    if tags:
+        registry = world.manifest.deploy.registry
+        names = {one: f"{registry}/{one}:{tag_of(world, one, image)}" for one in chosen}
+        printer.data({"images": names}, "\n".join(names.values()))
+        return
+    engine = find_engine()
+    printer.talk(f"{engine.kind} {engine.version}, {engine.builder}")
+    builds = Builds(world, engine, image, push, printer.status)
+    found: list[Built] = []
+    for one in builds.run(chosen):
+        found.append(one)
+        printer.talk(_line(one))
+        if one.why:
+            printer.error(f"{one.service}: {one.why}\nhint: {one.hint}")
+    text = "\n".join(one.image for one in found if one.state != "failed")
+    printer.data({"images": [asdict(one) for one in found]}, text)
+    if any(one.state == "failed" for one in found):
+        raise typer.Exit(NOT_COMPLIANT)
+
+
+def _write(printer: Printer, world: World, *, check: bool) -> None:
+    """Write the Dockerfiles that are the tool's, or say which are stale."""
+    stale = mend(world.fleet.root, dockerfiles(world), check=check)
+    world.repository.facts.keep()
+    document = [{"path": one.path, "state": one.state} for one in stale]
+    lines = [f"{one.state} {one.path}" for one in stale]
+    printer.data({"files": document}, "\n".join(lines) or "all is as the tree says")
+    if check and stale:
+        printer.error("Dockerfiles are stale\nhint: run `fleet build --write`")
+        raise typer.Exit(NOT_COMPLIANT)
+
+
+def _line(one: Built) -> str:
+    """Return how an image ended, in one line."""
+    pushed = ", pushed" if one.digest else ", in the registry" if one.pushed else ""
+    state = paint(one.state, _COLOURS[one.state])
+    return f"{one.service}: {state}{pushed} in {one.seconds:.1f} s"

@@ -1,0 +1,155 @@
+"""Images of several services: what is to be built, and how each of them ended."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from fleetwright_cli._digests import digest_of_files
+from fleetwright_cli.deploy._facts import World
+from fleetwright_cli.deploy.images._engine import BuildError, Engine
+from fleetwright_cli.deploy.images._inputs import tag_of
+from fleetwright_cli.deploy.images._sbom import sbom
+
+FOLDER = ".fleet/build"
+State = Literal["built", "unchanged", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """How the image of one service ended.
+
+    Attributes:
+        service: Whose it is.
+        image: What it is called.
+        state: How it ended.
+        seconds: How long it took.
+        pushed: Whether the registry has it, as far as we were asked to care.
+        digest: What the registry calls it; empty when it was not pushed now.
+        why: What went wrong.
+        hint: What to do about it.
+        sbom: Where its bill of materials is, below the root.
+    """
+
+    service: str
+    image: str
+    state: State
+    seconds: float = 0.0
+    pushed: bool = False
+    digest: str = ""
+    why: str = ""
+    hint: str = ""
+    sbom: str = ""
+
+
+@dataclass(frozen=True)
+class Builds:
+    """How images are built.
+
+    Attributes:
+        world: The fleet.
+        engine: Who builds.
+        base_image: What they are built on.
+        pushes: Whether the registry is to have them.
+        talk: Told what goes on, line by line.
+    """
+
+    world: World
+    engine: Engine
+    base_image: str
+    pushes: bool
+    talk: Callable[[str], None]
+
+    def run(self, services: Iterable[str]) -> Iterator[Built]:
+        """Build images one after another; one that fails keeps no other from it.
+
+        Args:
+            services: The services' names.
+        """
+        for name in services:
+            begun = time.monotonic()
+            tag = tag_of(self.world, name, self.base_image)
+            image = f"{self.world.manifest.deploy.registry}/{name}:{tag}"
+            try:
+                state = self._build(name, tag, image)
+                digest = self._push(image) if self.pushes else ""
+            except BuildError as error:
+                spent = time.monotonic() - begun
+                why = f"{error.meaning}\n{error.words}"
+                yield Built(name, image, "failed", spent, why=why, hint=error.hint)
+                continue
+            spent = time.monotonic() - begun
+            yield Built(
+                name,
+                image,
+                state,
+                spent,
+                pushed=self.pushes,
+                digest=digest,
+                sbom=self._write_sbom(name, tag),
+            )
+
+    def _build(self, name: str, tag: str, image: str) -> State:
+        """Build an image that is not there yet."""
+        is_known = self.engine.has(image)
+        if is_known or (self.pushes and self.engine.has_pushed(image)):
+            return "unchanged"
+        root = self.world.fleet.root
+        service = self.world.fleet.services[name]
+        self.engine.build(
+            root,
+            service.folder / "Dockerfile",
+            [image, f"{self.world.manifest.fleet.name}/{name}"],
+            arguments={"BASE_IMAGE": self.base_image},
+            labels=self._labels(name, tag),
+            heard=lambda line: self.talk(f"{name}: {line}"),
+        )
+        return "built"
+
+    def _push(self, image: str) -> str:
+        """Push an image that the registry does not have."""
+        if self.engine.has_pushed(image):
+            return ""
+        return self.engine.push(image, lambda line: self.talk(f"{image}: {line}"))
+
+    def _labels(self, name: str, tag: str) -> dict[str, str]:
+        """Return where an image comes from."""
+        lock = digest_of_files([self.world.fleet.services[name].lock])
+        return {
+            "org.opencontainers.image.title": name,
+            "org.opencontainers.image.version": tag,
+            "org.opencontainers.image.revision": revision(self.world),
+            "org.opencontainers.image.base.name": self.base_image,
+            "fleet.name": self.world.manifest.fleet.name,
+            "fleet.lock": lock[:16],
+            "fleet.builder": f"{self.engine.kind} {self.engine.version}"
+            f" ({self.engine.builder})",
+        }
+
+    def _write_sbom(self, name: str, tag: str) -> str:
+        """Write the bill of materials, and return where."""
+        path = f"{FOLDER}/{name}-{tag}.cdx.json"
+        file = self.world.fleet.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(sbom(self.world, name, tag), indent=2)
+        file.write_text(f"{text}\n", "utf-8")
+        return path
+
+
+def revision(world: World) -> str:
+    """Return the commit of the tree, `-dirty` when files differ; unknown without git.
+
+    Args:
+        world: The fleet.
+    """
+    words = ["git", "-C", str(world.fleet.root), "describe", "--always"]
+    words += ["--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(  # noqa: S603 - the words are ours
+            words, capture_output=True, text=True, timeout=30
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return done.stdout.strip() or "unknown"
