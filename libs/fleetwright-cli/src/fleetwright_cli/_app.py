@@ -11,6 +11,8 @@ from fleetwright_cli._errors import WRONG_ARGUMENTS, FleetError
 # name: (module, function, one line). A module is imported when its command is used, so
 # that `fleet --help` and each command pay for nothing they do not need.
 COMMANDS = {
+    "new": ("_new", "new", "Make a fleet in an empty folder"),
+    "add": ("_add", "add", "Add a service or a library to this fleet"),
     "up": ("_up", "up", "Run the fleet on this machine, without Docker"),
     "ps": ("_ps", "ps", "Show what runs"),
     "logs": ("_logs", "logs", "Show what the services wrote"),

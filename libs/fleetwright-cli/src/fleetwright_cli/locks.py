@@ -96,6 +96,7 @@ def compile_lock(
     upgrade: bool = False,
     packages: Sequence[str] = (),
     engine: str = "uv",
+    offline: bool = False,
 ) -> bool:
     """Write one lock; what was there is kept when it fails.
 
@@ -104,6 +105,7 @@ def compile_lock(
         upgrade: Whether pins may move to newer versions.
         packages: Only these may move.
         engine: `uv`, or `pip-tools` for the same pins more slowly.
+        offline: Whether only what this machine keeps of the index may be asked; uv's.
 
     Returns:
         Whether the file changed.
@@ -122,7 +124,7 @@ def compile_lock(
     try:
         if before and not upgrade:
             draft.write_text(before, encoding="utf-8")
-        _compile(lock, draft, packages, engine)
+        _compile(lock, draft, packages, engine, offline=offline)
         text = _cleaned(draft.read_text(encoding="utf-8"), lock)
     finally:
         draft.unlink(missing_ok=True)
@@ -153,7 +155,9 @@ def require_free(lock: Lock, packages: Sequence[str]) -> None:
             )
 
 
-def _compile(lock: Lock, draft: Path, packages: Sequence[str], engine: str) -> None:
+def _compile(
+    lock: Lock, draft: Path, packages: Sequence[str], engine: str, *, offline: bool
+) -> None:
     """Have the engine write the draft."""
     words = ["--generate-hashes", "--output-file", draft.name, lock.source.name]
     for package in packages:
@@ -167,6 +171,7 @@ def _compile(lock: Lock, draft: Path, packages: Sequence[str], engine: str) -> N
             words += ["--no-emit-package", library]
         words += ["--custom-compile-command", COMMAND, "--no-emit-index-url"]
         words += ["--python-version", lock.python, "--no-annotate"]
+        words += ["--offline"] if offline else []
         run_uv(["pip", "compile", *words], folder=lock.source.parent, what=what)
         return
     for library in lock.libraries:

@@ -62,7 +62,8 @@ def suites_of(fleet: Fleet, names: Sequence[str]) -> list[Suite]:
         FleetError: There is no such package, or a service was never locked.
     """
     whole = fleet.root / "tests"
-    known = [*fleet.libraries, *fleet.services, *([WHOLE] if whole.is_dir() else [])]
+    own_libraries = [one for one in fleet.libraries if one not in fleet.vendored]
+    known = [*own_libraries, *fleet.services, *([WHOLE] if whole.is_dir() else [])]
     _require_known(names, known)
     wanted = [name for name in known if not names or name in names]
     own = Path(sys.executable)

@@ -75,6 +75,11 @@ class Fleet:
     services: dict[str, Service]
     libraries: dict[str, Library]
 
+    @property
+    def vendored(self) -> tuple[str, ...]:
+        """Libraries that are written and tested elsewhere."""
+        return self.manifest.fleet.vendored
+
     def chosen(self, names: list[str] | None) -> list[Service]:
         """Return the services that were named, or all.
 

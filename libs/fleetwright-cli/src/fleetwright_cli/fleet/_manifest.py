@@ -31,6 +31,8 @@ class FleetSection(Section):
         python: Least Python version of its services.
         services: Where services are, as a glob below the root.
         libraries: Where libraries are, as a glob below the root.
+        vendored: Libraries that came from elsewhere as they are: they are tested and
+            held to the standard where they are written.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -38,6 +40,7 @@ class FleetSection(Section):
     python: Annotated[str, Field(pattern=r"^3\.\d+$")] = "3.11"
     services: str = "services/*"
     libraries: str = "libs/*"
+    vendored: tuple[str, ...] = ()
 
 
 class ServiceUp(Section):

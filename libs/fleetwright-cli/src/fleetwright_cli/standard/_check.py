@@ -220,6 +220,8 @@ def _found(repository: Repository, wanted: frozenset[str]) -> Found:
         (READABLE.id, Breach(path, line, reason))
         for path, (line, reason) in repository.problems.items()
     ]
+    elsewhere = tuple(f"{one}/" for one in repository.vendored)
+    found = [one for one in found if not f"{one[1].path}/".startswith(elsewhere)]
     repository.facts.keep()
     if folder is not None and is_whole:
         keep_breaches(folder, key, found)

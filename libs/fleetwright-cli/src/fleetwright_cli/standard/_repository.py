@@ -112,6 +112,12 @@ class Repository:
         """The libraries."""
         return list(self._units(self.manifest.fleet.libraries, is_service=False))
 
+    @cached_property
+    def vendored(self) -> tuple[str, ...]:
+        """The folders of libraries that are written, and judged, elsewhere."""
+        wanted = self.manifest.fleet.vendored
+        return tuple(one.folder for one in self.libraries if one.name in wanted)
+
     @property
     def units(self) -> list[Unit]:
         """Services and libraries."""

@@ -83,7 +83,8 @@ def read_breaches(repository: Repository) -> Iterator[tuple[str, Breach]]:
         if one.what.startswith(("N", "ERA")):  # QUA-03 has what cannot be parsed
             yield "PHI-02", one
     for unit in repository.units:
-        yield from (("QUA-06", one) for one in _mypy(root, unit))
+        if unit.folder not in repository.vendored:
+            yield from (("QUA-06", one) for one in _mypy(repository, unit))
     yield from (("DEP-06", one) for one in _stale(discover(root)))
     yield from (("CFG-04", one) for one in _once_committed(repository))
 
@@ -106,12 +107,14 @@ def _ruff(root: Path, *words: str) -> Iterator[Breach]:
         yield Breach(_below(root, one["filename"]), line, what)
 
 
-def _mypy(root: Path, unit: Unit) -> Iterator[Breach]:
+def _mypy(repository: Repository, unit: Unit) -> Iterator[Breach]:
     """Yield what mypy says of one unit: services may have modules of the same names."""
-    source = unit.path("src")
+    root, source = repository.tree.root, unit.path("src")
     if not (root / source).is_dir():
         return
-    done = _run(root, "mypy", source, MYPYPATH=source)
+    libraries = [one.path("src") for one in repository.libraries]
+    path = os.pathsep.join(dict.fromkeys((source, *libraries)))
+    done = _run(root, "mypy", source, MYPYPATH=path)
     if done.returncode > 1:
         said = (done.stderr or done.stdout).strip().splitlines() or ["it says nothing"]
         yield Breach(unit.folder, 1, f"mypy cannot check it: {said[0]}")
