@@ -13,24 +13,22 @@ import sys
 import tempfile
 from pathlib import Path
 
+from fleetwright_cli.contracts import KINDS
+from fleetwright_cli.contracts._frozen import canonical
 from fleetwright_cli.scaffold import FleetAnswers, ServiceAnswers, files_of_service
 from fleetwright_cli.scaffold._templates import FOLDER
 
 # A name that occurs nowhere by chance.
-NAME = "qzj-service"
+NAME, PACKAGE = "qzj-service", "qzj_service"
 FLEET = FleetAnswers("shop", "@shop/platform")
-OPENAPI = {
-    "fastapi": "create_app().openapi()",
-    "flask": "__import__('fleetwright.flask').flask.openapi(create_app())",
-}
+Said = dict[str, str]
 
 
-def said(answers: ServiceAnswers, expression: str) -> str:
-    """Return what the code of a template says of itself, as the text of a template.
+def said(answers: ServiceAnswers) -> Said:
+    """Return what the code of a template says of itself, as texts of templates.
 
     Args:
         answers: What the service is made with.
-        expression: What to ask of it, with `create_app` at hand.
     """
     with tempfile.TemporaryDirectory() as folder:
         for path, text in files_of_service(answers, FLEET).items():
@@ -38,64 +36,52 @@ def said(answers: ServiceAnswers, expression: str) -> str:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text, "utf-8")
         source = Path(folder, "services", answers.name, "src")
-        package = answers.name.replace("-", "_")
-        code = f"import json; from {package}.app import create_app; "
-        code += f"print(json.dumps({expression}))"
         done = subprocess.run(  # noqa: S603 - our own interpreter
-            [sys.executable, "-c", code],
+            [sys.executable, "-m", "fleetwright.contract", f"{PACKAGE}.app:create_app"],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(source), "ENVIRONMENT": "test"},
+            env={**os.environ, "PYTHONPATH": str(source)},
             capture_output=True,
             text=True,
             check=True,
         )
-    document = json.loads(done.stdout)
-    text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False)
-    return text.replace(answers.name, "<<service>>") + "\n"
-
-
-def events(answers: ServiceAnswers) -> str:
-    """Return the AsyncAPI document of a template.
-
-    Args:
-        answers: What the service is made with.
-    """
-    package = answers.name.replace("-", "_")
-    make = "__import__('fleetwright.asyncapi').asyncapi.asyncapi"
-    service = "__import__('fleetwright.testing').testing.service_of(create_app())"
-    return said(answers, f"{make}({service}, package={package!r})")
+    documents = json.loads(done.stdout)
+    return {
+        kind: canonical(one)
+        .replace(NAME, "<<service>>")
+        .replace(PACKAGE, "<<package>>")
+        for kind, one in documents.items()
+        if kind in KINDS and one is not None
+    }
 
 
 def main() -> None:
     """Write all contracts."""
-    for framework, expression in OPENAPI.items():
-        plain = ServiceAnswers(NAME, "", framework)  # type: ignore[arg-type]
-        keeping = ServiceAnswers(NAME, "", framework, database=True)  # type: ignore[arg-type]
-        text = f"<<if database>>\n{said(keeping, expression)}<<else>>\n"
-        text += f"{said(plain, expression)}<<end>>\n"
-        write(f"service-{framework}", "openapi.json", text)
-    telling = ServiceAnswers(NAME, "", "fastapi", database=True, events=True)
+    for framework in ("fastapi", "flask"):
+        plain = said(ServiceAnswers(NAME, "", framework))
+        keeping = said(ServiceAnswers(NAME, "", framework, database=True))
+        for kind in plain.keys() | keeping.keys():
+            text = f"<<if database>>\n{keeping.get(kind, '')}<<else>>\n"
+            write(f"service-{framework}", kind, f"{text}{plain.get(kind, '')}<<end>>\n")
+    telling = said(ServiceAnswers(NAME, "", "fastapi", database=True, events=True))
+    text = f"<<if events not worker>>\n{telling['asyncapi']}<<end>>\n"
+    write("service", "asyncapi", text)
     hearing = ServiceAnswers(NAME, "", "worker", database=True, events=True)
-    for layer, answers, when in (
-        ("service", telling, "events not worker"),
-        ("service-worker", hearing, "events"),
-    ):
-        text = f"<<if {when}>>\n{events(answers)}<<end>>\n"
-        write(layer, "asyncapi.json", text)
+    for kind, text in said(hearing).items():
+        write("service-worker", kind, text)
 
 
-def write(layer: str, name: str, text: str) -> None:
+def write(layer: str, kind: str, text: str) -> None:
     """Write one template.
 
     Args:
         layer: Its folder of templates.
-        name: Its name below `contracts/`.
+        kind: Its name below `contracts/`.
         text: Its text.
     """
-    path = FOLDER / layer / "contracts" / f"{name}.tmpl"
+    path = FOLDER / layer / "contracts" / f"{kind}.json.tmpl"
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, "utf-8")
-    sys.stdout.write(f"wrote {layer}/contracts/{name}\n")
+    sys.stdout.write(f"wrote {layer}/contracts/{kind}.json\n")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,17 @@ def owner_by_git(folder: Path) -> str:
     return f"@{getpass.getuser()}"
 
 
+# What `pre-commit install` would write, but the environment is made on first use.
+_HOOK = """\
+#!/bin/sh
+# Has pre-commit run .pre-commit-config.yaml, as `venv/bin/pre-commit install` would.
+set -eu
+[ -x venv/bin/pre-commit ] || ./fleet --version >&2
+exec venv/bin/pre-commit hook-impl --config=.pre-commit-config.yaml \\
+    --hook-type=pre-commit --hook-dir "$(dirname "$0")" -- "$@"
+"""
+
+
 def is_inside_repository(folder: Path) -> bool:
     """Return whether a folder is in a git repository already.
 
@@ -30,7 +41,7 @@ def is_inside_repository(folder: Path) -> bool:
 
 
 def start_repository(folder: Path) -> None:
-    """Make a git repository without any commit: author and words are its owner's.
+    """Make a git repository with its hook; the first commit is its owner's.
 
     Args:
         folder: Where.
@@ -44,6 +55,10 @@ def start_repository(folder: Path) -> None:
             where=str(folder),
             hint="install git 2.35 or newer, or say `--no-git`",
         )
+    hook = folder / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(_HOOK, "utf-8")
+    hook.chmod(0o755)
 
 
 def _git(folder: Path, *words: str) -> str | None:

@@ -76,7 +76,7 @@ def files_of_fleet(
         "vendored": [{"vendored_name": one} for one in VENDORED],
         "issuer": bool(issuer),
         "issuer_service": issuer,
-        "keeps": any(one.database for one in inside),
+        "any": bool(inside),
     }
     return _rendered("fleet", "", values)
 
