@@ -2,15 +2,19 @@
 
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from scaffold.kinds import FLEET, KINDS
 
 from fleetwright_cli.fleet import read_manifest
+from fleetwright_cli.locks import pins
 from fleetwright_cli.scaffold import (
+    VENDORED,
     FleetAnswers,
     LibraryAnswers,
     Pipeline,
@@ -53,6 +57,12 @@ def locks(made: dict[str, str]) -> dict[str, str]:
             pins = "".join(f"{name}==1\n" for name in names)
             found[path.replace(".in", ".txt")] = LOCK + pins
     return found
+
+
+def distributions(requirements: str) -> set[str]:
+    """Return the names in a requirements.in."""
+    lines = (one.partition("#")[0].strip() for one in requirements.splitlines())
+    return {Requirement(one).name for one in lines if one and not one.startswith("-")}
 
 
 def stubs(protos: Iterable[str]) -> dict[str, str]:
@@ -161,11 +171,22 @@ def test_what_a_fleet_shares_with_this_one_is_the_same(name: str) -> None:
 
 
 def test_a_fleet_develops_with_what_is_tested_here() -> None:
-    """Its requirements are some of ours, so its pins are ours."""
-
-    def names(text: str) -> set[str]:
-        return {one for one in text.splitlines() if one and not one.startswith("#")}
+    """All it asks for is in our lock, so its pins are ours."""
+    made = files(FLEET, [])
+    tested = pins((ROOT / "requirements-dev.txt").read_text("utf-8"))
 
     for name in ("requirements-dev.in", "requirements-test.in"):
-        made = files(FLEET, [])[name]
-        assert names(made) <= names((ROOT / name).read_text("utf-8")), name
+        assert distributions(made[name]) <= tested.keys(), name
+
+
+@pytest.mark.parametrize("library", VENDORED)
+def test_a_fleet_develops_with_all_that_it_carries(library: str) -> None:
+    """Libraries are installed without their dependencies: each has to be named."""
+    project = tomllib.loads((ROOT / "libs" / library / "pyproject.toml").read_text())
+    needed = list(project["project"]["dependencies"])
+    for extra in project["project"].get("optional-dependencies", {}).values():
+        needed += extra
+    named = distributions(files(FLEET, [])["requirements-dev.in"])
+
+    missing = {Requirement(one).name for one in needed} - {*VENDORED} - named
+    assert missing == set()
