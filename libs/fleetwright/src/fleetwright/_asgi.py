@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from fleetwright import _exposed
 from fleetwright._asgi_answers import (
     PROBLEM_HEADERS,
     answer,
@@ -14,6 +15,7 @@ from fleetwright._asgi_answers import (
 from fleetwright._body import Incoming, check_json, too_long
 from fleetwright._context import Call, _lacking, current_call, degraded
 from fleetwright._deadline import lift_deadline
+from fleetwright._exposed import MEDIA_TYPE, METRICS
 from fleetwright._inbound import FILLED_UP, Inbound
 from fleetwright._json import to_json
 from fleetwright._probes import PROBES, Probes
@@ -70,6 +72,8 @@ class FleetMiddleware:
             status, document = await self._probes.answer(scope["path"])
             await answer(send, status, to_json(document), head=scope["method"])
             return
+        if scope["path"] == METRICS and await self._shown_metrics(scope, send):
+            return
         if not self._admission.admit_headers(scope["headers"]):
             await turn_away(send, scope["method"])
             return
@@ -82,6 +86,14 @@ class FleetMiddleware:
         finally:
             self._live.discard(exchange)
             exchange.leave()
+
+    async def _shown_metrics(self, scope: Scope, send: Send) -> bool:
+        """Answer with the metrics, unless the path is the application's."""
+        if _exposed.text is None or scope["method"] not in ("GET", "HEAD"):
+            return False
+        kind = [(b"content-type", MEDIA_TYPE.encode())]
+        await answer(send, 200, _exposed.text(), head=scope["method"], headers=kind)
+        return True
 
     def _sweep_later(self) -> None:
         self._sweeping = True

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 
+from fleetwright import _spans
 from fleetwright._clock import clock
 from fleetwright._database_url import ASYNC, parsed, shown
 from fleetwright._failures import cause, in_words, no_turn
@@ -115,6 +116,7 @@ class AsyncDatabase:
         while True:
             try:
                 await self._ask(self._checking)
+                self._be_watched()
                 return
             except (Unavailable, DBAPIError) as error:
                 mends = isinstance(error, Unavailable) and not self._is_sqlite
@@ -124,6 +126,13 @@ class AsyncDatabase:
                 _log.warning("database.awaited", error=str(told), again_in=pause)
             await clock().sleep(pause)
             pause = min(_LONGEST_PAUSE_SECONDS, 2 * pause)
+
+    def _be_watched(self) -> None:
+        """Have statements told as spans, where somebody records them."""
+        if _spans.tracer is not None:
+            from fleetwright._database_spans import watch
+
+            watch(self.engine.sync_engine)
 
     def _unreachable(self, error: Exception) -> FleetwrightError:
         origin = error.__cause__ if isinstance(error, Unavailable) else error

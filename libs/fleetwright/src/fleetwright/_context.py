@@ -3,7 +3,7 @@
 import os
 import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -84,6 +84,10 @@ class Call:
 
 
 _call: ContextVar[Call | None] = ContextVar("fleetwright_call")
+
+# Whether a trace is recorded, by its id and by what its parent said (None where it
+# begins here). Without one, all that begin here are and the others as they say.
+sampler: Callable[[str, bool | None], bool] | None = None
 
 
 def current_call() -> Call | None:
@@ -185,17 +189,19 @@ def new_call(
     parsed = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if parsed is None or (parsed[1] == "00" and parsed[5] is not None):
         trace_id, span_id = _hex(32), _hex(16)
-        new = (id or trace_id, caller, trace_id, span_id, None, True, service)
+        sampled = sampler is None or sampler(trace_id, None)
+        new = (id or trace_id, caller, trace_id, span_id, None, sampled, service)
         return Call(*new, criticality=matters)
     _, trace_id, parent, flags, _ = parsed.groups()
     bits = int(flags, 16)
+    sampled = bool(bits & 1)
     return Call(
         id or trace_id,
         caller,
         trace_id,
         _hex(16),
         parent,
-        bool(bits & 1),
+        sampled if sampler is None else sampler(trace_id, sampled),
         service,
         bool(bits & 2),
         _state(tracestate) if tracestate else "",
@@ -213,6 +219,11 @@ if hasattr(os, "register_at_fork"):
 def new_span_id() -> str:
     """Return an id for one call out, 16 hexadecimal digits."""
     return _hex(16)
+
+
+def new_trace_id() -> str:
+    """Return an id for a trace, 32 hexadecimal digits."""
+    return _hex(32)
 
 
 def _hex(digits: int) -> str:

@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 import structlog
+from opentelemetry import metrics
 
-from fleetwright import _context, _faults, _logs
+from fleetwright import _context, _faults, _logs, _spans
 from fleetwright._context import Call, from_headers
 from fleetwright._deadline import Deadline
 from fleetwright._portal import run_in_loop
@@ -43,6 +44,40 @@ FILLED_UP: Final = Problem(
     headers=_RETRY_SOON,
     kind="overloaded",
 )
+
+
+_meter = metrics.get_meter("fleetwright")
+_durations = _meter.create_histogram(
+    "http.server.request.duration",
+    unit="s",
+    description="Time to answer a request, by method, route and status.",
+)
+_rpc_durations = _meter.create_histogram(
+    "rpc.server.call.duration",
+    unit="s",
+    description="Time to answer a call over gRPC, by method and code.",
+)
+
+
+# Made once for each: a service knows some dozens of routes.
+@functools.lru_cache(maxsize=2048)
+def _answer(method: str, route: str | None, status: int) -> Mapping[str, str | int]:
+    said: dict[str, str | int] = {
+        "http.request.method": method,
+        "http.response.status_code": status,
+    }
+    if route is not None:
+        said["http.route"] = route
+    return said | {"error.type": str(status)} if status >= 500 else said
+
+
+@functools.lru_cache(maxsize=1024)
+def _reply(path: str, code: str) -> Mapping[str, str]:
+    return {
+        "rpc.system.name": "grpc",
+        "rpc.method": path[1:],
+        "rpc.response.status_code": code,
+    }
 
 
 class Exchange(Protocol):
@@ -127,7 +162,10 @@ class Inbound:
         deadline = Deadline.after(self._seconds)
         if asked is not None and asked.at < deadline.at:
             deadline = asked
-        outcome = "answered"
+        outcome, entry = "answered", None
+        if _spans.tracer is not None:
+            entry = _spans.tracer.enter(call, "call", _spans.SERVER)
+            call = entry.call
         outer = _context._call.get(None)
         _context._call.set(call)
         self._lifecycle.in_flight += 1
@@ -155,7 +193,7 @@ class Inbound:
                 self._lifecycle.answered()
             else:  # no call of a function on the path of every request
                 self._lifecycle.in_flight -= 1
-            self._log(began, call, exchange, outcome)
+            self._log(began, call, exchange, outcome, entry)
             _context._call.set(outer)
 
     def tell_sync(
@@ -178,7 +216,10 @@ class Inbound:
         deadline = Deadline.after(self._seconds)
         if asked is not None and asked.at < deadline.at:
             deadline = asked
-        outcome = "cancelled"
+        outcome, entry = "cancelled", None
+        if _spans.tracer is not None:
+            entry = _spans.tracer.enter(call, "call", _spans.SERVER)
+            call = entry.call
         outer = _context._call.get(None)
         _context._call.set(call)
         self._lifecycle.arrived()
@@ -198,7 +239,7 @@ class Inbound:
             exchange.refuse(problem, call)
         finally:
             self._lifecycle.answered()
-            self._log(began, call, exchange, outcome)
+            self._log(began, call, exchange, outcome, entry)
             _context._call.set(outer)
 
     async def _met(self, call: Call, headers: Iterable[tuple[bytes, bytes]]) -> Call:
@@ -233,6 +274,8 @@ class Inbound:
         if problem.status == 500 and problem is not error:
             where = exchange.described()
             _log.error("call.failed", exc_info=error, **where)
+            if _spans.tracer is not None:
+                _spans.record(error)
         late = isinstance(error, DeadlineExceeded)
         return problem, "timeout" if late else "failed"
 
@@ -242,8 +285,9 @@ class Inbound:
         call: Call,
         exchange: Exchange | SyncExchange,
         outcome: str,
+        entry: _spans.Entry | None,
     ) -> None:
-        """Write the canonical line of the call."""
+        """Write the canonical line of the call, and end its span."""
         took = (time.perf_counter() - began) * 1000
         fields = exchange.described()
         fields["status"] = CLIENT_GONE if exchange.cut == "gone" else exchange.status
@@ -255,6 +299,14 @@ class Inbound:
         if _context._lacking and (lacked := _context.forget_degraded(call)):
             fields["degraded"] = lacked
         _logs.canonical("call.answered", call, fields)
+        if fields["method"] != "GRPC":
+            said = _answer(fields["method"], fields["route"], fields["status"])
+            _durations.record(took / 1000, said)
+        else:
+            said = _reply(fields["route"], fields.get("code", "UNKNOWN"))
+            _rpc_durations.record(took / 1000, said)
+        if entry is not None:
+            entry.answered(fields)
 
 
 def _stopped(headers: Mapping[str, str] = _RETRY_SOON) -> Problem:

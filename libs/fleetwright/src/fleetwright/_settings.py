@@ -73,6 +73,10 @@ class Settings(BaseSettings):
         token_client_secret: What proves to the issuer that it is this service.
         token_directory: Folder of tokens that somebody else keeps fresh, one file for
             each service that is called; goes before `token_url`.
+        telemetry: Who records what the `OTEL_` variables ask for: `own` is cheap, `sdk`
+            is OpenTelemetry's own, which must be installed, `off` is nobody.
+        trace_slow_seconds: A call that takes that long is recorded whatever the sampler
+            said of its trace, as is one that fails; 0 for neither.
     """
 
     model_config = SettingsConfigDict(
@@ -111,6 +115,8 @@ class Settings(BaseSettings):
     token_url: str = ""
     token_client_secret: SecretStr | None = None
     token_directory: Path | None = None
+    telemetry: Literal["own", "sdk", "off"] = "own"
+    trace_slow_seconds: Annotated[float, Field(ge=0)] = 1.0
 
     # Variables others read from the same environment or `.env`: not misspelt settings.
     foreign_prefixes: ClassVar[tuple[str, ...]] = ("FLEET_", "OTEL_")

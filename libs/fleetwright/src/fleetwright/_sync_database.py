@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from fleetwright import _postgres, _sync_engine
+from fleetwright import _postgres, _spans, _sync_engine
 from fleetwright._async_database import AsyncDatabase, require_whole
 from fleetwright._database_url import ASYNC, SYNC, parsed, shown
 from fleetwright._deadline import current_deadline, require_time
@@ -113,6 +113,10 @@ class Database:
         """
         await self.on_loop.open()
         await asyncio.to_thread(self._ask)
+        if _spans.tracer is not None:
+            from fleetwright._database_spans import watch
+
+            watch(self.engine)
 
     def _ask(self) -> None:
         with self.reading() as session:

@@ -8,6 +8,7 @@ import time
 from types import FrameType, TracebackType
 
 import structlog
+from opentelemetry import metrics
 
 from fleetwright._standin import StandIn
 
@@ -22,6 +23,11 @@ _JOIN_SECONDS = 1.0  # the service stops, whoever is being answered
 _LAG_SECONDS = 1.0  # a loop that is later than that cannot keep to a deadline
 _LAG_REMEMBERED_SECONDS = 2.0
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
+_lags = metrics.get_meter("fleetwright").create_histogram(
+    "fleetwright.loop.lag",
+    unit="s",
+    description="How late the event loop was, looked at four times a second.",
+)
 
 
 class Watchdog:
@@ -87,6 +93,7 @@ class Watchdog:
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         now = time.monotonic()
         late = now - self._beat - self._blocked_seconds / 2
+        _lags.record(max(0.0, late))
         if late > _LAG_SECONDS:
             self._lagged = now, late
         self._beat = now

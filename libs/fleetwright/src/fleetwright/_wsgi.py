@@ -9,9 +9,12 @@ from typing import Any
 
 import structlog
 
-from fleetwright import _logs
+from fleetwright import _exposed, _logs, _telemetry
 from fleetwright._body import check_json, is_json_type, too_long
 from fleetwright._context import Call, degraded
+from fleetwright._exposed import MEDIA_TYPE as METRICS_TYPE
+from fleetwright._exposed import METRICS
+from fleetwright._gauges import watch
 from fleetwright._inbound import OVERLOADED, Inbound
 from fleetwright._json import to_json
 from fleetwright._portal import background, on_background_end, run_in_loop
@@ -72,6 +75,8 @@ class FleetWsgi:
         if path in PROBES and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             status, document = run_in_loop(lambda: self._probes.answer(path))
             exchange.answer(status, to_json(document), "application/json", {})
+        elif path == METRICS and _exposed.text is not None:
+            exchange.answer(200, _exposed.text(), METRICS_TYPE, {})
         elif opened:
             self._tell(_headers(environ), exchange)
         else:
@@ -102,7 +107,11 @@ class FleetWsgi:
             if self._opened_in == os.getpid():
                 return True
             if _logs.lines() is None:
-                _logs.set_up(self._service.name, self._service.settings)
+                service = self._service
+                _logs.set_up(service.name, service.settings)
+                version = service.version
+                _telemetry.set_up(service.name, service.settings, version=version)
+                watch(service)
             try:
                 self._must_not_be_a_copy()
                 run_in_loop(self._service.open, background())

@@ -15,7 +15,8 @@ from types import FrameType
 
 import structlog
 
-from fleetwright import _logs
+from fleetwright import _logs, _telemetry
+from fleetwright._gauges import watch
 from fleetwright._server import listen, loop_factory, serve
 from fleetwright._target import load, tell
 from fleetwright._upgrade import upgrade
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _logs.flush()
         return tell("fleetwright.serve", error)
     finally:
+        _telemetry.tear_down()
         _logs.flush()
     return 0
 
@@ -56,6 +58,8 @@ def _run(target: str, *, migrates: bool) -> None:
     app, service = load(target)
     settings = service.settings
     _logs.set_up(service.name, settings)
+    _telemetry.set_up(service.name, settings, version=service.version)
+    watch(service)
     threading.excepthook = _thread_failed  # its own words could hold a secret
     # What uvicorn says about a start that failed, we say in better words.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)

@@ -12,10 +12,12 @@ from uuid import UUID, uuid5
 
 from pydantic import ValidationError
 
+from fleetwright import _spans
 from fleetwright._clock import clock
 from fleetwright._context import current_call
 from fleetwright.errors import FleetwrightError
 from fleetwright.events._event import Event
+from fleetwright.events._tracing import created
 
 E = TypeVar("E", bound=Event)
 
@@ -162,6 +164,8 @@ def encode(event: Event, *, source: str) -> Message:
     if call is not None:
         headers["traceparent"] = call.traceparent
         headers["correlationid"] = call.id
+    if _spans.tracer is not None:
+        headers["traceparent"] = created(_spans.tracer, headers, call)
     heard = _heard.get()
     if heard is not None:
         headers["causationid"] = heard.id

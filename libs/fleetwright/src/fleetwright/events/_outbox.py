@@ -2,8 +2,9 @@
 
 import asyncio
 from asyncio import FIRST_COMPLETED
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from fleetwright import _crash
+from fleetwright import _crash, _spans
 from fleetwright._clock import clock
 from fleetwright.database import AsyncDatabase, Database
 from fleetwright.errors import FleetwrightError, Unavailable
@@ -24,6 +25,7 @@ from fleetwright.events._held_back import HeldBack
 from fleetwright.events._publish import on_commit
 from fleetwright.events._retention import Retention
 from fleetwright.events._tables import PRODUCER_TABLES, ensure, outbox
+from fleetwright.events._tracing import carried
 from fleetwright.events._upkeep import of_outbox
 from fleetwright.events._watch import OutboxWatch
 
@@ -352,7 +354,7 @@ class Outbox:
     async def _send(self, batch: Sequence[Row]) -> Mapping[str, str]:
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
-                return await self.broker.publish([row.message for row in batch])
+                return await self._publish([row.message for row in batch])
         except TimeoutError:
             raise Unavailable(
                 "the broker did not confirm in time",
@@ -360,6 +362,14 @@ class Outbox:
                 provider="broker",
                 hint="it is tried again; look at the broker if this goes on",
             ) from None
+
+    def _publish(self, messages: Sequence[Message]) -> Awaitable[Mapping[str, str]]:
+        publish = partial(self.broker.publish, messages)
+        if _spans.tracer is None:
+            return publish()
+        system = _metrics.system_of(self.broker)
+        headers = [message.headers for message in messages]
+        return carried(publish, _spans.tracer, headers, system)
 
 
 def _nothing() -> None:

@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from fleetwright import _crash
+from fleetwright import _crash, _spans
 from fleetwright._clock import clock
 from fleetwright._context import bind, new_call
 from fleetwright._deadline import Deadline
@@ -16,6 +16,7 @@ from fleetwright.events._envelope import Message, Undecodable, decode, hearing
 from fleetwright.events._parking import State, Verdict
 from fleetwright.events._redelivery import Redelivery
 from fleetwright.events._subscriptions import Subscription
+from fleetwright.events._tracing import heard
 
 REACTION_SECONDS: Final = 10.0
 QUICK_PAUSES_SECONDS: Final = (0.05, 0.2)
@@ -41,7 +42,6 @@ async def react(
         TransactionEnded: It committed the transaction, or undid it.
         Exception: What the reaction raised; `DeadlineExceeded` after ten seconds.
     """
-    event = decode(message, subscription.kind)
     headers = message.headers
     call = new_call(
         group,
@@ -49,7 +49,13 @@ async def react(
         caller=headers.get("source", "").strip("/") or None,
         traceparent=headers.get("traceparent"),
     )
-    with bind(call), hearing(message), Deadline.after(REACTION_SECONDS):
+    if _spans.tracer is None:
+        bound = bind(call)
+    else:
+        name, tracer = _name_of(subscription), _spans.tracer
+        bound = heard(tracer, call, headers, group=group, by=name)
+    with bound, hearing(message), Deadline.after(REACTION_SECONDS):
+        event = decode(message, subscription.kind)
         _crash.point("consumer.before_effect")
         session = transaction.sync_session
         begun = session.get_transaction()
@@ -67,13 +73,17 @@ def ended(subscription: Subscription) -> TransactionEnded:
     Args:
         subscription: Whose reaction it is.
     """
-    reaction = subscription.reaction
     return TransactionEnded(
         "the reaction ended its transaction",
-        where=f"{reaction.__module__}.{reaction.__qualname__}",
+        where=_name_of(subscription),
         hint="leave commit() and rollback() to the consumer; undo a part of the work"
         " with `async with transaction.begin_nested()`",
     )
+
+
+def _name_of(subscription: Subscription) -> str:
+    reaction = subscription.reaction
+    return f"{reaction.__module__}.{reaction.__qualname__}"
 
 
 def is_transient(error: Exception) -> bool:

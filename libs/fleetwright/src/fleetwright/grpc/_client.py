@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -10,7 +10,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc import aio
 
-from fleetwright import _faults
+from fleetwright import _faults, _spans
 from fleetwright._address import address
 from fleetwright._clock import clock
 from fleetwright._context import Call, current_call, new_call, to_headers
@@ -20,11 +20,10 @@ from fleetwright.auth._tokens import token_for
 from fleetwright.errors import DeadlineExceeded, DeclarationError, Unavailable
 from fleetwright.grpc._methods import Method, streams
 from fleetwright.grpc._status import meant
+from fleetwright.grpc._tracing import Metadata, Wire, traced
 from fleetwright.resilience import Attempt, Pipeline, Retry, Timeout
 
 T = TypeVar("T")
-Metadata = Sequence[tuple[str, str | bytes]]
-Wire = Callable[..., Awaitable[bytes]]
 
 _TOTAL_SECONDS = 2.0
 _ATTEMPT_SECONDS = 1.0
@@ -126,8 +125,9 @@ class StubPart:
             await channel.close()
 
     def facts(self) -> dict[str, object]:
-        """Return what /info shows: who is called and where."""
-        return {"provider": self.provider, "url": self._url}
+        """Return what /info shows: who is called, where, and how the guards stand."""
+        guards = self._pipeline.facts()
+        return {"provider": self.provider, "url": self._url, **guards}
 
     async def call(
         self, method: Method, repeatable: bool, request: Any, extra: Metadata
@@ -154,6 +154,11 @@ class StubPart:
         within = current_call()
         # Outside of a call a trace begins here; there is no caller to name then.
         call = within or new_call(self.provider)
+        if _spans.tracer is None:
+            out = wire
+        else:
+            names = {"path": method.path, "provider": self.provider}
+            out = traced(wire, _spans.tracer, call, **names)
 
         async def send(attempt: Attempt) -> Any:
             if _faults.plan is not None:
@@ -161,7 +166,7 @@ class StubPart:
             metadata = (*_metadata(call, caller=within is not None), *extra)
             before = channel.get_state()
             try:
-                data = await self._shown(wire, body, metadata)
+                data = await self._shown(out, body, metadata)
             except aio.AioRpcError as error:
                 if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                     await self._our_time_over(error)

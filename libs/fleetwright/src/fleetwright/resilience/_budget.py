@@ -66,6 +66,14 @@ class RetryBudget:
         with self._lock:
             window.row(now)[1 + _CALLS] += 1
 
+    def facts(self) -> dict[str, object]:
+        """Return what /info shows: how many extra sends would be granted now."""
+        with self._lock:
+            self._window.row(clock().monotonic())
+            calls = self._window.total(_CALLS)
+            extra = self._window.total(_EXTRA, BUCKETS + 1)
+        return {"left": max(0, int(self._ratio * calls + self._floor - extra))}
+
     def take(self) -> bool:
         """Ask for one extra send.
 

@@ -173,7 +173,7 @@ class Pipeline:
         return self._attempts_in_thread(send)
 
     def facts(self) -> dict[str, object]:
-        """Return what /info shows: the breaker's state and the bulkhead's use."""
+        """Return what /info shows: how the policies stand that count something."""
         facts: dict[str, object] = {}
         if self._breaker is not None:
             facts["breaker"] = self._breaker.facts()
@@ -181,6 +181,8 @@ class Pipeline:
             facts["bulkhead"] = self._bulkhead.facts()
         if self._throttle is not None:
             facts["throttle"] = self._throttle.facts()
+        if self._budget is not None:
+            facts["budget"] = self._budget.facts()
         return facts
 
     # -- the attempts of one call: enter, send, learn, perhaps wait and begin again

@@ -84,6 +84,7 @@ class Attempt:
         failed_before: Why the attempt before it brought no answer that counts.
         rejected: One of our own policies refused it, so that nothing was sent.
         cut: The limit that cut it; None for none.
+        status: The HTTP status of the answer, 0 while there is none.
     """
 
     number: int
@@ -92,6 +93,7 @@ class Attempt:
     failed_before: Unavailable | None = None
     rejected: bool = False
     cut: Literal["attempt", "total"] | None = None
+    status: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-from fleetwright import _faults
+from fleetwright import _faults, _spans
 from fleetwright._address import address
 from fleetwright._context import current_call, new_call, new_span_id, to_headers
 from fleetwright._egress import Egress
@@ -26,6 +26,7 @@ from fleetwright.rest._operation import Operation
 from fleetwright.rest._paging import all_items
 from fleetwright.rest._pools import Pools
 from fleetwright.rest._streaming import head_of, items
+from fleetwright.rest._tracing import measured, traced
 
 T = TypeVar("T")
 A = TypeVar("A", Response, Incoming)
@@ -172,6 +173,7 @@ class RestPart:
 
         async def begin(request: Request, attempt: Attempt) -> Incoming:
             incoming = await self._shown(one_more, request)
+            attempt.status = incoming.status
             if not 200 <= incoming.status <= 299:
                 body = await head_of(incoming)
                 whole = Response(incoming.status, incoming.headers, body)
@@ -192,6 +194,7 @@ class RestPart:
     ) -> Awaitable[Any]:
         async def exchange(request: Request, attempt: Attempt) -> Any:
             response = await self._shown(transport.exchange, request)
+            attempt.status = response.status
             return answer_of(operation, response, attempt, self.provider)
 
         return self._sent(operation, draft, exchange)
@@ -220,7 +223,13 @@ class RestPart:
                 if within is None:
                     del headers["Fleet-Caller"]
             headers.update(own)
-            return await receive(Request(operation.verb, url, headers, body), attempt)
+            request = Request(operation.verb, url, headers, body)
+            of = self.provider, operation
+            with measured(attempt, *of):
+                if _spans.tracer is None:
+                    return await receive(request, attempt)
+                by = _spans.tracer, call
+                return await traced(receive, request, attempt, by=by, of=of)
 
         try:
             return await self._pipeline.send(

@@ -1,0 +1,148 @@
+"""What the stories tell of themselves as spans; nothing while nobody records them.
+
+Each place that makes spans looks at `tracer` first: it is None until a service is told
+where its spans go (`_telemetry`), and then all of this costs that one look.
+"""
+
+from collections.abc import Mapping
+from contextvars import Token
+from typing import Any, Final, Protocol
+
+from opentelemetry import context, trace
+from opentelemetry.context.context import Context
+from opentelemetry.trace import Span, SpanKind, StatusCode
+
+from fleetwright._context import Call
+from fleetwright._secrets import mask
+
+Value = str | int | float | bool
+Attributes = Mapping[str, Value]
+
+SERVER: Final = SpanKind.SERVER
+CLIENT: Final = SpanKind.CLIENT
+PRODUCER: Final = SpanKind.PRODUCER
+CONSUMER: Final = SpanKind.CONSUMER
+_MEANT: Final = {"caller": "fleetwright.caller", "outcome": "fleetwright.outcome"}
+
+
+class CallTracer(Protocol):
+    """Makes the spans of calls: our own tracer, or one that stands on another's."""
+
+    def enter(self, call: Call, name: str, kind: SpanKind) -> "Entry":
+        """Begin the span of a call that came in, and make it the current one.
+
+        Args:
+            call: The call; its ids are those of the span where the tracer lets us
+                choose them.
+            name: What the span is called until more is known.
+            kind: SERVER or CONSUMER.
+        """
+        ...
+
+    def span_of(self, call: Call, name: str, kind: SpanKind) -> Span:
+        """Begin the same without making it the current one."""
+        ...
+
+    def begin(
+        self, name: str, kind: SpanKind, attributes: Attributes, within: Call | None
+    ) -> Span:
+        """Begin a span below the current one; it does not become the current one.
+
+        Args:
+            name: What happens.
+            kind: What it is to the others of the trace.
+            attributes: What is known of it.
+            within: The call it belongs to where no span is the current one.
+        """
+        ...
+
+    def traceparent(self, span: Span) -> str:
+        """Return the W3C header for what a span causes elsewhere."""
+        ...
+
+
+tracer: CallTracer | None = None
+
+
+class Entry:
+    """The span of a call, the current one until it is left.
+
+    Attributes:
+        call: The call, with the ids of the span.
+        span: The span.
+    """
+
+    __slots__ = ("_token", "call", "span")
+
+    def __init__(self, call: Call, span: Span) -> None:
+        """Make a span the current one."""
+        self.call = call
+        self.span = span
+        self._token: Token[Context] = context.attach(trace.set_span_in_context(span))
+
+    def leave(self) -> None:
+        """End the span; what was the current one before is it again."""
+        context.detach(self._token)
+        self.span.end()
+
+    def answered(self, fields: Mapping[str, Any]) -> None:
+        """Say how a call was answered, and leave.
+
+        Args:
+            fields: What stands on the canonical line of the call.
+        """
+        span = self.span
+        if span.is_recording():
+            status, method, route = fields["status"], fields["method"], fields["route"]
+            if method == "GRPC":
+                code = fields.get("code", "UNKNOWN")
+                name = route[1:]
+                said: dict[str, Value] = {
+                    "rpc.system.name": "grpc",
+                    "rpc.method": name,
+                    "rpc.response.status_code": code,
+                }
+            else:
+                name = method if route is None else f"{method} {route}"
+                said = {"http.request.method": method}
+                if route is not None:
+                    said["http.route"] = route
+                else:
+                    said["url.path"] = fields["path"]
+                if status:
+                    said["http.response.status_code"] = status
+            for field, attribute in _MEANT.items():
+                if (value := fields[field]) is not None:
+                    said[attribute] = value
+            said["fleetwright.call_id"] = self.call.id
+            if status >= 500 or not status:
+                said["error.type"] = str(status or fields["outcome"])
+                span.set_status(StatusCode.ERROR)
+            span.update_name(name)
+            span.set_attributes(said)
+        self.leave()
+
+
+def failed(span: Span, error: BaseException, *, kind: str = "") -> None:
+    """Say on a span that what it stands for has failed.
+
+    Args:
+        span: The span.
+        error: Why.
+        kind: What it is called, where there is a better word than its class or status.
+    """
+    kind = kind or str(getattr(error, "status", None) or type(error).__qualname__)
+    span.set_attribute("error.type", kind)
+    span.set_status(StatusCode.ERROR, mask(str(error).partition("\n")[0]))
+
+
+def record(error: BaseException) -> None:
+    """Keep an error that nobody expected, with its traceback, on the current span.
+
+    Args:
+        error: What was raised.
+    """
+    span = trace.get_current_span()
+    if span.is_recording():
+        span.record_exception(error)
+        span.set_status(StatusCode.ERROR, type(error).__qualname__)

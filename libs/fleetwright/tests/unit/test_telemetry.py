@@ -1,0 +1,174 @@
+"""Which spans are kept, which are forgotten, and what becomes of them on the way."""
+
+from collections.abc import Iterator
+from threading import Event as Signal
+from typing import Any
+
+import pytest
+from opentelemetry import trace
+from otlp_receiver import Receiver, attributes, receiving
+
+from fleetwright import Settings, _spans, _telemetry
+from fleetwright._context import new_call
+from fleetwright._telemetry import _setup
+from fleetwright._telemetry._batches import Batches, Limits
+from fleetwright._telemetry._environment import Environment
+from fleetwright._telemetry._sampling import sampler_of
+from fleetwright._telemetry._sending import Sending
+
+SETTINGS = Settings(environment="test", auth="off")
+NOT_DRAWN = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-02"
+
+
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """Return a receiver that the environment names."""
+    with receiving() as found:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", found.url)
+        yield found
+        _telemetry.tear_down()
+
+
+def answer(status: int = 200, *, traceparent: str = NOT_DRAWN) -> None:
+    """Tell the spans of a call and of something within it."""
+    assert _spans.tracer is not None
+    call = new_call("shop", traceparent=traceparent)
+    entry = _spans.tracer.enter(call, "call", _spans.SERVER)
+    with trace.get_tracer("users").start_as_current_span("within"):
+        pass
+    fields = {"method": "GET", "route": "/", "status": status}
+    entry.answered(fields | {"caller": None, "outcome": "answered"})
+
+
+def names(receiver: Receiver) -> list[str]:
+    """Return the names of all spans, sent by now."""
+    _telemetry.tear_down()
+    return [span.name for span in receiver.spans]
+
+
+def test_a_trace_that_was_not_drawn_is_forgotten(receiver: Receiver) -> None:
+    """Nothing of a call that went well and was quick is sent."""
+    _telemetry.set_up("shop", SETTINGS)
+
+    answer()
+
+    assert names(receiver) == []
+
+
+def test_a_call_that_fails_is_kept_whole(receiver: Receiver) -> None:
+    """Its spans are sent although its trace was not drawn."""
+    _telemetry.set_up("shop", SETTINGS)
+
+    answer(500)
+
+    assert names(receiver) == ["within", "GET /"]
+
+
+def test_a_slow_call_is_kept_whole(receiver: Receiver) -> None:
+    """So it is when it took as long as the setting says."""
+    slow = Settings(environment="test", auth="off", trace_slow_seconds=1e-6)
+    _telemetry.set_up("shop", slow)
+
+    answer()
+
+    assert names(receiver) == ["within", "GET /"]
+
+
+def test_neither_is_kept_when_that_is_switched_off(receiver: Receiver) -> None:
+    """With 0 seconds the sampler alone decides, and nothing is recorded for it."""
+    off = Settings(environment="test", auth="off", trace_slow_seconds=0)
+    _telemetry.set_up("shop", off)
+
+    answer(500)
+
+    assert names(receiver) == []
+
+
+def test_a_user_s_trace_goes_on_with_the_sampler_s_word(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trace that begins here is not drawn where none is."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off")
+    _telemetry.set_up("shop", SETTINGS)
+
+    assert new_call("shop").traceparent.endswith("-02")
+    assert new_call("shop", traceparent=NOT_DRAWN[:-1] + "3").sampled
+
+
+def test_the_share_of_traces_is_drawn_by_their_ids() -> None:
+    """A tenth is a tenth, and the same tenth in each process."""
+    said = {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.1"}
+    sampler = sampler_of(Environment(said))
+    calls = [new_call("shop") for _ in range(4000)]
+
+    drawn = sum(sampler(call.trace_id, True) for call in calls)
+
+    assert 300 < drawn < 500
+    assert sampler("f" * 16 + "0" * 16, None)
+    assert not sampler("0" * 16 + "f" * 16, None)
+
+
+def test_what_comes_while_the_queue_is_full_is_dropped_and_counted() -> None:
+    """The receiver is away: what waits is bounded, and putting in never waits."""
+    target = Environment({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}).target(
+        "traces"
+    )
+    assert target is not None
+    held = Signal()
+
+    def encode(batch: Any) -> bytes:
+        held.wait()
+        return b""
+
+    batches: Batches[int] = Batches(
+        "spans", encode, Sending("spans", target), Limits(4, 2)
+    )
+    for number in range(9):
+        batches.put(number)
+    held.set()
+    batches.close(5)
+
+    assert batches.dropped == 9
+
+
+def test_a_batch_is_sent_again_where_the_receiver_is_busy(receiver: Receiver) -> None:
+    """503 is for now; the spans come with the second try."""
+    receiver.statuses[:] = [503]
+    _telemetry.set_up("shop", SETTINGS)
+    answer(500)
+
+    told = _setup.telemetry()
+    assert told is not None
+    assert told.spans is not None
+    told.spans.flush()
+
+    assert [span.name for span in receiver.spans] == ["within", "GET /"]
+    assert told.spans.dropped == 0
+
+
+def test_resource_and_headers_are_what_the_variables_say(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Service, version and instance, what the operator adds, the receiver's key."""
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a%20b")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+    _telemetry.set_up("shop", SETTINGS, version="3")
+
+    answer(500)
+
+    assert names(receiver) == ["within", "GET /"]
+    said = attributes(receiver.requests[0].resource_spans[0].resource)
+    assert said["service.name"] == "shop"
+    assert said["service.version"] == "3"
+    assert said["deployment.environment.name"] == "test"
+    assert len(said["service.instance.id"]) == 36
+    assert receiver.headers[0]["x-key"] == "a b"
+    assert receiver.headers[0]["content-encoding"] == "gzip"
+
+
+def test_nothing_is_recorded_without_an_endpoint() -> None:
+    """The tracer stays None, and the one of the API does nothing."""
+    _telemetry.set_up("shop", SETTINGS)
+
+    assert _spans.tracer is None
