@@ -1,7 +1,7 @@
 """What `fleet test --affected` saves, and whether it ever misses a test that fails.
 
 Usage: python benchmarks/affected.py replay [--commits N]
-       python benchmarks/affected.py plant [--faults N] [--seed N]
+       python benchmarks/affected.py plant [--faults N] [--seed N] [--below PATTERN]
 
 `replay` takes the last commits of this repository one by one, each against the one
 before it, and prints which packages and test files are chosen; the last lines are the
@@ -151,8 +151,8 @@ class Fault:
     text: str
 
 
-def faults(root: Path, count: int, seed: int) -> list[Fault]:
-    """Return faults in functions, spread over services and libraries."""
+def faults(root: Path, count: int, seed: int, below: str) -> list[Fault]:
+    """Return faults in functions, spread over the packages that a pattern names."""
     chance = random.Random(seed)
     found: list[Fault] = []
     paths = [
@@ -160,6 +160,7 @@ def faults(root: Path, count: int, seed: int) -> list[Fault]:
         for pattern in PLANTED
         for path in sorted(root.glob(pattern))
         if not NOT_PLANTED.search(str(path))
+        and re.search(below, str(path.relative_to(root)))
     ]
     chance.shuffle(paths)
     while paths and len(found) < count:
@@ -210,14 +211,14 @@ def failing(root: Path, package: str) -> set[str] | None:
     return found
 
 
-def plant(count: int, seed: int) -> int:
+def plant(count: int, seed: int, below: str) -> int:
     """Plant faults one by one; return 1 when a failing test was not chosen."""
     missed, noticed, whole = [], 0, 0
     ran, total, hung = 0, 0, 0
     with worktree() as root:
         every = tests_of(open_repository(root))
         packages = ["libs/shop-stock", *map(str, _services(root))]
-        for number, fault in enumerate(faults(root, count, seed), 1):
+        for number, fault in enumerate(faults(root, count, seed, below), 1):
             path = root / fault.path
             before = path.read_text("utf-8")
             path.write_text(fault.text, "utf-8")
@@ -264,12 +265,13 @@ def main() -> int:
     planted = kinds.add_parser("plant")
     planted.add_argument("--faults", type=int, default=54)
     planted.add_argument("--seed", type=int, default=1)
+    planted.add_argument("--below", default="", help="a pattern of the faults' files")
     given = parser.parse_args()
     if shutil.which("git") is None:
         parser.error("git is needed")
     if given.what == "replay":
         return replay(given.commits)
-    return plant(given.faults, given.seed)
+    return plant(given.faults, given.seed, given.below)
 
 
 if __name__ == "__main__":
