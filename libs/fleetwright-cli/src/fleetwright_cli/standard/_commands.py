@@ -1,27 +1,16 @@
 """The commands a repository runs: in pipelines, images and scripts."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
+from fleetwright_cli.standard._makes import made_commands
+from fleetwright_cli.standard._places import Place, within
 from fleetwright_cli.standard._repository import Repository
-from fleetwright_cli.standard.parsed import Command, Job, Map, Step, commands
+from fleetwright_cli.standard.parsed import Job, Map, Step, commands
 
 DEEPEST = 3
 HOOKS = ".pre-commit-config.yaml"
-
-
-class Place(NamedTuple):
-    """A command and where it stands.
-
-    Attributes:
-        path: The file.
-        line: The line in it.
-        command: What is run.
-    """
-
-    path: str
-    line: int
-    command: Command
+_MAKES = frozenset(("make", "gmake"))
 
 
 def scripts(repository: Repository) -> Iterator[str]:
@@ -51,9 +40,9 @@ def all_commands(repository: Repository) -> Iterator[Place]:
     """
     for job in repository.jobs:
         for step in job.steps:
-            yield from _within(job.path, step.line, step.run)
+            yield from within(job.path, step.line, step.run)
     for path in scripts(repository):
-        yield from _within(path, 0, repository.text(path))
+        yield from within(path, 0, repository.text(path))
     for service in repository.services:
         path = service.path("Dockerfile")
         for stage in repository.dockerfile(path).stages:
@@ -76,30 +65,28 @@ def step_commands(repository: Repository, job: Job, step: Step) -> Iterator[Plac
     if key not in repository.notes:
         repository.notes[key] = [
             one
-            for place in _within(job.path, step.line, step.run)
-            for one in (place, *_called(repository, place.command, set()))
+            for place in within(job.path, step.line, step.run)
+            for one in (place, *_called(repository, place, set()))
         ]
     yield from repository.notes[key]
 
 
-def _called(
-    repository: Repository, command: Command, seen: set[str]
-) -> Iterator[Place]:
-    """Yield the commands of a script of ours that a command runs."""
+def _called(repository: Repository, caller: Place, seen: set[str]) -> Iterator[Place]:
+    """Yield the commands of a script or a target of ours that a command runs."""
+    command = caller.command
+    whole = f"{caller.folder} {' '.join(command.words)}"
+    if command.program in _MAKES and len(seen) < DEEPEST and whole not in seen:
+        for place in made_commands(repository, command.words, caller.folder):
+            yield place
+            yield from _called(repository, place, seen | {whole})
     for word in command.words[:5]:
-        path = word.removeprefix("./")
+        path = caller.below(word) or word.removeprefix("./")
         if path in seen or len(seen) >= DEEPEST or not repository.tree.has(path):
             continue
         if is_shell(repository, path):
-            for place in _within(path, 0, repository.text(path)):
+            for place in within(path, 0, repository.text(path)):
                 yield place
-                yield from _called(repository, place.command, seen | {path})
-
-
-def _within(path: str, before: int, text: str) -> Iterator[Place]:
-    """Yield the commands of a text that begins after some line of a file."""
-    for command in commands(text):
-        yield Place(path, before + command.line, command)
+                yield from _called(repository, place, seen | {path})
 
 
 def hooks(repository: Repository) -> Iterator[tuple[str, str, int]]:

@@ -18,6 +18,7 @@ from fleetwright_cli.standard._tree import Tree
 from fleetwright_cli.standard.parsed import (
     Dockerfile,
     Job,
+    Makefile,
     Map,
     Python,
     Requirements,
@@ -25,6 +26,7 @@ from fleetwright_cli.standard.parsed import (
     github_jobs,
     gitlab_jobs,
     read_dockerfile,
+    read_makefile,
     read_requirements,
     read_yaml,
 )
@@ -206,6 +208,11 @@ class Repository:
         made: Dockerfile = self._once(path, read_dockerfile)
         for one in made.unknown[:1]:
             self._problem(path, one.line, f"`{one.name}` is no instruction of Docker's")
+        return made
+
+    def makefile(self, path: str) -> Makefile:
+        """Return a Makefile's targets."""
+        made: Makefile = self._once(path, read_makefile)
         return made
 
     def yaml(self, path: str) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from fleetwright_cli.standard._commands import Place
+from fleetwright_cli.standard._places import Place
 
 
 def installs_locked(place: Place) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from fleetwright_cli.standard._commands import Place, all_commands, step_commands
+from fleetwright_cli.standard._commands import all_commands, step_commands
 from fleetwright_cli.standard._distributions import declared, distribution_of
+from fleetwright_cli.standard._places import Place
 from fleetwright_cli.standard._python_versions import LEAST, mentions
 from fleetwright_cli.standard._repository import Repository, Unit
 from fleetwright_cli.standard._rule import Breach, checks

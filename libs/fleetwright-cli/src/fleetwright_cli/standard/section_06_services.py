@@ -17,7 +17,7 @@ _BLOCKING = re.compile(
 _OTHER_CALLS = ("xmlrpc", "Pyro4", "Pyro5", "zerorpc", "rpyc", "jsonrpclib", "spyne")
 _OTHER_BUSES = ("zmq", "nats", "stomp", "paho", "rq", "huey")
 _OTHER_LOGGERS = ("loguru", "logbook", "eliot", "twiggy", "logzero")
-_HTTP_LIBRARIES = ("httpx", "httpx2", "requests", "aiohttp")
+_HTTP_LIBRARIES = ("httpx", "httpx2", "requests", "aiohttp.ClientSession")
 _SENDS = re.compile(
     r"(^(requests|httpx2?)|client|session|http)\.(post|put|patch|delete)$",
     re.IGNORECASE,
@@ -261,12 +261,21 @@ def told_by_events(repository: Repository) -> Iterator[Breach]:
     """Yield calls to others whose answer nobody takes: what an event is for."""
     for service in repository.services:
         declared = set(kinds.client_methods(repository, service))
+        found = kinds.importing(repository, service, *_HTTP_LIBRARIES)
+        clients = {path for path, _, _ in found}
         for path in service.sources:
             facts = repository.python(path)
-            has_client = not facts.roots.keys().isdisjoint(_HTTP_LIBRARIES)
+            has_client = path in clients
+            # `redis.delete(key)` is none of HTTP's: what is asked has a URL.
+            asked = {
+                (one.name, one.line)
+                for one in facts.calls
+                if one.first.startswith(("/", "http", "f"))
+            }
             for name, line in facts.dropped:
-                is_sent = has_client and _SENDS.search(name)
-                if is_sent or name.rsplit(".", 1)[-1] in declared:
+                is_whole = name.startswith(("httpx", "requests"))
+                is_sent = _SENDS.search(name) and (is_whole or (name, line) in asked)
+                if (has_client and is_sent) or name.rsplit(".", 1)[-1] in declared:
                     yield Breach(path, line, f"nobody takes the answer of `{name}`")
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from fleetwright_cli.standard import _steps as steps
-from fleetwright_cli.standard._commands import Place, step_commands
+from fleetwright_cli.standard._commands import step_commands
+from fleetwright_cli.standard._places import Place
 from fleetwright_cli.standard._repository import Repository
 from fleetwright_cli.standard._rule import Breach, checks
 from fleetwright_cli.standard.parsed import Job, Map, is_for_main

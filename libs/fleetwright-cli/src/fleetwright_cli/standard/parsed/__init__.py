@@ -7,6 +7,7 @@ from fleetwright_cli.standard.parsed._dockerfile import (
     filled,
     read_dockerfile,
 )
+from fleetwright_cli.standard.parsed._makefile import Makefile, read_makefile
 from fleetwright_cli.standard.parsed._pipelines import (
     Job,
     Step,
@@ -42,6 +43,7 @@ __all__ = [
     "Import",
     "Instruction",
     "Job",
+    "Makefile",
     "Map",
     "Python",
     "Requirement",
@@ -56,6 +58,7 @@ __all__ = [
     "is_for_main",
     "normalised",
     "read_dockerfile",
+    "read_makefile",
     "read_python",
     "read_requirements",
     "read_yaml",
