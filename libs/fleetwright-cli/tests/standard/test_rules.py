@@ -72,7 +72,7 @@ def test_unchecked_rule_says_why_not(identity: str) -> None:
         assert rule.depth in {"tools", "deep"}
         assert all((rule.why, rule.mend, rule.good, rule.bad))
     else:
-        assert rule.depth in {"human", "later"}
+        assert rule.depth == "human"
 
 
 def test_coverage_counts_each_statement_once(fleet: "Made") -> None:

@@ -107,8 +107,6 @@ class Coverage:
         parts.append(f"{self.human} need a person")
         for number, name in ((self.for_tools, "--tools"), (self.for_deep, "--deep")):
             parts += [f"{number} are left to `{name}`"] if number else []
-        if later := self.open - self.for_tools - self.for_deep:
-            parts.append(f"{later} are not checked yet")
         share = f"{self.checked} of {self.statements} statements checked"
         return f"{share}: {', '.join(parts)}"
 

@@ -20,7 +20,6 @@ _CHECKED_BY = {
     "tools": "by `--tools`",
     "deep": "by `--deep`",
     "human": "by a person",
-    "later": "not yet",
 }
 
 

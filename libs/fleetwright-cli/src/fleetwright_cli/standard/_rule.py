@@ -10,7 +10,7 @@ from typing import Literal
 from fleetwright_cli.standard._repository import Repository
 
 Force = Literal["must", "should", "recommended", "described"]
-Depth = Literal["static", "tools", "deep", "human", "later"]
+Depth = Literal["static", "tools", "deep", "human"]
 SECTIONS = {
     1: "Core Philosophy",
     2: "Core Principles",
@@ -36,8 +36,7 @@ class Rule:
         sentence: The sentence it stands in, in the standard's own words.
         says: What of the sentence this statement is.
         force: How strongly the standard says it.
-        depth: What checks it: reading, `--tools`, `--deep`, a person; `later`: nothing
-            yet.
+        depth: What checks it: reading, `--tools`, `--deep`, or a person.
         in_part: Whether the checker sees only a part of what the statement asks.
         by_tools: Whether `--tools` sees the rest of it.
         by_deep: Whether `--deep` sees the rest of it.
@@ -71,7 +70,7 @@ class Rule:
     @property
     def is_checked(self) -> bool:
         """Whether a checker of ours looks at it."""
-        return self.depth not in {"human", "later"}
+        return self.depth != "human"
 
     @property
     def has_rest(self) -> bool:

@@ -16,13 +16,15 @@ from pathlib import Path
 from fleetwright_cli._errors import FleetError
 from fleetwright_cli.fleet import Fleet, discover
 from fleetwright_cli.locks import DIGEST, locks_of
+from fleetwright_cli.standard import _contract_looks as contract_looks
 from fleetwright_cli.standard import _test_runs as test_runs
 from fleetwright_cli.standard._closure import unlocked
+from fleetwright_cli.standard._contract_looks import contract_breaches
 from fleetwright_cli.standard._repository import Repository, Unit
 from fleetwright_cli.standard._rule import Breach
 
 LONGEST_SECONDS = 900
-RULES = test_runs.RULES | frozenset(
+RULES = (test_runs.RULES | contract_looks.RULES) | frozenset(
     ("PHI-02", "QUA-02", "QUA-03", "QUA-06", "DEP-05", "DEP-06", "CFG-04")
 )
 _MYPY = re.compile(r"^(.+?):(\d+): error: (.+)$", re.MULTILINE)
@@ -48,6 +50,7 @@ def tool_breaches(
     for service in repository.services:
         if service.name in pythons:
             yield from unlocked(repository, service, pythons[service.name])
+    yield from contract_breaches(repository, fleet, tell)
     yield from test_runs.test_breaches(repository, pythons, tell)
 
 

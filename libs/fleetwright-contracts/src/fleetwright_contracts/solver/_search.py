@@ -122,6 +122,9 @@ class Search(ABC):
         Args:
             key: What must hold.
 
+        Returns:
+            A value, that there is none, or that nobody can tell.
+
         Raises:
             Exhausted: The budget is used up.
         """
