@@ -15,10 +15,9 @@ from fleetwright_cli.console._reader import Reader
 from fleetwright_cli.console._site import Site, declared, with_events
 from fleetwright_cli.console._store import Store
 from fleetwright_cli.console._stream import Stream
+from fleetwright_cli.console.kept import DATABASE
 from fleetwright_cli.fleet import discover
 from fleetwright_cli.local._plan import Places
-
-DATABASE = "console.db"
 
 
 class Server(uvicorn.Server):

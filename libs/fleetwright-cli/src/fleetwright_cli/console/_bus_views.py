@@ -18,7 +18,7 @@ from fleetwright_cli.local._bus import asked as how_to_ask
 from fleetwright_cli.local._bus_words import topic_rows
 from fleetwright_cli.local._fault_words import does, left
 
-REMEMBERED_SECONDS = 3.0
+REMEMBERED_SECONDS = 10.0  # each question is a process in each service
 CHECK_SECONDS = 120.0
 ANSWER_SECONDS = 5.0
 MOST_BYTES = 4_000_000

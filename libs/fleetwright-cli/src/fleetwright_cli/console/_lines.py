@@ -28,7 +28,7 @@ def log_row(service: str, text: str, time_text: str) -> LogRow:
         text: The line as it was written: JSON, or anything.
         time_text: When, where the line does not say it.
     """
-    whole = text[:LONGEST_LINE]
+    whole = text[:LONGEST_LINE].encode("utf-8", "replace").decode()
     fields = _parsed(whole)
     if fields is None:
         cut = whole + (" ..." if len(text) > LONGEST_LINE else "")
@@ -40,7 +40,7 @@ def log_row(service: str, text: str, time_text: str) -> LogRow:
         at_ns(str(fields.get("time") or fields.get("timestamp") or time_text)),
         service,
         _level(fields.get("level")),
-        masked_text(event.translate(_CONTROL)),
+        masked_text(event.translate(_CONTROL).encode("utf-8", "replace").decode()),
         json.dumps(more) if more else "",
         _id(fields.get("trace_id"), 32),
         _id(fields.get("span_id"), 16),
@@ -97,7 +97,7 @@ def event_row(text: str) -> EventRow | None:
     if facts is None or "name" not in facts or "state" not in facts:
         return None
     return EventRow(
-        at_ns(str(facts.get("at") or facts.get("since") or "")),
+        at_ns(str(facts.get("time") or facts.get("since") or "")),
         str(facts["name"]),
         str(facts["state"]),
         masked_text(str(facts.get("reason") or "")),

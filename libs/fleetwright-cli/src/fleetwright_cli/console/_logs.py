@@ -96,7 +96,8 @@ def _fields(text: str) -> list[tuple[str, str]]:
     if not isinstance(fields, dict):
         return []
     shown = []
-    for key, value in list(fields.items())[:MOST_FIELDS]:
+    known = [pair for pair in fields.items() if pair[1] is not None]
+    for key, value in known[:MOST_FIELDS]:
         words = value if isinstance(value, str) else json.dumps(value)
         shown.append((str(key), words[:300]))
     return shown

@@ -93,8 +93,8 @@ def _span(service: str, span: Span) -> SpanRow:
 
 
 def _whole(number: int) -> int:
-    """Return a number that a database can keep."""
-    return min(number, 2**63 - 1)
+    """Return a number of which a database can keep the sum of two."""
+    return min(number, 2**62)
 
 
 def _peer(attributes: Iterable[KeyValue]) -> str:

@@ -9,6 +9,9 @@ SHARE_AT_ONCE = 0.1  # of what is there, when the file has grown too large
 LOOKED_AT_ONCE = 20_000  # spans come in the order of time, nearly: the first are old
 _OLD_SPANS = """delete from span where id <= (select coalesce(max(id), 0) from
  (select id, start_ns from span order by id limit ?) where start_ns < ?)"""
+_OLD_TRACES = """delete from trace where start_ns < max(?, coalesce((select
+ min(start_ns)
+ from (select start_ns from span order by id limit ?)), 0))"""
 _OLD_POINTS = """delete from metric_point
  where series in (select id from metric_series) and at_ns < ?"""
 
@@ -44,12 +47,8 @@ def clean(on: sqlite3.Connection, keep: Keep) -> None:
         _shorten(on, "span", _kept(on, "span", keep.spans, factor))
         _shorten(on, "log", _kept(on, "log", keep.logs, factor))
         on.execute("delete from log where at_ns < ?", (oldest_ns,))
-        gone = (
-            "delete from trace where start_ns < max(?,"
-            " coalesce((select start_ns from span order by id limit 1), 0))"
-        )
         on.execute(_OLD_SPANS, (LOOKED_AT_ONCE, oldest_ns))
-        on.execute(gone, (oldest_ns,))
+        on.execute(_OLD_TRACES, (oldest_ns, LOOKED_AT_ONCE))
         on.execute(_OLD_POINTS, (oldest_ns,))
         on.execute("delete from event where at_ns < ?", (oldest_ns,))
         seconds = oldest_ns // 1_000_000_000

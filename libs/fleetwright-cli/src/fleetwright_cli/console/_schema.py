@@ -103,4 +103,11 @@ def reading(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     connection.execute("pragma query_only=on")
+    connection.set_authorizer(_allowed)
     return connection
+
+
+def _allowed(action: int, *_: str | None) -> int:
+    """Let nobody open another file: it would be made where there is none."""
+    denied = action == sqlite3.SQLITE_ATTACH
+    return sqlite3.SQLITE_DENY if denied else sqlite3.SQLITE_OK

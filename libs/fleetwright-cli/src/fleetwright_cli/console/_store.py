@@ -4,7 +4,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fleetwright_cli.console import _retention
@@ -16,6 +16,8 @@ FLUSH_SECONDS = 0.1
 FLUSH_ROWS = 2_000
 MOST_WAITING_ROWS = 100_000
 RETENTION_SECONDS = 30.0
+# A full disk; text that is no text and numbers that do not fit.
+_UNWRITABLE = (sqlite3.Error, ValueError, OverflowError)
 
 
 class Store:
@@ -52,7 +54,8 @@ class Store:
         self._waiting: deque[Row] = deque()
         self._changed = threading.Condition()
         self._closing = False
-        self._in_hand = 0
+        self._put = 0
+        self._done = 0
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
         self._thread.start()
 
@@ -70,6 +73,7 @@ class Store:
                 self.dropped += len(rows)
                 return False
             self._waiting.extend(rows)
+            self._put += len(rows)
             if len(self._waiting) >= FLUSH_ROWS:
                 self._changed.notify()
         return True
@@ -89,9 +93,9 @@ class Store:
     def flush(self) -> None:
         """Wait until what was put before is written."""
         with self._changed:
-            goal = self.written + len(self._waiting) + self._in_hand
+            goal = self._put
             self._changed.notify()
-            self._changed.wait_for(lambda: self.written >= goal or self._closing)
+            self._changed.wait_for(lambda: self._done >= goal or self._closing)
 
     def _begin(self) -> int:
         """Return the number of the run that begins now."""
@@ -117,21 +121,24 @@ class Store:
                 if self._waiting:
                     break
             count = min(len(self._waiting), FLUSH_ROWS)
-            rows = [self._waiting.popleft() for _ in range(count)]
-            self._in_hand = len(rows)
-            return rows
+            return [self._waiting.popleft() for _ in range(count)]
 
     def _write(self, rows: list[Row]) -> None:
-        """Write one batch in one transaction; a full disk loses it, visibly."""
-        kinds: Iterable[str] = ()
+        """Write one batch in one transaction; what cannot be written is counted."""
+        kinds: set[str] = set()
         lost = 0
         try:
             kinds = self._writing.batch(rows)
-        except sqlite3.Error:
-            lost = len(rows)
+        except _UNWRITABLE:
+            # One row may have spoilt it for the others: each by itself.
+            for row in rows:
+                try:
+                    kinds |= self._writing.batch((row,))
+                except _UNWRITABLE:
+                    lost += 1
         with self._changed:
-            self.written += len(rows)
+            self.written += len(rows) - lost
             self.dropped += lost
-            self._in_hand = 0
+            self._done += len(rows)
             self._changed.notify_all()
         self._on_written(frozenset(kinds))

@@ -222,7 +222,7 @@ class Changes:
 
     def _changed(self, status: Status) -> None:
         with suppress(OSError):
-            self._log.write(json.dumps(status.facts() | {"at": now_text()}))
+            self._log.write(json.dumps({"time": now_text()} | status.facts()))
         self._then.changed(status)
 
     def close(self) -> None:
