@@ -7,9 +7,10 @@ Usage: python benchmarks/affected.py replay [--commits N]
 before it, and prints which packages and test files are chosen; the last lines are the
 share of test files, and of test functions, that each commit would have run.
 
-`plant` puts an error into a function of a service or a library, one at a time, runs all
-tests of that package, and fails when a test file fails that was not chosen. Tests of
-packages that were not chosen at all are run for every 25th fault.
+`plant` puts an error into a function of a service or a library, one at a time, and fails
+when a test file fails that was not chosen. Of a service all tests are run; of a library,
+whose tests take minutes, those that were not chosen and need no server, no network and no
+second fleet. Tests of other services are run for every 25th fault.
 """
 
 import argparse
@@ -32,7 +33,11 @@ from fleetwright_cli.standard import Repository, open_repository
 ROOT = Path(__file__).resolve().parent.parent
 HANGS_SECONDS = 30
 # The runtime's own suite needs servers and many minutes.
-PLANTED = ("services/*/src/**/*.py", "libs/shop-stock/src/**/*.py")
+PLANTED = ("services/*/src/**/*.py", "libs/*/src/**/*.py")
+LONG = re.compile(
+    r"libs/fleetwright/tests/(?!unit/)|/test_(planted|examples|check_tools|locks|venvs"
+    r"|launcher|fuzz\w*|bench|supervisor|commands|event_commands|fault_commands|mutants)"
+)
 NOT_PLANTED = re.compile(r"_pb2(_grpc)?\.py$|/migrations/|__init__\.py$")
 _FUNCTION = re.compile(
     r'^( *)(?:async )?def \w+\([^"]*?\)[^:\n]*:\n(?: +"""(?:.|\n)*?"""\n)?', re.M
@@ -177,8 +182,10 @@ def faults(root: Path, count: int, seed: int, below: str) -> list[Fault]:
     return found
 
 
-def failing(root: Path, package: str) -> set[str] | None:
-    """Return the test files of a package with a test that fails; None for a crash."""
+def failing(root: Path, package: str, files: set[str]) -> set[str] | None:
+    """Return which test files of a package have a failing test; None for a hang."""
+    if not files:
+        return set()
     folder = root / package
     report = root / "report.xml"
     report.unlink(missing_ok=True)
@@ -188,7 +195,10 @@ def failing(root: Path, package: str) -> set[str] | None:
     words += ["-o", f"faulthandler_timeout={HANGS_SECONDS}"]
     words += ["-o", "faulthandler_exit_on_timeout=true"]
     subprocess.run(
-        [sys.executable, "-m", "pytest", *words, f"--junitxml={report}", "tests"],
+        [
+            *(sys.executable, "-m", "pytest", *words, f"--junitxml={report}"),
+            *(str(root / path) for path in sorted(files)),
+        ],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sources))},
         stdout=subprocess.DEVNULL,
@@ -214,10 +224,10 @@ def failing(root: Path, package: str) -> set[str] | None:
 def plant(count: int, seed: int, below: str) -> int:
     """Plant faults one by one; return 1 when a failing test was not chosen."""
     missed, noticed, whole = [], 0, 0
-    ran, total, hung = 0, 0, 0
+    ran, total, hung, outside = 0, 0, 0, 0
     with worktree() as root:
         every = tests_of(open_repository(root))
-        packages = ["libs/shop-stock", *map(str, _services(root))]
+        services = [str(one) for one in _services(root)]
         for number, fault in enumerate(faults(root, count, seed, below), 1):
             path = root / fault.path
             before = path.read_text("utf-8")
@@ -228,10 +238,14 @@ def plant(count: int, seed: int, below: str) -> int:
             )
             repository.facts.keep()
             own = "/".join(fault.path.split("/")[:2])
-            looked = packages if number % 25 == 0 or own.startswith("libs") else [own]
+            looked = [own] if number % 25 else list(dict.fromkeys([own, *services]))
             bad: set[str] = set()
             for package in looked:
-                failed = failing(root, package)
+                tests = {one for one in every if one.startswith(f"{package}/")}
+                if package.startswith("libs"):
+                    tests = {one for one in tests - files if not LONG.search(one)}
+                outside += len(tests - files)
+                failed = failing(root, package, tests)
                 hung += failed is None
                 bad |= failed or set()
             path.write_text(before, "utf-8")
@@ -245,6 +259,7 @@ def plant(count: int, seed: int, below: str) -> int:
     print(f"{count} faults, {noticed} noticed by a test, {whole} chose a whole package")
     print(f"{hung} suites hung until they were ended: what failed there is not known")
     print(f"test files of their packages: {ran} of {total} chosen")
+    print(f"test files that were not chosen and were run all the same: {outside}")
     print(f"failing test files that were not chosen: {len(missed)} {missed}")
     return 1 if missed else 0
 
