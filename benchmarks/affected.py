@@ -7,10 +7,10 @@ Usage: python benchmarks/affected.py replay [--commits N]
 before it, and prints which packages and test files are chosen; the last lines are the
 share of test files, and of test functions, that each commit would have run.
 
-`plant` puts an error into a function of a service or a library, one at a time, and fails
-when a test file fails that was not chosen. Of a service all tests are run; of a library,
-whose tests take minutes, those that were not chosen and need no server, no network and no
-second fleet. Tests of other services are run for every 25th fault.
+`plant` puts an error into a function of a service or a library, one at a time, and
+fails when a test file fails that was not chosen. Of a service all tests are run; of a
+library, whose tests take minutes, those that were not chosen and need no server, no
+network and no second fleet. Tests of other services are run for every 25th fault.
 """
 
 import argparse
