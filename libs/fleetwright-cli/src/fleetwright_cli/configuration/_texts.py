@@ -4,8 +4,8 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 from fleetwright_cli._printer import table
-from fleetwright_cli.configuration._comparison import Finding
-from fleetwright_cli.configuration._variables import COMPUTED, Variable
+from fleetwright_cli.standard._settings_given import Finding
+from fleetwright_cli.standard._variables import COMPUTED, Variable
 
 NOTE = "Written from the code by `fleet config --write`; do not edit."
 _COMMON = "The variables that every service reads are in [settings](settings.md)."

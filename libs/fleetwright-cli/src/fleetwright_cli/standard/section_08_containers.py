@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from fleetwright_cli.standard._repository import Repository, Unit
 from fleetwright_cli.standard._rule import Breach, checks
+from fleetwright_cli.standard._settings_given import compare
 from fleetwright_cli.standard.parsed import (
     Dockerfile,
     Instruction,
@@ -125,7 +126,7 @@ def layers_cached(repository: Repository) -> Iterator[Breach]:
 
 @checks("CON-07")
 def compose_has_all(repository: Repository) -> Iterator[Breach]:
-    """Yield services that compose does not know."""
+    """Yield services that compose does not know, and variables they do not."""
     path = repository.compose_path
     if not repository.tree.has(path):
         return
@@ -138,6 +139,9 @@ def compose_has_all(repository: Repository) -> Iterator[Breach]:
         dockerfile = service.path("Dockerfile")
         if dockerfile not in built and repository.tree.has(dockerfile):
             yield Breach(path, 1, f"service {service.name} is not in it")
+    for one in compare(repository):
+        if one.path == path and one.kind != "secret":
+            yield Breach(path, one.line, one.what)
 
 
 @checks("CON-09")

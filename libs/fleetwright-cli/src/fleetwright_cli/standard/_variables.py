@@ -5,8 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from fleetwright_cli.standard import Repository
-from fleetwright_cli.standard._repository import Unit
+from fleetwright_cli.standard._repository import Repository, Unit
 from fleetwright_cli.standard._settings import (
     SettingsClass,
     ancestors,
@@ -20,6 +19,7 @@ _READ = re.compile(
 )
 # What stands for a default that only the code can make.
 COMPUTED = "computed"
+_SHOUTED = re.compile(r"[\"']([A-Z][A-Z0-9_]{2,})[\"']")
 _PLACES = ("_url", "_seconds", "_directory", "_file", "_path")
 
 
@@ -84,6 +84,9 @@ def known_names(repository: Repository, service: Unit) -> set[str]:
         for path in unit.sources:
             for found in _READ.finditer(repository.text(path)):
                 names.add((found[1] or found[2]).upper())
+        for one in settings_of(repository, unit):
+            # Aliases, in whatever way pydantic takes them.
+            names |= set(_SHOUTED.findall(repository.text(one.path)))
     return names
 
 

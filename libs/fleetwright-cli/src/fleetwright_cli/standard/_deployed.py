@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from fleetwright_cli.standard import Repository
-from fleetwright_cli.standard._repository import Unit
+from fleetwright_cli.standard._repository import Repository, Unit
 from fleetwright_cli.standard.parsed import Map, YamlProblem, read_yaml
 
 _FOLDERS = ("deploy", "k8s", "kubernetes", "manifests")

@@ -5,13 +5,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from fleetwright_cli.configuration._deployed import Deployed, deployed
-from fleetwright_cli.configuration._variables import (
+from fleetwright_cli.standard._deployed import Deployed, deployed
+from fleetwright_cli.standard._repository import Repository
+from fleetwright_cli.standard._variables import (
     Variable,
     known_names,
     variables_of,
 )
-from fleetwright_cli.standard import Repository
 
 # Read by Python, the system and OpenTelemetry themselves.
 _OF_OTHERS = re.compile(
