@@ -145,7 +145,7 @@ class Court:
         try:
             return self._read(sends, reads, kinds)
         except ContractError as error:
-            return Judgement(Verdict.UNKNOWN, reason=error.message)
+            return Judgement(Verdict.UNKNOWN, reason=error.reason)
         except RecursionError:
             reason = f"nested beyond {sys.getrecursionlimit()} calls"
             return Judgement(Verdict.UNKNOWN, reason=reason)
@@ -244,4 +244,4 @@ def compare_schemas(
             sides.append(Side(document, document.places.root))
         return court.judge(*sides)
     except ContractError as error:
-        return Judgement(Verdict.UNKNOWN, reason=error.message)
+        return Judgement(Verdict.UNKNOWN, reason=error.reason)

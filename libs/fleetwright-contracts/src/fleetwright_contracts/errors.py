@@ -30,6 +30,11 @@ class ContractError(Exception):
         self.where = where
         self.hint = hint
 
+    @property
+    def reason(self) -> str:
+        """What is wrong and where, in one line."""
+        return f"{self.message} (at {self.where})" if self.where else self.message
+
     def __str__(self) -> str:
         """Return the parts, each on its own line."""
         lines = [self.message]

@@ -145,6 +145,26 @@ def test_hostile_schema_ends_soon(name: str) -> None:
     assert time.monotonic() - began < FASTEST_BOMB_SECONDS
 
 
+@pytest.mark.parametrize(
+    ("parts", "where"),
+    [
+        ({"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "#/$defs/"),
+        ({"a": {"$ref": "https://example.com/x.json"}}, "#/$defs/a"),
+        ({"a": {"properties": {"x": {"$ref": "#/no"}}}}, "#/$defs/a/properties/x"),
+    ],
+)
+def test_reason_says_where_a_reference_leads_nowhere(
+    parts: dict[str, Any], where: str
+) -> None:
+    """The place of the reference, not of what is compared."""
+    schema = {"properties": {"p": {"$ref": "#/$defs/a"}}, "$defs": parts}
+
+    judgement = compare_schemas({"properties": {"p": {"enum": [{"x": 1}]}}}, schema)
+
+    assert judgement.verdict is Verdict.UNKNOWN
+    assert f"(at {where}" in judgement.reason
+
+
 def test_deep_nesting_ends_with_words() -> None:
     """A schema nested beyond any reason is told, not crashed on."""
     schema: dict[str, Any] = {"type": "integer"}

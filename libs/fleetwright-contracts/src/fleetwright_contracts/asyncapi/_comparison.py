@@ -142,7 +142,7 @@ def _compare(
             part.tell(
                 "unreadable",
                 Severity.UNKNOWN,
-                error.message + (f" ({error.where})" if error.where else ""),
+                error.reason,
                 now.place,
                 mend=error.hint,
             )

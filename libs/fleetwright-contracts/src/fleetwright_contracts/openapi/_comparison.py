@@ -112,7 +112,7 @@ def _compare(talk: Talk, asked: Operation, answered: Operation) -> None:
             talk.tell(
                 "unreadable",
                 Severity.UNKNOWN,
-                error.message + (f" ({error.where})" if error.where else ""),
+                error.reason,
                 answered.place,
                 mend=error.hint,
             )

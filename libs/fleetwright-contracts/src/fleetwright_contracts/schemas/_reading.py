@@ -165,12 +165,15 @@ class Reader:
             yield from self._evaluated.closing(place, view, scope)
 
     def _is_only_branches(self, place: Place) -> bool:
-        """Return whether a schema does nothing but choose.
+        """Return whether a schema does nothing but choose, or name another one.
 
         Then each branch is closed by itself; else the whole is, by what it declares.
         """
         declaring = place.schema.keys() & _DECLARING
-        return declaring in ({"anyOf"}, {"oneOf"}) and "$ref" not in place.schema
+        parts = place.schema.get("allOf")
+        named = declaring == {"allOf"} and isinstance(parts, list) and len(parts) == 1
+        chooses = named or declaring in ({"anyOf"}, {"oneOf"})
+        return chooses and "$ref" not in place.schema
 
     def references(self, place: Place, scope: Scope) -> Iterator[Place]:
         """Yield the schemas that a schema refers to in place.

@@ -169,9 +169,9 @@ class Search(ABC):
         except Exhausted as error:
             if self.left < 0:
                 raise
-            return Unsure(error.message)
+            return Unsure(error.reason)
         except ContractError as error:
-            return Unsure(error.message)
+            return Unsure(error.reason)
 
     def _one_of(self, key: Key, values: Iterable[Value]) -> Answer:
         """Return the first of some values for which all holds."""
