@@ -9,7 +9,7 @@ from pathlib import Path
 from fleetwright_cli._digests import digest_of_files
 from fleetwright_cli._errors import FleetError
 from fleetwright_cli._uv import run_pip_tools, run_uv
-from fleetwright_cli.fleet import Fleet, Service
+from fleetwright_cli.fleet import Fleet, Service, direct_libraries, with_needed
 
 COMMAND = "fleet lock"
 _PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)", re.MULTILINE)
@@ -206,7 +206,10 @@ def _own_locks(fleet: Fleet) -> list[Lock]:
             target = source.with_suffix(".txt")
             constraints = fleet.root / CONSTRAINTS
             held = constraints if target != constraints else None
-            found.append(Lock(name, source, target, (), held, (), python))
+            names = with_needed(direct_libraries(source), fleet.libraries)
+            manifests = [fleet.libraries[it].folder / "pyproject.toml" for it in names]
+            own = tuple(names), held, tuple(manifests), python
+            found.append(Lock(name, source, target, *own))
     return found
 
 

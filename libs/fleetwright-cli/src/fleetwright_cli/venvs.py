@@ -11,7 +11,7 @@ from pathlib import Path
 from fleetwright_cli._digests import digest_of_files
 from fleetwright_cli._errors import FleetError
 from fleetwright_cli._uv import run_uv
-from fleetwright_cli.fleet import Fleet, Service
+from fleetwright_cli.fleet import Fleet, Service, direct_libraries, with_needed
 
 READY = ".ready"
 TEST_LOCK = "requirements-test.txt"
@@ -59,7 +59,12 @@ def venv_of(fleet: Fleet, service: Service, *, testing: bool = False) -> Venv:
             hint=f"run `fleet lock {service.name}`",
         )
     locks = (service.lock, *((fleet.root / TEST_LOCK,) if testing else ()))
-    libraries = tuple(fleet.libraries[name].folder for name in service.libraries)
+    names = list(service.libraries)
+    if testing:
+        # Beside what the service is made of: what stands in for its neighbours.
+        names += direct_libraries((fleet.root / TEST_LOCK).with_suffix(".in"))
+    needed = with_needed(names, fleet.libraries)
+    libraries = tuple(fleet.libraries[name].folder for name in sorted(needed))
     manifests = [folder / "pyproject.toml" for folder in libraries]
     digest = digest_of_files(
         [*locks, *manifests], sys.version, *map(str, libraries), sys.base_prefix

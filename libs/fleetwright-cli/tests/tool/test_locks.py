@@ -80,6 +80,19 @@ def test_own_locks_of_the_fleet_come_first(shop: "Shop") -> None:
     assert names == ["requirements-dev", "requirements-test", "orders"]
 
 
+def test_lock_of_tests_pins_what_libraries_need_and_not_themselves(
+    shop: "Shop",
+) -> None:
+    """A changed manifest of a library makes the lock stale."""
+    folder = shop.add_library("stand-ins")
+    shop.write("requirements-test.in", "-e libs/stand-ins\npytest\n")
+
+    [lock] = locks_of(discover(shop.root))
+
+    assert lock.libraries == ("stand-ins",)
+    assert lock.manifests == (folder / "pyproject.toml",)
+
+
 def test_package_that_the_fleet_holds_does_not_move_for_one_service(
     shop: "Shop",
 ) -> None:

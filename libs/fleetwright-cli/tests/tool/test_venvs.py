@@ -55,6 +55,22 @@ def test_tests_have_an_environment_of_their_own(shop: "Shop") -> None:
     assert [lock.name for lock in testing.locks][1:] == ["requirements-test.txt"]
 
 
+def test_library_that_stands_in_for_a_neighbour_is_there_for_tests_alone(
+    shop: "Shop",
+) -> None:
+    """With the libraries that it uses itself; what runs in production has neither."""
+    beside = shop.add_library("stand-ins")
+    (beside / "requirements.in").write_text("-e ../shapes\n")
+    shapes = shop.add_library("shapes")
+    shop.add_service("orders")
+    shop.write("services/orders/requirements.txt", "six==1\n")
+    shop.write("requirements-test.in", "-e libs/stand-ins\npytest\n")
+    shop.write("requirements-test.txt", "pytest==9\n")
+
+    assert venv(shop).libraries == ()
+    assert venv(shop, testing=True).libraries == (shapes, beside)
+
+
 def test_changed_library_manifest_is_another_environment(shop: "Shop") -> None:
     """A new entry point of a library needs a new installation; its code does not."""
     folder = shop.add_library("shop-stock")

@@ -1,6 +1,14 @@
 """The fleet on disk as values."""
 
-from fleetwright_cli.fleet._discover import Fleet, Library, Service, discover, find_root
+from fleetwright_cli.fleet._discover import (
+    Fleet,
+    Library,
+    Service,
+    direct_libraries,
+    discover,
+    find_root,
+    with_needed,
+)
 from fleetwright_cli.fleet._manifest import Manifest, read_manifest
 from fleetwright_cli.fleet._waivers import Waiver
 
@@ -10,7 +18,9 @@ __all__ = [
     "Manifest",
     "Service",
     "Waiver",
+    "direct_libraries",
     "discover",
     "find_root",
     "read_manifest",
+    "with_needed",
 ]

@@ -1,6 +1,7 @@
 """Folders to services and libraries; never runs their code."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,7 +135,10 @@ def discover(root: Path | None = None) -> Fleet:
     manifest = read_manifest(root)
     libraries = {
         folder.name: Library(
-            folder.name, folder, _package(folder), _direct(folder / "requirements.in")
+            folder.name,
+            folder,
+            _package(folder),
+            direct_libraries(folder / "requirements.in"),
         )
         for folder in sorted(root.glob(manifest.fleet.libraries))
         if (folder / "pyproject.toml").is_file()
@@ -156,7 +160,7 @@ def _service(folder: Path, libraries: dict[str, Library]) -> Service:
             where=f"{folder / 'src'} needs one folder with an __init__.py",
             hint=f"keep or make {folder.name.replace('-', '_')}/__init__.py there",
         )
-    wanted = list(_direct(folder / "requirements.in"))
+    wanted = list(direct_libraries(folder / "requirements.in"))
     closure: list[str] = []
     while wanted:
         name = wanted.pop(0)
@@ -173,14 +177,35 @@ def _service(folder: Path, libraries: dict[str, Library]) -> Service:
     return Service(folder.name, folder, package, tuple(sorted(closure)))
 
 
+def with_needed(names: Iterable[str], libraries: dict[str, Library]) -> list[str]:
+    """Return libraries with those that they use themselves, each once.
+
+    Args:
+        names: Which ones; names of none are left out.
+        libraries: All libraries of the fleet.
+    """
+    found: list[str] = []
+    wanted = list(names)
+    while wanted:
+        name = wanted.pop(0)
+        if name in libraries and name not in found:
+            found.append(name)
+            wanted += libraries[name].libraries
+    return found
+
+
 def _package(folder: Path) -> str | None:
     """Return the only import package below `src/`, or None."""
     found = sorted(path.parent.name for path in folder.glob("src/*/__init__.py"))
     return found[0] if len(found) == 1 else None
 
 
-def _direct(requirements: Path) -> tuple[str, ...]:
-    """Return the names of libraries that a requirements.in installs by path."""
+def direct_libraries(requirements: Path) -> tuple[str, ...]:
+    """Return the names of libraries that a requirements.in installs by path.
+
+    Args:
+        requirements: The file; it may be missing.
+    """
     if not requirements.is_file():
         return ()
     lines = requirements.read_text(encoding="utf-8").splitlines()
