@@ -1,7 +1,7 @@
 """Fixtures shared by the tests of orders."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -11,38 +11,14 @@ from httpx2 import AsyncClient, Response
 
 from fleetwright import Refused
 from fleetwright.testing import FakeBroker, serving
+from fleetwright_contracts.testing import Asked, FakeProvider
 from orders.app import create_app
-from orders.clients import Catalog, Quote, Quotes, WantedQuotes
+from orders.clients import Catalog, Quote, Quotes
 from orders.settings import OrdersSettings
 from shop_stock.stock_pb2 import HoldReply, HoldRequest, Shortage
 from shop_stock.stock_pb2_grpc import StockStub
 
 Place = Callable[..., Awaitable[Response]]
-
-
-class FakeCatalog:
-    """A catalog that sells what is in `prices`, while it has no `trouble`."""
-
-    def __init__(
-        self, prices: dict[str, int], asked: list[list[str]], trouble: list[Exception]
-    ) -> None:
-        """Sell by the lists of a test, and write down what is asked for."""
-        self._prices = prices
-        self._asked = asked
-        self._trouble = trouble
-
-    async def quotes(self, wanted: WantedQuotes) -> Quotes:
-        """Answer as the catalog would."""
-        self._asked.append(wanted.skus)
-        if self._trouble:
-            raise self._trouble[0]
-        return Quotes(
-            quotes=[
-                Quote(sku=sku, name=f"THING {sku}", price_pence=self._prices[sku])
-                for sku in wanted.skus
-                if sku in self._prices
-            ]
-        )
 
 
 class FakeStock:
@@ -104,23 +80,21 @@ def prices() -> dict[str, int]:
 
 
 @pytest.fixture
-def asked() -> list[list[str]]:
-    """Return the questions the catalog was asked."""
-    return []
+def catalog(prices: dict[str, int]) -> Iterator[FakeProvider[Catalog]]:
+    """Return a catalog that sells what is in `prices`, as its contract says."""
 
+    def sold(asked: Asked) -> Quotes:
+        return Quotes(
+            quotes=[
+                Quote(sku=sku, name=f"THING {sku}", price_pence=prices[sku])
+                for sku in asked.body["skus"]
+                if sku in prices
+            ]
+        )
 
-@pytest.fixture
-def trouble() -> list[Exception]:
-    """Return what the catalog raises instead of answering: nothing yet."""
-    return []
-
-
-@pytest.fixture
-def catalog(
-    prices: dict[str, int], asked: list[list[str]], trouble: list[Exception]
-) -> FakeCatalog:
-    """Return a catalog of two products."""
-    return FakeCatalog(prices, asked, trouble)
+    with FakeProvider(Catalog, "services/catalog/contracts/openapi.json") as provider:
+        provider.answers(Catalog.quotes, sold)
+        yield provider
 
 
 @pytest.fixture
@@ -134,10 +108,13 @@ def app() -> FastAPI:
 
 @pytest.fixture
 async def orders(
-    app: FastAPI, catalog: FakeCatalog, stock: FakeStock, broker: FakeBroker
+    app: FastAPI,
+    catalog: FakeProvider[Catalog],
+    stock: FakeStock,
+    broker: FakeBroker,
 ) -> AsyncIterator[AsyncClient]:
     """Serve orders to the tests, with catalog, stock and broker replaced."""
-    replace = {Catalog: catalog, StockStub: stock}
+    replace = {Catalog: catalog.client, StockStub: stock}
     async with serving(app, replace=replace, broker=broker) as http:
         yield http
 

@@ -7,12 +7,12 @@ from uuid import UUID
 import pytest
 from httpx2 import AsyncClient, Response
 
-from fleetwright.errors import Unavailable
 from fleetwright.testing import FakeBroker
+from fleetwright_contracts.testing import FakeProvider
+from orders.clients import Catalog
 from orders.events import OrderPlaced
 
 Place = Callable[..., Awaitable[Response]]
-AWAY = Unavailable("nobody there", reason="connect", provider="catalog")
 
 
 async def test_an_order_is_priced_by_the_catalog(place: Place) -> None:
@@ -54,7 +54,7 @@ async def test_the_fleet_is_told_of_an_accepted_order(
 
 
 async def test_lines_of_one_product_cost_one_question(
-    place: Place, asked: list[list[str]]
+    place: Place, catalog: FakeProvider[Catalog]
 ) -> None:
     """The catalog is asked once, for every code once, however many lines there are."""
     lines = [{"sku": sku, "quantity": 1} for sku in ("71053", "85123A") * 500]
@@ -62,7 +62,7 @@ async def test_lines_of_one_product_cost_one_question(
     answer = await place(lines=lines)
 
     assert len(answer.json()["lines"]) == 1000
-    assert asked == [["71053", "85123A"]]
+    assert [one.body for one in catalog.asked] == [{"skus": ["71053", "85123A"]}]
 
 
 async def test_all_bad_lines_are_told_at_once_and_nothing_is_kept(
@@ -90,20 +90,20 @@ async def test_all_bad_lines_are_told_at_once_and_nothing_is_kept(
 
 
 async def test_odd_codes_alone_do_not_trouble_the_catalog(
-    place: Place, asked: list[list[str]]
+    place: Place, catalog: FakeProvider[Catalog]
 ) -> None:
     """When no line can be a product there is nothing to ask."""
     answer = await place(lines=[{"sku": "POST", "quantity": 1}])
 
     assert answer.json()["kind"] == "bad_lines"
-    assert asked == []
+    assert catalog.asked == []
 
 
 async def test_without_the_catalog_no_order_is_taken(
-    place: Place, trouble: list[Exception], orders: AsyncClient
+    place: Place, catalog: FakeProvider[Catalog], orders: AsyncClient
 ) -> None:
     """A catalog that is away is told as 503, and the order can be sent again."""
-    trouble.append(AWAY)
+    catalog.answers(Catalog.quotes, status=503)
 
     answer = await place()
 
@@ -111,12 +111,22 @@ async def test_without_the_catalog_no_order_is_taken(
     assert (await orders.get("/v1/orders")).json()["total"] == 0
 
 
+async def test_one_failed_quote_is_asked_for_again(
+    place: Place, catalog: FakeProvider[Catalog]
+) -> None:
+    """A single 503 of the catalog is not seen by the buyer."""
+    catalog.answers(Catalog.quotes, status=503, times=1)
+
+    assert (await place()).status_code == 201
+    assert catalog.calls == ["quotes", "quotes"]
+
+
 async def test_a_repeated_request_is_answered_with_its_order(
-    place: Place, trouble: list[Exception], broker: FakeBroker
+    place: Place, catalog: FakeProvider[Catalog], broker: FakeBroker
 ) -> None:
     """The same key places one order, whatever became of catalog and prices since."""
     first = await place(key="k-1")
-    trouble.append(AWAY)
+    catalog.answers(Catalog.quotes, status=503)
 
     second = await place(key="k-1")
 
