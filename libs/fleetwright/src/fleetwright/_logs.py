@@ -94,10 +94,14 @@ class Lines:
             line["span_id"] = call.span_id
         for name, value in fields.items():
             line.setdefault(name, shown(name, value))
+        if exporting is not None:
+            exporting(level, line.copy())  # a renderer may take it apart
         self.writer.write(self.render(line), urgent=level in _URGENT)
 
 
 _lines: Lines | None = None
+# Takes the level and the fields of each line that is written, to send them elsewhere.
+exporting: Callable[[str, Mapping[str, Any]], None] | None = None
 
 
 def timestamp(now: float, _seen: list[Any] = [0, ""]) -> str:  # noqa: B006 - a cache
@@ -351,6 +355,8 @@ def canonical(event: str, call: Call, fields: dict[str, Any]) -> None:
             "parent_span_id": call.parent_span_id,
         }
         line |= fields
+        if exporting is not None:
+            exporting("info", line)
         _lines.writer.write(escaped(plain_json(line)) + b"\n")
 
 

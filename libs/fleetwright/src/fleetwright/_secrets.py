@@ -18,6 +18,10 @@ _PEM = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*-----|\Z)", re.DOTALL
 )
 _BEARER = re.compile(r"\b(bearer|basic) +[\w\-.~+/=]{6,}", re.IGNORECASE)
+# Personal data is known by its shape: addresses, and numbers of cards by their check.
+_ADDRESS = re.compile(r"(?<![\w/:.+-])[\w.+-]+@[\w-]+(\.[\w-]+)+")
+_CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w.-])")
+_SHORTEST_CARD = 13
 _SHORTEST_SECRET = 4  # masking "a" would mask every a
 
 _values: set[str] = set()
@@ -53,7 +57,7 @@ def mask(text: str) -> str:
 
     Returns:
         The text without remembered secrets, passwords in URLs, bearer tokens, JSON
-        web tokens and private keys.
+        web tokens, private keys, addresses of e-mail and numbers of cards.
     """
     for value in _values:
         if value in text:
@@ -66,6 +70,17 @@ def mask(text: str) -> str:
         text = _JWT.sub(MASK, text)
     if "-----BEGIN" in text:
         text = _PEM.sub(MASK, text)
+    if "@" in text:
+        text = _ADDRESS.sub(MASK, text)
+    if len(text) >= _SHORTEST_CARD:
+        text = _CARD.sub(_masked_card, text)
     if " " in text:
         text = _BEARER.sub(rf"\1 {MASK}", text)
     return text
+
+
+def _masked_card(found: re.Match[str]) -> str:
+    """Mask a number whose last digit is the check of the others (Luhn), as cards'."""
+    digits = [int(one) for one in found[0] if one.isdecimal()]
+    doubled = [2 * one - 9 * (one > 4) for one in digits[-2::-2]]
+    return found[0] if (sum(digits[-1::-2]) + sum(doubled)) % 10 else MASK

@@ -46,3 +46,18 @@ def test_remembered_values_are_masked_everywhere() -> None:
 
     assert mask("it was hunter2-canary!") == "it was ***!"
     assert mask("a") == "a"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("sent to ann.lee+tea@mail.example.org.", "sent to ***."),
+        ("paid with 4111 1111 1111 1111 today", "paid with *** today"),
+        ("paid with 4111-1111-1111-1112 today", "paid with 4111-1111-1111-1112 today"),
+        ("order 1733000000000000000", "order 1733000000000000000"),
+        ("postgresql://shop@db.example.org/x", "postgresql://shop@db.example.org/x"),
+    ],
+)
+def test_people_are_masked_by_shape(text: str, shown: str) -> None:
+    """Addresses and cards are, numbers that only look like a card are not."""
+    assert mask(text) == shown

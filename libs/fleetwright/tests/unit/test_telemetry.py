@@ -1,15 +1,18 @@
 """Which spans are kept, which are forgotten, and what becomes of them on the way."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Event as Signal
 from typing import Any
 
 import pytest
+import structlog
 from opentelemetry import trace
 from otlp_receiver import Receiver, attributes, receiving
 
-from fleetwright import Settings, _spans, _telemetry
-from fleetwright._context import new_call
+from fleetwright import Settings, _logs, _spans, _telemetry
+from fleetwright._context import bind, new_call
+from fleetwright._log_writer import LineWriter
 from fleetwright._telemetry import _setup
 from fleetwright._telemetry._batches import Batches, Limits
 from fleetwright._telemetry._environment import Environment
@@ -172,3 +175,29 @@ def test_nothing_is_recorded_without_an_endpoint() -> None:
     _telemetry.set_up("shop", SETTINGS)
 
     assert _spans.tracer is None
+
+
+def test_log_lines_go_with_their_trace_and_without_secrets(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    """The line, its severity and fields, and the ids of the call it was written in."""
+    with (tmp_path / "log").open("wb") as file:
+        _logs.set_up("shop", SETTINGS, writer=LineWriter(file.fileno()))
+        _telemetry.set_up("shop", SETTINGS)
+        call = new_call("shop", traceparent=NOT_DRAWN)
+        with bind(call):
+            said = {"sku": "tea", "count": 2, "password": "x", "to": "ann@example.org"}
+            structlog.get_logger("shop").warning("sale.refused", **said)
+        _telemetry.tear_down()
+        _logs.tear_down()
+
+    (record,) = (
+        one for one in receiver.logs if one.body.string_value == "sale.refused"
+    )
+    assert record.severity_text == "WARNING"
+    assert record.severity_number == 13
+    assert record.trace_id.hex() == call.trace_id
+    assert record.span_id.hex() == call.span_id
+    told = attributes(record)
+    assert (told["sku"], told["count"]) == ("tea", 2)
+    assert (told["password"], told["to"]) == ("***", "***")

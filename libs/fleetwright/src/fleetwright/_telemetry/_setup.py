@@ -4,6 +4,7 @@ import atexit
 import os
 import platform
 import socket
+import time
 from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib.metadata import version
@@ -14,12 +15,13 @@ import structlog
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import CallbackOptions, Observation
 
-from fleetwright import _context, _exposed, _spans
+from fleetwright import _context, _exposed, _logs, _spans
 from fleetwright._settings import Settings
 from fleetwright._telemetry import _otlp
 from fleetwright._telemetry._batches import Batches, Limits
 from fleetwright._telemetry._environment import Environment, Target
 from fleetwright._telemetry._meter import MeterProvider
+from fleetwright._telemetry._otlp_logs import Line, encode_logs
 from fleetwright._telemetry._otlp_metrics import encode_metrics
 from fleetwright._telemetry._otlp_spans import encode_spans
 from fleetwright._telemetry._prometheus import exposition
@@ -44,7 +46,10 @@ class Telemetry:
     """What one process tells of itself.
 
     Attributes:
+        said: What all of it has in common.
+        resource: The same, encoded.
         spans: Spans on their way; None where none are recorded.
+        lines: Log lines on their way; None where none are sent.
     """
 
     def __init__(self, said: Mapping[str, Any]) -> None:
@@ -56,6 +61,7 @@ class Telemetry:
         self.said = said
         self.resource = _otlp.attributes(1, said)
         self.spans: Batches[Span] | None = None
+        self.lines: Batches[Line] | None = None
         self._stock: list[Any] = []
         self._reading: Clockwork | None = None
         self._sending: Sending | None = None
@@ -76,11 +82,7 @@ class Telemetry:
     def _record_ours(
         self, environment: Environment, target: Target, slow_seconds: float | None
     ) -> None:
-        limits = Limits(
-            int(environment.number("OTEL_BSP_MAX_QUEUE_SIZE", 2048)),
-            max(1, int(environment.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512))),
-            environment.number("OTEL_BSP_SCHEDULE_DELAY", 5000) / 1000,
-        )
+        limits = _limits(environment, "BSP", 5000)
         encode = partial(encode_spans, self.resource)
         self.spans = Batches("spans", encode, Sending("spans", target), limits)
         sampler = sampler_of(environment)
@@ -114,6 +116,21 @@ class Telemetry:
             self._reading = Clockwork("fleetwright-metrics", self.tell_metrics, seconds)
             self._reading.start()
 
+    def export_lines(self, environment: Environment) -> None:
+        """Send log lines from now on, where somebody wants them."""
+        target = environment.target("logs")
+        if target is None:
+            return
+        limits = _limits(environment, "BLRP", 1000)
+        encode = partial(encode_logs, self.resource)
+        self.lines = Batches("logs", encode, Sending("logs", target), limits)
+        put, now = self.lines.put, time.time_ns
+
+        def export(level: str, fields: Mapping[str, Any]) -> None:
+            put(Line(now(), level, fields))
+
+        _logs.exporting = export
+
     def tell_metrics(self) -> None:
         """Send what was counted and measured so far, now."""
         if self._sending is not None and self._reading is not None:
@@ -127,6 +144,8 @@ class Telemetry:
         if self._reading is not None and self._reading.stop(EXIT_SECONDS):
             assert self._sending is not None  # noqa: S101 - made together
             self._sending.close()
+        if self.lines is not None:
+            self.lines.close(EXIT_SECONDS)
         for one in self._stock:
             one.shutdown()
 
@@ -135,8 +154,11 @@ _telemetry: Telemetry | None = None
 
 
 def _dropped(_: CallbackOptions) -> Iterable[Observation]:
-    if _telemetry is not None and _telemetry.spans is not None:
-        yield Observation(_telemetry.spans.dropped, {"signal": "spans"})
+    if _telemetry is not None:
+        on_their_way = {"spans": _telemetry.spans, "logs": _telemetry.lines}
+        for signal, batches in on_their_way.items():
+            if batches is not None:
+                yield Observation(batches.dropped, {"signal": signal})
 
 
 _meters.get_meter("fleetwright").create_observable_counter(
@@ -168,7 +190,18 @@ def set_up(
     _otlp.forget_values()
     _telemetry.record_spans(environment, settings)
     _telemetry.record_metrics(environment, settings)
+    _telemetry.export_lines(environment)
     atexit.register(tear_down)
+
+
+def _limits(environment: Environment, of: str, milliseconds: float) -> Limits:
+    """Return how much waits, and for how long, as the standard's variables say."""
+    number = environment.number
+    return Limits(
+        int(number(f"OTEL_{of}_MAX_QUEUE_SIZE", 2048)),
+        max(1, int(number(f"OTEL_{of}_MAX_EXPORT_BATCH_SIZE", 512))),
+        number(f"OTEL_{of}_SCHEDULE_DELAY", milliseconds) / 1000,
+    )
 
 
 def _of_process() -> Mapping[str, str | int]:
@@ -194,6 +227,7 @@ def tear_down() -> None:
     global _telemetry
     told, _telemetry = _telemetry, None
     _spans.tracer = _context.sampler = _provider.tracer = _exposed.text = None
+    _logs.exporting = None
     if told is not None:
         told.close()
     atexit.unregister(tear_down)
