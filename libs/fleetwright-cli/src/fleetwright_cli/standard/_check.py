@@ -21,7 +21,7 @@ from fleetwright_cli.standard import (
     section_10_documentation,
 )
 from fleetwright_cli.standard._cache import FOLDER
-from fleetwright_cli.standard._facts import Facts
+from fleetwright_cli.standard._facts import Facts, uncollected
 from fleetwright_cli.standard._history import History, read_history
 from fleetwright_cli.standard._kept import Found, keep_breaches, kept_breaches
 from fleetwright_cli.standard._repository import Repository
@@ -181,7 +181,8 @@ def check(
     """
     today = today or datetime.now(UTC).date()
     wanted = chosen or frozenset(CHECKERS)
-    found = [*_found(repository, wanted), *(more or ())]
+    with uncollected():
+        found = [*_found(repository, wanted), *(more or ())]
     findings, covered = _waived(repository, found, today)
     if not chosen:
         findings += _late(repository, covered, today)

@@ -1,11 +1,13 @@
 """Each file is parsed once: in this run for all rules, over runs by its content."""
 
+import gc
 import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +120,15 @@ def _read(kind: str, content: bytes) -> Any:
 def _read_one(file: tuple[str, bytes]) -> Any:
     """Return the facts of a file, in another process."""
     return _read(*file)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Have nobody look for cycles in a block: syntax trees have none, and are many."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -69,7 +69,8 @@ def _parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.ar
 
 def _is_described(one: ast.arg) -> bool:
     """Return whether `Annotated[..., Option(help="...")]` and its like tell of it."""
-    return one.annotation is not None and any(
+    # Nothing else in an annotation is called, and most have nothing to walk through.
+    return isinstance(one.annotation, ast.Subscript) and any(
         isinstance(inner, ast.keyword) and inner.arg in {"help", "description"}
         for inner in ast.walk(one.annotation)
     )

@@ -18,6 +18,7 @@ from fleetwright_cli.standard.parsed._python_texts import (
     attributes,
     constant,
     described,
+    source,
     text_below,
     written,
 )
@@ -217,7 +218,9 @@ class _Reader:
         """Note a function, and what is in it."""
         public, name = self._is_public(node.name), self._qualified(node.name)
         docstring = ast.get_docstring(node)
-        decorators = tuple(self._call(one) for one in node.decorator_list)
+        decorators = tuple(
+            self._call(one, is_whole=True) for one in node.decorator_list
+        )
         around = self._ways, self._raised
         self._ways, self._raised = 1, []
         place = len(self.functions)
@@ -231,10 +234,10 @@ class _Reader:
             isinstance(node, ast.AsyncFunctionDef),
             docstring is not None,
             missing if public else (),
-            ast.unparse(node.returns) if node.returns else "",
+            source(node.returns) if node.returns else "",
             decorators,
             self._ways,
-            tuple(ast.unparse(one.annotation) for one in given if one.annotation),
+            tuple(source(one.annotation) for one in given if one.annotation),
         )
         self.functions.insert(place, found)
         self._ways, self._raised = around
@@ -343,8 +346,12 @@ class _Reader:
         parts.append(self._known.get(node.id, node.id))
         return ".".join(reversed(parts))
 
-    def _call(self, node: ast.expr) -> Call:
-        """Return a call, or a bare name as a call of nothing."""
+    def _call(self, node: ast.expr, *, is_whole: bool = False) -> Call:
+        """Return a call, or a bare name as a call of nothing.
+
+        What a log line is given is of no use to any rule: a mapping is left out unless
+        it is asked for as a whole.
+        """
         called = node.func if isinstance(node, ast.Call) else node
         arguments = node.args if isinstance(node, ast.Call) else []
         keywords = node.keywords if isinstance(node, ast.Call) else []
@@ -353,7 +360,15 @@ class _Reader:
             self._named(called) or _method(called),
             node.lineno,
             constant(arguments[0]) if arguments else "",
-            {one.arg: written(one.value) for one in keywords if one.arg},
+            {
+                one.arg: (
+                    written(one.value)
+                    if is_whole or not isinstance(one.value, ast.Dict)
+                    else "{...}"
+                )
+                for one in keywords
+                if one.arg
+            },
             ".".join(one.name for one in self._around),
             bool(functions) and isinstance(functions[-1], ast.AsyncFunctionDef),
             tuple(
@@ -365,7 +380,7 @@ class _Reader:
 def _field(name: str, node: ast.AnnAssign, description: str) -> Field:
     """Return an annotated attribute."""
     default = written(node.value) if node.value else ""
-    return Field(name, node.lineno, ast.unparse(node.annotation), default, description)
+    return Field(name, node.lineno, source(node.annotation), default, description)
 
 
 def _bare(node: ast.expr) -> ast.expr:
