@@ -21,6 +21,8 @@ MENDABLE: dict[str, dict[str, str | bytes | None]] = {
     "CON-06": {".dockerignore": ".git\n"},
     "DEP-02": {NEEDED: "pytest\npytest-cov\npre-commit\n"},
     "ENV-05": {".gitignore": ".env\n"},
+    "OWN-01": {".github/CODEOWNERS": "/libs/ @shop/money\n/docs/ @shop/money\n"},
+    "DOC-06": {"docs/design/0001-billing.md": None},
     "PHI-04": {EXAMPLE: "# nothing yet\n"},
     "TST-01": {NEEDED: "pip-tools\npytest-cov\npre-commit\n"},
 }
@@ -107,6 +109,35 @@ def test_hooks_are_added_to_those_there_are(fleet: "Made") -> None:
 
     assert after.startswith(foreign)
     assert after.count("      - id: ") == 4
+
+
+def test_step_is_put_behind_the_last_one_of_the_first_job(fleet: "Made") -> None:
+    """Lines of that step stay together, the next job stays what it is."""
+    path = ".github/workflows/ci.yml"
+    before = """\
+on: [pull_request]
+jobs:
+  verify:
+    steps:
+      - name: install
+        run: |
+          pip install -r requirements-dev.txt
+  images:
+    steps:
+      - run: docker build .
+"""
+
+    after = str(mended(fleet, {path: before}, "CIC-06")[path]).splitlines()
+
+    assert after[7:9] == ["      - run: ruff check .", "  images:"]
+    assert len(after) == len(before.splitlines()) + 1
+
+
+def test_owner_that_nobody_knows_is_not_made_up(fleet: "Made") -> None:
+    """Without a line of CODEOWNERS there is nobody to name."""
+    files: Files = {".github/CODEOWNERS": "# nobody yet\n"}
+
+    assert mended(fleet, files, "OWN-01") == files
 
 
 def test_edit_is_a_diff_and_keeps_the_mode(fleet: "Made", tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import difflib
 import os
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,19 @@ _HOOK = """\
         language: system
         types_or: [python, pyi]
 """
+# Where a breach is told of one place and mended in another.
+ELSEWHERE = {
+    "OWN-01": ".github/CODEOWNERS",
+    "STR-11": "docs/index.md",
+    "DOC-06": "docs/design/template.md",
+}
+_DESIGN_PARTS = (
+    ("1. Summary", "What is this, and why are we building it?"),
+    ("2. Problem & Scope", "The pain point. Non-goals: what it is not for."),
+    ("3. Technical Design", "Architecture, data, interactions, choices and why."),
+    ("4. Implementation Plan", "- Phase 1: what, and what it depends on."),
+    ("5. Open Questions", "- None."),
+)
 _ENTRIES = {"black": "black", "ruff": "ruff check", "mypy": "mypy"}
 
 
@@ -69,10 +83,10 @@ def edits(repository: Repository, breaches: Iterable[tuple[str, Breach]]) -> lis
     texts: dict[str, str] = {}
     for identity, breach in breaches:
         fix = FIXES.get(identity)
-        if fix is not None and breach.path in texts:
-            texts[breach.path] = fix(repository, breach, texts[breach.path])
-        elif fix is not None:
-            texts[breach.path] = fix(repository, breach, repository.text(breach.path))
+        if fix is not None:
+            path = ELSEWHERE.get(identity, breach.path)
+            before = texts.get(path, repository.text(path))
+            texts[path] = fix(repository, breach, before)
     return [
         Edit(path, repository.text(path), text)
         for path, text in sorted(texts.items())
@@ -187,6 +201,56 @@ def _needed(*names: str) -> Fix:
     return fix
 
 
+def _owner(repository: Repository, breach: Breach, text: str) -> str:
+    """Return CODEOWNERS with a line for a service, owned by who owns most there is.
+
+    Where nobody owns anything, no machine knows who should.
+    """
+    named = Counter(
+        word for line in text.splitlines() for word in line.split() if word[:1] == "@"
+    )
+    if not named:
+        return text
+    return _with_line(text, f"/{breach.path}/ {named.most_common(1)[0][0]}")
+
+
+def _page(repository: Repository, breach: Breach, text: str) -> str:
+    """Return a first page of documents: what the fleet has."""
+    services = "".join(f"- `{one.name}`\n" for one in repository.services)
+    return text or f"# {repository.manifest.fleet.name}\n\n{services}"
+
+
+def _design(repository: Repository, breach: Breach, text: str) -> str:
+    """Return a design document to copy, with a word about each heading."""
+    parts = [f"## {title}\n\n{said}\n" for title, said in _DESIGN_PARTS]
+    return text or "\n".join(["# Feature or system\n", *parts])
+
+
+def _step(command: str) -> Fix:
+    """Return what adds a step to the first job of a pipeline of GitHub's."""
+
+    def fix(repository: Repository, breach: Breach, text: str) -> str:
+        jobs = [one for one in repository.jobs if one.path == breach.path and one.steps]
+        lines = text.splitlines()
+        if not jobs or f"- run: {command}" in (one.strip() for one in lines):
+            return text
+        number = jobs[0].steps[-1].line
+        while number > 1 and not lines[number - 1].lstrip().startswith("- "):
+            number -= 1
+        indent = len(lines[number - 1]) - len(lines[number - 1].lstrip())
+        while number < len(lines) and _is_within(lines[number], indent):
+            number += 1
+        lines.insert(number, f"{' ' * indent}- run: {command}")
+        return "\n".join([*lines, ""])
+
+    return fix
+
+
+def _is_within(line: str, indent: int) -> bool:
+    """Return whether a line belongs to what begins at some indentation."""
+    return len(line) - len(line.lstrip()) > indent and bool(line.strip())
+
+
 def _with_line(text: str, line: str) -> str:
     """Return a text with a line at its end, unless it has it."""
     if line in text.splitlines():
@@ -206,6 +270,13 @@ FIXES: dict[str, Fix] = {
     "CFG-04": _ignored(".env"),
     "TST-01": _needed("pytest"),
     "TST-09": _needed("pytest-cov"),
+    "OWN-01": _owner,
+    "STR-11": _page,
+    "DOC-06": _design,
+    "CIC-05": _step("black --check ."),
+    "CIC-06": _step("ruff check ."),
+    "CIC-07": _step("mypy ."),
+    "CIC-08": _step("pytest --cov"),
     "CON-05": _unprivileged,
     "CON-06": _ignored(".git", "venv", "tests", ".env"),
 }
