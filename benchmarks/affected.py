@@ -31,7 +31,7 @@ from fleetwright_cli.affected import Changes, Chosen, changes_since, select
 from fleetwright_cli.standard import Repository, open_repository
 
 ROOT = Path(__file__).resolve().parent.parent
-HANGS_SECONDS = 30
+HANGS_SECONDS = 120
 # The runtime's own suite needs servers and many minutes.
 PLANTED = ("services/*/src/**/*.py", "libs/*/src/**/*.py")
 LONG = re.compile(
@@ -239,7 +239,7 @@ def plant(count: int, seed: int, below: str) -> int:
             repository.facts.keep()
             own = "/".join(fault.path.split("/")[:2])
             looked = [own] if number % 25 else list(dict.fromkeys([own, *services]))
-            bad: set[str] = set()
+            bad, before_hung = set[str](), hung
             for package in looked:
                 tests = {one for one in every if one.startswith(f"{package}/")}
                 if package.startswith("libs"):
@@ -255,6 +255,7 @@ def plant(count: int, seed: int, below: str) -> int:
             noticed += bool(bad)
             missed += sorted(bad - files)
             said = f"{fault.path}:{fault.line} {len(bad)} files fail"
+            said += ", a suite hung" if hung > before_hung else ""
             print(f"{said}, {len(files & of_own)} of {len(of_own)} chosen", flush=True)
     print(f"{count} faults, {noticed} noticed by a test, {whole} chose a whole package")
     print(f"{hung} suites hung until they were ended: what failed there is not known")
