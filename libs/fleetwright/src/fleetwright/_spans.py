@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from opentelemetry import context, trace
 from opentelemetry.context.context import Context
 from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace.propagation import _SPAN_KEY
 
 from fleetwright._context import Call
 from fleetwright._secrets import mask
@@ -64,6 +65,15 @@ class CallTracer(Protocol):
 tracer: CallTracer | None = None
 
 
+def within(span: Span) -> Context:
+    """Return the current context with another span; one copy, where the API makes two.
+
+    Args:
+        span: The span that is to be the current one.
+    """
+    return Context({**context.get_current(), _SPAN_KEY: span})
+
+
 class Entry:
     """The span of a call, the current one until it is left.
 
@@ -78,7 +88,7 @@ class Entry:
         """Make a span the current one."""
         self.call = call
         self.span = span
-        self._token: Token[Context] = context.attach(trace.set_span_in_context(span))
+        self._token: Token[Context] = context.attach(within(span))
 
     def leave(self) -> None:
         """End the span; what was the current one before is it again."""

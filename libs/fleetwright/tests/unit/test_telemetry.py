@@ -201,3 +201,28 @@ def test_log_lines_go_with_their_trace_and_without_secrets(
     told = attributes(record)
     assert (told["sku"], told["count"]) == ("tea", 2)
     assert (told["password"], told["to"]) == ("***", "***")
+
+
+async def test_a_decorated_function_is_a_span_each_time(receiver: Receiver) -> None:
+    """Async and plain ones; what one raises is said on its span, and raised."""
+    _telemetry.set_up("shop", SETTINGS)
+    tracer = trace.get_tracer("users")
+
+    @tracer.start_as_current_span("priced", attributes={"sku": "tea"})
+    async def priced() -> bool:
+        return trace.get_current_span().is_recording()
+
+    @tracer.start_as_current_span("refused")
+    def refused() -> None:
+        raise ValueError("no such product")
+
+    assert [await priced(), await priced()] == [True, True]
+    with pytest.raises(ValueError, match="no such product"):
+        refused()
+
+    assert names(receiver) == ["priced", "priced", "refused"]
+    assert attributes(receiver.spans[0]) == {"sku": "tea"}
+    (raised,) = receiver.spans[2].events
+    assert attributes(raised)["exception.message"] == "no such product"
+    assert receiver.spans[2].status.message == "ValueError: no such product"
+    assert not trace.get_current_span().is_recording()

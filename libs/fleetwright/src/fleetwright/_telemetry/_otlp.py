@@ -12,8 +12,13 @@ from typing import Any, Final
 from fleetwright._secrets import MASK, is_secret_name, mask
 
 LONGEST_TEXT: Final = 16 * 1024
-_REMEMBERED_LENGTH = 120  # a longer text hardly comes again
+_REMEMBERED_LENGTH = 400  # a longer text hardly comes again
 _DEEPEST = 4
+# Never the same twice and never a secret: not worth being remembered or looked at.
+_IDS: Final = frozenset(
+    ("call_id", "fleetwright.call_id", "message", "messaging.message.id")
+)
+_LONGEST_ID = 40
 fixed64 = struct.Struct("<Q").pack
 signed64 = struct.Struct("<q").pack
 double = struct.Struct("<d").pack
@@ -59,11 +64,23 @@ def attributes(number: int, said: Mapping[str, Any]) -> bytes:
     found = []
     for name, value in said.items():
         kind = value.__class__
-        if (kind is str and len(value) <= _REMEMBERED_LENGTH) or kind is int:
+        if name in _IDS and kind is str:
+            content = value[:_LONGEST_ID].encode("utf-8", "replace")
+            size = bytes((0x12, len(content) + 2, 0x0A, len(content)))
+            found.append(field(number, _named(name) + size + content))
+        elif (kind is str and len(value) <= _REMEMBERED_LENGTH) or kind is int:
             found.append(_remembered(number, name, value))
+        elif kind is float:
+            content = b"\x12\x09\x21" + double(value)
+            found.append(field(number, _named(name) + content))
         else:
             found.append(_pair(number, name, value))
     return b"".join(found)
+
+
+@lru_cache(maxsize=1024)
+def _named(name: str) -> bytes:
+    return text(1, name)
 
 
 def _pair(number: int, name: str, value: Any) -> bytes:

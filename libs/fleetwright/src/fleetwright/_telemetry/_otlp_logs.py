@@ -1,6 +1,7 @@
 """Log lines as OTLP has them: what was written, without being read again."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from fleetwright._telemetry._otlp import (
@@ -51,16 +52,17 @@ def _record(line: Line) -> bytes:
         for name, value in fields.items()
         if name not in _ELSEWHERE and value is not None
     }
-    event = str(fields["event"])
-    parts = [
-        b"\x09" + fixed64(at),
-        bytes((0x10, _SEVERITIES.get(level, 9))),
-        text(3, level.upper()),
-        field(5, any_value(event)),
-        attributes(6, said),
-        b"\x59" + fixed64(at),
-    ]
+    moment = fixed64(at)
+    head = _head(level, str(fields["event"]))
+    parts = [b"\x09", moment, head, attributes(6, said), b"\x59", moment]
     trace_id, span_id = fields.get("trace_id"), fields.get("span_id")
     if isinstance(trace_id, str) and isinstance(span_id, str):
-        parts += (field(9, bytes.fromhex(trace_id)), field(10, bytes.fromhex(span_id)))
+        parts += (b"\x4a\x10", bytes.fromhex(trace_id))
+        parts += (b"\x52\x08", bytes.fromhex(span_id))
     return b"".join(parts)
+
+
+@lru_cache(maxsize=1024)
+def _head(level: str, event: str) -> bytes:
+    severity = bytes((0x10, _SEVERITIES.get(level, 9)))
+    return severity + text(3, level.upper()) + field(5, any_value(event))
