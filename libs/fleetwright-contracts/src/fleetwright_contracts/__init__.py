@@ -4,6 +4,7 @@ from fleetwright_contracts._files import compare
 from fleetwright_contracts._findings import Finding, Severity, Witness, verdict_of
 from fleetwright_contracts._judgement import Judgement, Verdict, compare_schemas
 from fleetwright_contracts._load import load, parse
+from fleetwright_contracts._provers import Prover, rust_prover
 from fleetwright_contracts._reports import REPORTS, Files
 from fleetwright_contracts.asyncapi import compare_asyncapi
 from fleetwright_contracts.errors import (
@@ -40,6 +41,7 @@ __all__ = [
     "Files",
     "Finding",
     "Judgement",
+    "Prover",
     "Severity",
     "Unreadable",
     "Unresolvable",
@@ -52,5 +54,6 @@ __all__ = [
     "compare_schemas",
     "load",
     "parse",
+    "rust_prover",
     "verdict_of",
 ]

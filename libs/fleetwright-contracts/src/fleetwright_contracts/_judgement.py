@@ -10,17 +10,20 @@ from enum import StrEnum
 from typing import Any
 
 from fleetwright_contracts._independent import SecondOpinion
+from fleetwright_contracts._provers import Prover
 from fleetwright_contracts._smaller import Shortening
 from fleetwright_contracts._values import ANY_KIND, Kind, Value
 from fleetwright_contracts.errors import ContractError
 from fleetwright_contracts.schemas import (
     AS_WRITTEN,
     DRAFT_2020,
+    OPENAPI_31,
     Dialect,
     Place,
     Places,
     Reader,
     View,
+    dialect_of,
 )
 from fleetwright_contracts.shapes import Shape, Shapes, holds, opposite
 from fleetwright_contracts.solver import (
@@ -222,6 +225,7 @@ def compare_schemas(
     dialect: Dialect = DRAFT_2020,
     documents: Mapping[str, Any] | None = None,
     steps: int = MOST_STEPS,
+    prover: Prover | None = None,
 ) -> Judgement:
     """Return whether every value of one JSON Schema is one of another.
 
@@ -231,11 +235,36 @@ def compare_schemas(
         dialect: How they are read where `$schema` does not say.
         documents: Documents that a `$ref` may lead to, by URI; nothing is fetched.
         steps: How much the question may cost.
+        prover: Who is asked where nothing was found out, such as `rust_prover()`.
 
     Returns:
         `fits` with a proof behind it, `breaks` with a value that the first takes and
         the second refuses, or `unknown` with the reason.
     """
+    judgement = _compared(sent, read, dialect, documents, steps)
+    if judgement.verdict is Verdict.UNKNOWN and prover is not None:
+        dialects = {_dialect_of(schema, dialect) for schema in (sent, read)}
+        if len(dialects) == 1 and prover.proves(sent, read, dialects.pop()):
+            return FITS
+    return judgement
+
+
+def _dialect_of(schema: Any, otherwise: Dialect) -> Dialect:
+    """Return the dialect of a schema; an unknown one is none that a prover knows."""
+    try:
+        return dialect_of(schema, otherwise)
+    except ContractError:
+        return OPENAPI_31
+
+
+def _compared(
+    sent: Any,
+    read: Any,
+    dialect: Dialect,
+    documents: Mapping[str, Any] | None,
+    steps: int,
+) -> Judgement:
+    """Return what is found out by ourselves."""
     try:
         court = Court(steps=steps)
         sides = []
