@@ -194,6 +194,15 @@ NARROWER: list[Row] = [
 ]
 
 EQUAL: list[Row] = [
+    (
+        "what depends on a property says nothing of lists",
+        {
+            "type": "array",
+            "dependentSchemas": {"b": {"items": True}},
+            "unevaluatedItems": False,
+        },
+        {"type": "array", "maxItems": 0},
+    ),
     ("order of properties", record(properties=A), record(properties=dict(A))),
     ("closed empty", record(additionalProperties=False), record(maxProperties=0)),
     (

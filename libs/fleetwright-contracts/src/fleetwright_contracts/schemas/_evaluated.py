@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, TypeAlias
 
+from fleetwright_contracts._values import Kind
 from fleetwright_contracts.errors import Exhausted
 from fleetwright_contracts.schemas._insides import item_keywords
 from fleetwright_contracts.schemas._keywords import pattern_shape, table_at
@@ -267,8 +268,10 @@ class Evaluated:
             yield from self._chosen(place, scope)
         for name, part in table_at(place, "dependentSchemas").items():
             if isinstance(part, dict):
+                # Of other kinds a property is neither there nor missing.
+                there = [self.shapes.of_kind(Kind.OBJECT), self.shapes.having(name)]
                 yield (
-                    self.shapes.having(name),
+                    self.shapes.every(there),
                     places.place(place, "dependentSchemas", name),
                 )
 
