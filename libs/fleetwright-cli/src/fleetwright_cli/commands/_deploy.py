@@ -9,6 +9,7 @@ from fleetwright_cli._printer import Printer, paint
 from fleetwright_cli.deploy._facts import World
 from fleetwright_cli.deploy._files import Stale, mend
 from fleetwright_cli.deploy._yaml import written
+from fleetwright_cli.deploy.compose._file import files as compose_files
 from fleetwright_cli.deploy.images._inputs import default_image, tag_of
 from fleetwright_cli.deploy.kubernetes._cluster import Cluster, Fault
 from fleetwright_cli.deploy.kubernetes._kubectl import Kubectl
@@ -55,6 +56,12 @@ def kubernetes(
     context: Annotated[
         str, typer.Option(help="The context of kubectl; the current one for none.")
     ] = "",
+    tag: Annotated[
+        str, typer.Option(help="The tag of all images; the digest of each for none.")
+    ] = "",
+    registry: Annotated[
+        str, typer.Option(help="Where the images are; fleet.toml's for none.")
+    ] = "",
     base_image: Annotated[
         str, typer.Option(envvar="BASE_IMAGE", help="What images are built on.")
     ] = "",
@@ -76,9 +83,8 @@ def kubernetes(
                 hint="fleet deploy kubernetes --environment staging --apply",
                 exit_code=WRONG_ARGUMENTS,
             )
-        base = base_image or default_image(world)
-        tags = {name: tag_of(world, name, base) for name in world.facts}
-        cluster = _sound(printer, world, environment, tags)
+        tags = _tags(world, tag, base_image)
+        cluster = _sound(printer, world, environment, tags, registry)
         if render:
             printer.data({"objects": cluster.objects}, written(cluster.objects))
         else:
@@ -98,6 +104,21 @@ def kubernetes(
         printer.talk("the schemas of Kubernetes are not installed: kubernetes-validate")
     _tell(printer, stale, broken, checks=check)
     if broken or (check and stale):
+        raise typer.Exit(NOT_COMPLIANT)
+
+
+@app.command()
+def compose(*, check: Check = False, as_json: AsJson = False) -> None:
+    """Write docker-compose.yml: all services, and real servers for them.
+
+    Examples: `fleet deploy compose`, `fleet deploy compose --check`.
+    For docker-compose 1.29 and v2. `[up] database` and `[up] broker` of fleet.toml
+    say what services use; the servers they do not use start by `--profile infra`.
+    """
+    world = _world()
+    stale = mend(world.fleet.root, compose_files(world), check=check)
+    _tell(Printer(as_json=as_json), stale, {}, checks=check)
+    if check and stale:
         raise typer.Exit(NOT_COMPLIANT)
 
 
@@ -126,11 +147,22 @@ def _environments(world: World, asked: str | None) -> list[str]:
     return [asked]
 
 
+def _tags(world: World, tag: str, base_image: str) -> dict[str, str]:
+    """Return the tag of each service's image."""
+    base = base_image or default_image(world)
+    return {name: tag or tag_of(world, name, base) for name in world.facts}
+
+
 def _sound(
-    printer: Printer, world: World, environment: str, tags: dict[str, str]
+    printer: Printer,
+    world: World,
+    environment: str,
+    tags: dict[str, str],
+    registry: str,
 ) -> Cluster:
     """Return an environment's objects with these tags; end when a rule is broken."""
-    cluster = Cluster(rendered(world, environment, tags), world.facts)
+    objects = rendered(world, environment, tags, registry=registry)
+    cluster = Cluster(objects, world.facts)
     found = _faults(cluster)
     if found:
         _tell(printer, [], {environment: found})

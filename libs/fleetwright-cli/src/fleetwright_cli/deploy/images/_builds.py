@@ -67,6 +67,9 @@ class Builds:
 
         Args:
             services: The services' names.
+
+        Returns:
+            How each ended, as it ends.
         """
         for name in services:
             begun = time.monotonic()

@@ -30,7 +30,11 @@ _TAG_LETTERS = 12
 
 
 def rendered(
-    world: World, environment: str, tags: Mapping[str, str] | None = None
+    world: World,
+    environment: str,
+    tags: Mapping[str, str] | None = None,
+    *,
+    registry: str = "",
 ) -> list[Object]:
     """Return the objects of an environment.
 
@@ -39,6 +43,7 @@ def rendered(
         environment: Its name.
         tags: The tag of each service's image; when left out, the objects are those
             of the committed files.
+        registry: Where the images are, when not where fleet.toml says.
 
     Returns:
         The objects in the order in which they are to be applied.
@@ -48,13 +53,15 @@ def rendered(
     for name, facts in world.facts.items():
         config = _config(world, facts, environment)
         tag = tags[name] if tags is not None else None
-        objects = [
-            _scaled(one, world, facts, environment) for one in objects_of(world, facts)
-        ]
-        found += [
-            config,
-            *(_released(one, world, facts, config, tag) for one in objects),
-        ]
+        image = f"{registry or world.manifest.deploy.registry}/{name}"
+        image += f":{tag or UNRELEASED}"
+        found.append(config)
+        for one in objects_of(world, facts):
+            scaled = _scaled(one, world, facts, environment)
+            found.append(_released(scaled, image, config))
+            if one["kind"] == "Job" and tag is not None:
+                # A Job cannot be changed: each image gets one of its own.
+                one["metadata"]["name"] = f"{job_name(facts)}-{tag[:_TAG_LETTERS]}"
     for one in found:
         if one["kind"] != "Namespace":
             one["metadata"]["namespace"] = namespace
@@ -93,18 +100,10 @@ def _scaled(one: Object, world: World, facts: Facts, environment: str) -> Object
     return one
 
 
-def _released(
-    one: Object, world: World, facts: Facts, config: Object, tag: str | None
-) -> Object:
-    """Return an object that runs an image of this tag, and is told this."""
+def _released(one: Object, image: str, config: Object) -> Object:
+    """Return an object that runs an image, and is told this."""
     pod: Any = one.get("spec", {}).get("template", {}).get("spec")
-    if pod is None:
-        return one
-    registry = world.manifest.deploy.registry
-    for container in pod["containers"]:
-        container["image"] = f"{registry}/{facts.name}:{tag or UNRELEASED}"
+    for container in pod["containers"] if pod else ():
+        container["image"] = image
         container["envFrom"] = [{"configMapRef": {"name": config["metadata"]["name"]}}]
-    if one["kind"] == "Job" and tag is not None:
-        # A Job cannot be changed: each image gets one of its own.
-        one["metadata"]["name"] = f"{job_name(facts)}-{tag[:_TAG_LETTERS]}"
     return one

@@ -1,0 +1,1 @@
+"""A fleet on one machine, in containers: docker-compose.yml and what it reads."""
