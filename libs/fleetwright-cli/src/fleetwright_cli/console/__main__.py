@@ -1,6 +1,7 @@
 """The console as a process: `python -m fleetwright_cli.console ROOT BEGAN`."""
 
 import asyncio
+import signal
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -70,6 +71,9 @@ def main(root: Path, began: float) -> None:
 
 async def _serve(site: Site) -> None:
     """Serve on our port, on this machine only."""
+    # The server gives a signal on once it has stopped: we still have rows to write.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
     config = uvicorn.Config(
         Console(site).app(),
         host="127.0.0.1",

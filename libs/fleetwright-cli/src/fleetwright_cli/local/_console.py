@@ -22,7 +22,7 @@ from fleetwright_cli.local._process import Listener, Process
 from fleetwright_cli.local._status import Status, now_text
 
 NAME = "console"
-STOP_SECONDS = 3.0
+STOP_SECONDS = 5.0
 OTLP_HEADER = "x-otlp-api-key"
 _TRIED_PORTS = 50
 _SECRET_BYTES = 32
