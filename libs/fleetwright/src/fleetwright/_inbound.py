@@ -159,9 +159,8 @@ class Inbound:
         """
         began = time.perf_counter()  # not the Clock: uvloop's has whole milliseconds
         call, asked = from_headers(headers, self.service.name)
-        deadline = Deadline.after(self._seconds)
-        if asked is not None and asked.at < deadline.at:
-            deadline = asked
+        own = Deadline.after(self._seconds)
+        deadline = asked if asked is not None and asked.at < own.at else own
         outcome, entry = "answered", None
         if _spans.tracer is not None:
             entry = _spans.tracer.enter(call, "call", _spans.SERVER)

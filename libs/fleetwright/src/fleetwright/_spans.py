@@ -37,6 +37,9 @@ class CallTracer(Protocol):
                 choose them.
             name: What the span is called until more is known.
             kind: SERVER or CONSUMER.
+
+        Returns:
+            The span, entered, with the call as it goes on.
         """
         ...
 
@@ -54,6 +57,9 @@ class CallTracer(Protocol):
             kind: What it is to the others of the trace.
             attributes: What is known of it.
             within: The call it belongs to where no span is the current one.
+
+        Returns:
+            The span, begun.
         """
         ...
 

@@ -216,9 +216,11 @@ def _free_port() -> int:
 
 
 def _last(done: subprocess.CompletedProcess[str]) -> str:
-    """Return the last line of what a program said."""
-    said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-    return said[-1][:200] if said else f"it ends with {done.returncode}"
+    """Return the last error that a program told, or else its last line."""
+    said = f"{done.stdout}\n{done.stderr}".strip().splitlines()
+    errors = [one for one in said if "ERROR" in one or "error:" in one]
+    told = errors or said or [f"it ends with {done.returncode}"]
+    return told[-1].strip()[:200]
 
 
 def _run(

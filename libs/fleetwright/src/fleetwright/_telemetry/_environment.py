@@ -89,6 +89,9 @@ class Environment:
 
         The standard's default endpoint is not assumed: without an endpoint nothing is
         exported.
+
+        Args:
+            signal: Traces, metrics or logs.
         """
         if self.is_disabled or "otlp" not in self.exporters(signal):
             return None

@@ -164,6 +164,9 @@ class Clockwork:
     def stop(self, within_seconds: float) -> bool:
         """Do it once more and end; gives up when that takes too long.
 
+        Args:
+            within_seconds: How long is too long.
+
         Returns:
             Whether it has ended.
         """

@@ -63,7 +63,7 @@ class Builds:
     talk: Callable[[str], None]
 
     def run(self, services: Iterable[str]) -> Iterator[Built]:
-        """Build images one after another; one that fails keeps no other from it.
+        """Yield images, built one after another; one that fails keeps no other from it.
 
         Args:
             services: The services' names.
