@@ -42,7 +42,7 @@ server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Taking)
 print(server.server_port, flush=True)
 server.serve_forever()
 """
-ATTRIBUTES = {
+ATTRIBUTES: dict[str, str | int] = {
     "http.request.method": "GET",
     "http.route": "/v1/quotes/{sku}",
     "http.response.status_code": 200,

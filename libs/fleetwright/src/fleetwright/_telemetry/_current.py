@@ -48,7 +48,9 @@ class Current:
 
     def __enter__(self) -> Span:
         """Begin the span, and make it the current one."""
-        known = {k: v for k, v in self._options.items() if k != "end_on_exit"}
+        known = self._options
+        if "end_on_exit" in known:
+            known = {k: v for k, v in known.items() if k != "end_on_exit"}
         self._span = self._starting.start_span(self._name, *self._given, **known)
         self._token: Token[Context] = context.attach(within(self._span))
         return self._span

@@ -67,27 +67,27 @@ def attributes(number: int, said: Mapping[str, Any]) -> bytes:
         if name in _IDS and kind is str:
             content = value[:_LONGEST_ID].encode("utf-8", "replace")
             size = bytes((0x12, len(content) + 2, 0x0A, len(content)))
-            found.append(field(number, _named(name) + size + content))
+            found.append(field(number, _named(name)[0] + size + content))
         elif (kind is str and len(value) <= _REMEMBERED_LENGTH) or kind is int:
             found.append(_remembered(number, name, value))
         elif kind is float:
             content = b"\x12\x09\x21" + double(value)
-            found.append(field(number, _named(name) + content))
+            found.append(field(number, _named(name)[0] + content))
         else:
             found.append(_pair(number, name, value))
     return b"".join(found)
 
 
 @lru_cache(maxsize=1024)
-def _named(name: str) -> bytes:
-    return text(1, name)
+def _named(name: str) -> tuple[bytes, bool]:
+    """Return a name as it is written, and whether it is that of a secret."""
+    return text(1, str(name)), is_secret_name(str(name))
 
 
 def _pair(number: int, name: str, value: Any) -> bytes:
-    if is_secret_name(name):
-        value = MASK
-    content = any_value(value)
-    return field(number, text(1, str(name)) + field(2, content))
+    written, is_secret = _named(name)
+    content = any_value(MASK if is_secret else value)
+    return field(number, written + field(2, content))
 
 
 _remembered = lru_cache(maxsize=8192, typed=True)(_pair)
