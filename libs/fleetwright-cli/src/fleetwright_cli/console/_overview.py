@@ -181,7 +181,14 @@ def service_map(site: Site, asked: Asked) -> dict[str, Any]:
         "minutes": minutes,
         "nodes": [_node(site, name, placed["boxes"][name]) for name in names],
         "edges": [
-            _edge(pair, d, seen, is_declared=pair in declared, minutes=minutes)
+            _edge(
+                pair,
+                d,
+                seen,
+                # What is behind a service is its own affair.
+                is_declared=pair in declared or pair[1] not in site.fleet.services,
+                minutes=minutes,
+            )
             for pair, d in placed["paths"].items()
         ],
     }

@@ -198,7 +198,8 @@ def _critical(spans: list[dict[str, Any]]) -> set[bytes]:
     for span in spans:
         children.setdefault(span["parent_id"], []).append(span)
     found: set[bytes] = set()
-    here = max(spans, key=lambda it: it["duration_ns"], default=None)
+    roots = [span for span in spans if not span["parent_id"]] or spans
+    here = max(roots, key=lambda it: it["duration_ns"], default=None)
     ahead = [] if here is None else [here]
     while ahead:
         here = ahead.pop()
