@@ -1,0 +1,196 @@
+"""The console of a running shop, as a person uses it: one start for all tests."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from test_fleet_up import Shop, ask
+
+PAGES = (
+    *("/", "/logs", "/traces", "/map", "/metrics", "/events", "/explorer"),
+    *("/faults", "/contracts", "/resources/orders"),
+)
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+ORDER = {
+    "reference": "console",
+    "customer_id": None,
+    "country": "France",
+    "lines": [{"sku": "71053", "quantity": 1}],
+}
+PATIENCE = 30_000
+SECONDS_TO_END = 15.0
+
+
+@pytest.fixture(scope="module", name="shop")
+def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """Orders and what it calls, running, with one order placed."""
+    shop = Shop(tmp_path_factory.mktemp("shop"))
+    manifest = shop.folder / "fleet.toml"
+    console = f"[up]\nconsole_port = {shop.port + 15}\n"
+    text = manifest.read_text("utf-8").replace("[up] #", f"{console}#", 1)
+    manifest.write_text(text, "utf-8")
+    shop.fleet("up", "orders", "--detach", "--no-reload")
+    shop.sell("WHITE METAL LANTERN")
+    token = shop.token("orders", "orders:write")
+    ask("POST", f"{shop.url('orders')}/v1/orders", token, ORDER)
+    yield shop
+    shop.fleet("down")
+
+
+@pytest.fixture(scope="module", name="browser")
+def _browser(chromium: str) -> Iterator[Browser]:
+    """A browser without a screen."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        yield started
+        started.close()
+
+
+def opened(browser: Browser, shop: Shop, **looks: Any) -> Page:
+    """Return a page of the owner, who has opened the printed address."""
+    address = shop.fleet("open")
+    context = browser.new_context(base_url=address["url"], **looks)
+    page = context.new_page()
+    page.goto(address["login_url"])
+    return page
+
+
+@pytest.fixture(scope="module", name="page")
+def _page(browser: Browser, shop: Shop) -> Page:
+    """A page that stays open for all tests."""
+    return opened(browser, shop, viewport={"width": 1600, "height": 1060})
+
+
+@pytest.mark.parametrize("scheme", ("light", "dark"))
+def test_pages_ask_nothing_of_others_and_break_nothing(
+    browser: Browser, shop: Shop, scheme: str
+) -> None:
+    """Every page, light and dark: no error, no style that the policy forbids."""
+    page = opened(browser, shop, color_scheme=scheme)
+    broken: list[str] = []
+    hosts: set[str] = set()
+    page.on("console", lambda said: broken.append(said.text))
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
+
+    for path in PAGES:
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.status == 200
+        expect(page.locator("nav a.on, main.resource")).not_to_have_count(0)
+
+    assert broken == []
+    assert len(hosts) == 1
+    page.close()
+
+
+def test_call_is_followed_from_the_overview_to_its_lines(page: Page) -> None:
+    """What was called, by whom, how long it took, and what was said meanwhile."""
+    page.goto("/")
+    row = page.locator("#r-orders")
+    expect(row.get_by_text("ready")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".node", has_text="catalog")).to_be_visible()
+
+    page.goto("/traces?q=/v1/orders")
+    page.locator("tbody a.name").first.click(timeout=PATIENCE)
+
+    names = page.locator(".waterfall .name")
+    expect(names.filter(has_text="orders").first).to_be_visible(timeout=PATIENCE)
+    expect(names.filter(has_text="catalog").first).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".row.said").first).to_be_visible(timeout=PATIENCE)
+    names.first.click()
+    expect(page.get_by_text("http.route")).to_be_visible()
+
+
+def test_state_is_in_the_address(page: Page) -> None:
+    """A filter is a link; the address alone shows the same again."""
+    page.goto("/logs")
+    page.locator(".chip", has_text="catalog").click()
+    page.wait_for_url("**/logs?service=catalog")
+    said = page.locator(".line .by").all_inner_texts()
+    page.reload()
+
+    assert set(said) == {"catalog"}
+    assert set(page.locator(".line .by").all_inner_texts()) == {"catalog"}
+
+
+def test_keyboard_leads_everywhere(page: Page) -> None:
+    """Pages by two letters, rows by j and k, the search by a slash."""
+    page.goto("/")
+    page.keyboard.press("g")
+    page.keyboard.press("t")
+    page.wait_for_url("**/traces")
+    page.keyboard.press("j")
+    expect(page.locator("tr.marked")).to_have_count(1)
+    page.keyboard.press("/")
+    page.keyboard.type("ready")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/logs?q=ready")
+    expect(page.locator(".line").first).to_contain_text("ready")
+
+
+def test_fault_is_switched_on_where_it_is_drawn(page: Page, shop: Shop) -> None:
+    """The command line sees the same; switched off, it is gone."""
+    page.goto("/faults?caller=orders&provider=catalog")
+    page.locator("select[name=error]").select_option("503")
+    page.get_by_role("button", name="Switch on").click()
+    expect(page.locator("tbody", has_text="orders->catalog")).to_be_visible(
+        timeout=PATIENCE
+    )
+    [fault] = shop.fleet("faults", "list")["faults"]
+    assert (fault["edge"], fault["error"]) == ("orders->catalog", 503)
+
+    page.get_by_role("button", name="off", exact=True).click()
+    expect(page.get_by_text("No faults are switched on")).to_be_visible(
+        timeout=PATIENCE
+    )
+    assert shop.fleet("faults", "list")["faults"] == []
+
+
+def restarts(shop: Shop) -> int:
+    """Return how often the catalog was started again."""
+    services = shop.fleet("ps")["services"]
+    return int(next(it["restarts"] for it in services if it["name"] == "catalog"))
+
+
+def test_process_is_restarted_only_when_a_person_says_yes(
+    page: Page, shop: Shop
+) -> None:
+    """It is asked; the page shows what becomes of it without being loaded again."""
+    before = restarts(shop)
+    page.goto("/")
+    button = page.get_by_role("button", name="Restart catalog")
+    button.click()
+    page.get_by_role("button", name="Leave it").click()
+    assert restarts(shop) == before
+
+    button.click()
+    page.locator("dialog .danger").click()
+
+    row = page.locator("#r-catalog")
+    expect(row.get_by_text(f"{before + 1} restart")).to_be_visible(timeout=PATIENCE)
+    expect(row.locator(".state.ready")).to_be_visible(timeout=PATIENCE)
+    page.goto("/resources/catalog")
+    expect(page.locator(".timeline").get_by_text("stopping").first).to_be_visible()
+
+
+def test_topics_are_those_of_the_services(page: Page) -> None:
+    """As `fleet events topics` shows them."""
+    page.goto("/events")
+
+    heard = page.locator("td", has_text="orders.placed").first
+    expect(heard).to_be_visible(timeout=2 * PATIENCE)
+
+
+def test_fleet_ends_at_once_though_a_page_is_open(page: Page, shop: Shop) -> None:
+    """The stream of the page is told to end; what was kept can still be asked."""
+    page.goto("/")
+    began = time.monotonic()
+    shop.fleet("down")
+
+    assert time.monotonic() - began < SECONDS_TO_END
+    assert shop.fleet("traces")["traces"]
+    rows = shop.fleet("sql", "select count(*) n from run where ended_ns > 0")["rows"]
+    assert rows == [{"n": 1}]
