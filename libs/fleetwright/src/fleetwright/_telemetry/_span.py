@@ -82,7 +82,7 @@ class Trail:
 
     def began(self, span: "Span") -> None:
         """Know the first span: what becomes of it decides for the others."""
-        if self._first is None:
+        if self._first is None and not self._is_kept:
             self._first = span
 
     def ended(self, span: "Span") -> None:
@@ -96,6 +96,7 @@ class Trail:
                 self._waiting.append(span)
         else:
             waiting, self._waiting = self._waiting, None
+            self._first = None  # no cycle is left for the collector of garbage
             took_ns = span.ended - span.begun
             if span.status is StatusCode.ERROR or took_ns >= self._slow_ns:
                 self._is_kept = True
