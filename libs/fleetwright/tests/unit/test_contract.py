@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
+from flask import Flask
 from pydantic import BaseModel, Field, field_validator
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +20,8 @@ from fleetwright.contract import canonical, describe
 from fleetwright.database import AsyncDatabase
 from fleetwright.events import Consumer, Event, Subscriptions, connect
 from fleetwright.fastapi import mount
+from fleetwright.flask import answers
+from fleetwright.flask import mount as mount_flask
 from fleetwright.rest import Header, get, post, rest
 
 
@@ -212,6 +215,31 @@ def test_pages_for_people_are_no_contract() -> None:
     app.get("/", response_class=HTMLResponse)(lambda: "hello")
 
     assert describe(app, Service("pages", Settings()))["openapi"] is None
+
+
+def test_flask_tells_its_facts_and_its_routes_as_they_are_tried() -> None:
+    """Flask asks those with fewer variables first, wherever they were declared."""
+    app = Flask("desk")
+
+    @app.get("/v1/parcels/<parcel_id>")
+    def find(parcel_id: str) -> str:
+        return parcel_id
+
+    @app.post("/v1/parcels")
+    @answers(Parcel, status=201, takes=NewParcel)
+    def pack() -> Any:
+        """Pack a parcel."""
+
+    service = Service("desk", Settings())
+    document = describe(mount_flask(app, service), service)["openapi"]
+
+    assert list(document["paths"]) == ["/v1/parcels"]
+    assert document["x-fleet-routes"] == [
+        "POST /v1/parcels",
+        "GET /v1/parcels/{parcel_id}",
+    ]
+    weight = document["components"]["schemas"]["NewParcel"]["properties"]["weight"]
+    assert weight["x-fleet-strict"] is True
 
 
 def test_command_prints_the_same_text_every_time(tmp_path: Path) -> None:
