@@ -22,6 +22,8 @@ PROBES = frozenset(("/livez", "/readyz", "/info"))
 URLS_WITH_PASSWORDS = ("DATABASE_URL", "BROKER_URL")
 _NO_SECRETS = ("_URL", "_SECONDS", "_DIRECTORY")  # TOKEN_URL is where, not what
 _VERIFIES = re.compile(r"^pyjwt==", re.MULTILINE)
+# What the runtime waits where its settings are not in the tree.
+_RUNTIME_SECONDS = {"DRAIN_SECONDS": "10.0"}
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
@@ -66,6 +68,11 @@ class Facts:
         return bool(self.hears) and not self.callers and not self.is_entrance
 
     @property
+    def sees_runtime(self) -> bool:
+        """Whether the runtime's own settings are in the tree, and so known."""
+        return "ENVIRONMENT" in self.settings
+
+    @property
     def required(self) -> tuple[str, ...]:
         """The variables without which it does not do its work."""
         found = list(self.without_default)
@@ -73,7 +80,11 @@ class Facts:
         found += ["BROKER_URL"] * self.has_events
         found += ["AUTH_ISSUER", "AUTH_JWKS_URL"] * self.verifies
         found += ["TOKEN_CLIENT_SECRET", "TOKEN_URL"] * bool(self.calls)
-        return tuple(sorted({one for one in found if one in self.settings}))
+        return tuple(
+            sorted(
+                {one for one in found if not self.sees_runtime or one in self.settings}
+            )
+        )
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -104,7 +115,8 @@ class Facts:
             given: What the service is told.
         """
         field = self.settings.get(variable)
-        said = given.get(variable) or (field.default if field else "")
+        own = field.default if field else _RUNTIME_SECONDS.get(variable, "")
+        said = given.get(variable) or own
         return float(said) if _NUMBER.fullmatch(said) else 0.0
 
 

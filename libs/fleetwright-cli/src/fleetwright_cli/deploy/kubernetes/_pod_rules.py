@@ -92,7 +92,7 @@ def settings_known(cluster: Cluster) -> Iterator[Fault]:
         for variable in cluster.told(one):
             bare = variable.removesuffix("_FILE")
             foreign = variable.endswith("_URL") or variable.startswith("OTEL_")
-            if facts.settings and bare not in facts.settings and not foreign:
+            if facts.sees_runtime and bare not in facts.settings and not foreign:
                 yield Fault(place_of(one), f"{variable} is no setting of {facts.name}")
 
 
