@@ -13,6 +13,7 @@ from fleetwright_cli._errors import WRONG_ARGUMENTS, FleetError
 COMMANDS = {
     "new": ("_new", "new", "Make a fleet in an empty folder"),
     "add": ("_add", "add", "Add a service or a library to this fleet"),
+    "upgrade": ("_upgrade", "upgrade", "Bring newer templates to this fleet"),
     "up": ("_up", "up", "Run the fleet on this machine, without Docker"),
     "ps": ("_ps", "ps", "Show what runs"),
     "logs": ("_logs", "logs", "Show what the services wrote"),

@@ -178,6 +178,6 @@ def _tell(
     if conflicts:
         printer.error(
             f"{', '.join(conflicts)}: edited where the new one belongs, left as it is\n"
-            "hint: name it there yourself, as the others in that file are named"
+            "hint: `fleet upgrade --conflicts` writes both, for you to settle"
         )
         raise typer.Exit(NOT_COMPLIANT)

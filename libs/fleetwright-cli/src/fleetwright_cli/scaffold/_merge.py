@@ -1,6 +1,7 @@
 """From old templates to new ones, around what was edited meanwhile."""
 
 import difflib
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from fleetwright_cli.scaffold._templates import Files
 
 Kind = Literal["new", "updated", "merged", "removed", "conflict", "left"]
 _LABELS = ("yours", "the template before", "the template now")
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # as git has it: a form feed ends none
 _MOST_CONFLICTS = 127  # what git can say by its exit code; more is its own failure
 
 
@@ -41,8 +43,8 @@ class Change:
     def diff(self) -> str:
         """What changes, as a patch that can be read and applied."""
         lines = difflib.unified_diff(
-            (self.before or "").splitlines(keepends=True),
-            (self.after or "").splitlines(keepends=True),
+            _LINE.findall(self.before or ""),
+            _LINE.findall(self.after or ""),
             "/dev/null" if self.before is None else f"a/{self.path}",
             "/dev/null" if self.after is None else f"b/{self.path}",
         )
