@@ -36,6 +36,8 @@ class SourceFilter(DefaultFilter):
             return True
         if file.name.startswith(".") or file.name.endswith(IGNORED_ENDINGS):
             return False
+        if any(part.endswith(".egg-info") for part in file.parts):
+            return False  # an installation writes it, nobody runs it
         inside = any(file.is_relative_to(folder) for folder in self._watched)
         return inside and super().__call__(change, path)
 

@@ -88,7 +88,9 @@ def _rendered(layer: str, folder: str, values: Values) -> Files:
     for name, template in _templates(layer):
         text = render(template, values)
         if text.strip() or not template.strip():
-            place = name.replace("_package_", str(values.get("package", "")))
+            # Git keeps files called .env.* out, also those that make an example of one.
+            place = name.replace("_dot_", ".")
+            place = place.replace("_package_", str(values.get("package", "")))
             place = place.replace("_contract_", str(values.get("contract_package", "")))
             found[prefix + place] = text
     return found
