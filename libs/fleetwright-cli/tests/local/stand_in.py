@@ -9,14 +9,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 
 def say(event: str, **fields: object) -> None:
     """Write one line as services do."""
-    now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
-    line = {"time": now, "level": "info", "event": event} | fields
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    known = {"time": now.replace("+00:00", "Z"), "level": "info", "event": event}
+    line = known | fields
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 

@@ -32,7 +32,7 @@ def test_fleet_that_keeps_the_standard_passes_its_tools(small: "Shop") -> None:
     answer = small.fleet("check", "--tools")
 
     assert answer.code == 0, answer.out + answer.err
-    assert "in full by" not in answer.out
+    assert "in full by `--tools`" not in answer.out
 
 
 def test_each_tool_is_heard(small: "Shop") -> None:

@@ -8,7 +8,7 @@ import typer
 from fleetwright_cli._errors import NOT_COMPLIANT
 from fleetwright_cli._printer import Printer, paint, table
 from fleetwright_cli.fleet import find_root
-from fleetwright_cli.local._control import ask
+from fleetwright_cli.local._control import ask, wait_for_none
 from fleetwright_cli.local._plan import Places
 from fleetwright_cli.local._table import summary_line
 
@@ -21,10 +21,12 @@ def down(
     Examples: `fleet down`, `fleet down --json`.
     """
     printer = Printer(as_json=as_json)
-    report = ask(Places(find_root()).run, "down")
+    run_folder = Places(find_root()).run
+    report = ask(run_folder, "down")
     if report is None:
         printer.data({"running": False, "services": []}, "nothing runs here")
         return
+    wait_for_none(run_folder)
     services = report["services"]
     rows = []
     for facts in services:

@@ -45,6 +45,16 @@ def only_one(run_folder: Path) -> Iterator[None]:
             file.truncate(0)
 
 
+def wait_for_none(run_folder: Path) -> None:
+    """Wait until no supervisor runs: the console ends after the services.
+
+    Args:
+        run_folder: The fleet's `.fleet/run`.
+    """
+    with (run_folder / PID).open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
 def require_none(run_folder: Path) -> None:
     """Make sure that no supervisor runs.
 
