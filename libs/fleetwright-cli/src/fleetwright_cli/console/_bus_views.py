@@ -53,7 +53,9 @@ class Remembered:
 
 
 def ask_services(site: Site, question: Callable[[Service], Any]) -> Answers:
-    """Ask the services that have events, as `fleet events` does.
+    """Ask the services of this run that have events, as `fleet events` does.
+
+    One that was left out of the run may have no environment, and has nothing to tell.
 
     Args:
         site: Whose.
@@ -65,7 +67,9 @@ def ask_services(site: Site, question: Callable[[Service], Any]) -> Answers:
     Raises:
         FleetError: A service cannot be asked.
     """
-    services = [site.fleet.services[name] for name in site.speaking]
+    taking_part = {status["service"] for status in site.statuses}
+    names = [name for name in site.speaking if name in taking_part]
+    services = [site.fleet.services[name] for name in names]
     return ask_all(how_to_ask(site.fleet, services), question)
 
 
