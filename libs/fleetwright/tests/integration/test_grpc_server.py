@@ -335,7 +335,7 @@ async def test_info_tells_of_both_sides(echo: Any) -> None:
     theirs = (await echo.service.info())["parts"]["RpcServer"]
     await caller.close()
 
-    assert ours == {"provider": "echo", "url": echo.url}
+    assert ours == {"provider": "echo", "url": echo.url, "budget": {"left": 10}}
     assert theirs["port"] == echo.server.port
     assert SAY in theirs["methods"]
 

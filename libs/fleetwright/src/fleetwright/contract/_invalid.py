@@ -59,7 +59,8 @@ def invalid_request_of(app: Any) -> dict[str, Any] | None:
 async def _answered(answer: Any, request: Request, error: Exception) -> Any:
     made = answer(request, error)
     if inspect.isawaitable(made):
-        return await asyncio.wait_for(made, _SECONDS)
+        async with asyncio.timeout(_SECONDS):
+            return await made
     return made
 
 
