@@ -57,8 +57,10 @@ def receiving() -> Iterator[str]:
     command = [sys.executable, "-c", RECEIVER]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as receiver:
         assert receiver.stdout is not None
-        yield f"http://127.0.0.1:{receiver.stdout.readline().strip()}"
-        receiver.kill()
+        try:
+            yield f"http://127.0.0.1:{receiver.stdout.readline().strip()}"
+        finally:
+            receiver.kill()
 
 
 def spans_of(maker: str, spans: int) -> float:
