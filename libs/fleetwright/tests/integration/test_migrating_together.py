@@ -37,7 +37,7 @@ def upgrade() -> None:
 MIGRATE = """
 import asyncio, sys
 from fleetwright.database import AsyncDatabase, Pool
-limits = Pool(statement_seconds=0.5, pause_seconds=0.5, wait_seconds=0.5)
+limits = Pool(statement_seconds=2, pause_seconds=2, wait_seconds=2)
 database = AsyncDatabase(sys.argv[1], migrations="shelf_migrations", pool=limits)
 print("ready", flush=True)
 sys.stdin.readline()
@@ -236,10 +236,10 @@ async def test_whoever_waits_for_the_tables_waits_as_long_as_it_takes(
 ) -> None:
     """However short a statement of the service may be: another replica makes them."""
     first = AsyncDatabase(postgres_url)
-    second = AsyncDatabase(postgres_url, pool=Pool(statement_seconds=0.2))
+    second = AsyncDatabase(postgres_url, pool=Pool(statement_seconds=1))
     waits = text(
         "select count(*) from pg_stat_activity where wait_event = 'advisory'"
-        " and clock_timestamp() - query_start > interval '0.5 seconds'"
+        " and clock_timestamp() - query_start > interval '1.5 seconds'"
     )
     async with first.transaction() as transaction:
         await transaction.execute(
