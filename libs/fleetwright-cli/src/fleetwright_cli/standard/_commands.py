@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fleetwright_cli.standard._makes import made_commands
-from fleetwright_cli.standard._places import Place, within
+from fleetwright_cli.standard._places import Place, joined, within
 from fleetwright_cli.standard._repository import Repository
 from fleetwright_cli.standard.parsed import Job, Map, Step, commands
 
@@ -63,9 +63,10 @@ def step_commands(repository: Repository, job: Job, step: Step) -> Iterator[Plac
     """
     key = f"step {job.path} {step.line} {step.run}"
     if key not in repository.notes:
+        folder = joined("", step.folder)
         repository.notes[key] = [
             one
-            for place in within(job.path, step.line, step.run)
+            for place in within(job.path, step.line, step.run, folder)
             for one in (place, *_called(repository, place, set()))
         ]
     yield from repository.notes[key]
@@ -84,7 +85,7 @@ def _called(repository: Repository, caller: Place, seen: set[str]) -> Iterator[P
         if path in seen or len(seen) >= DEEPEST or not repository.tree.has(path):
             continue
         if is_shell(repository, path):
-            for place in within(path, 0, repository.text(path)):
+            for place in within(path, 0, repository.text(path), caller.folder):
                 yield place
                 yield from _called(repository, place, seen | {path})
 

@@ -164,9 +164,19 @@ def client_methods(repository: Repository, service: Unit) -> Iterator[str]:
 
 
 def contracts(repository: Repository, service: Unit, kind: str) -> Iterator[str]:
-    """Yield the committed contracts of a kind; a `.proto` may be in a library."""
+    """Yield the committed contracts of a kind; a `.proto` may be elsewhere.
+
+    Args:
+        repository: Where it is.
+        service: The service.
+        kind: `openapi`, `asyncapi` or `proto`; the last one may be in a library, or
+            wherever it is where the service has the code that was made of it.
+    """
+    made = set[str]()
     for path in repository.tree.below(service.folder):
         name = path.rsplit("/", 1)[-1]
+        if name.endswith("_pb2.py"):
+            made.add(name.replace("_pb2.py", ".proto"))
         is_named = name.startswith(kind) and name.endswith((".json", ".yaml", ".yml"))
         if is_named or name.endswith(f".{kind}"):
             yield path
@@ -175,6 +185,11 @@ def contracts(repository: Repository, service: Unit, kind: str) -> Iterator[str]
             path
             for one in repository.libraries
             for path in repository.tree.below(one.path("src"), ".proto")
+        )
+        yield from (
+            path
+            for path in repository.tree.below("", ".proto")
+            if path.rsplit("/", 1)[-1] in made
         )
 
 

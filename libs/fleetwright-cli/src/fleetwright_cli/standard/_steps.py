@@ -4,10 +4,15 @@ from collections.abc import Callable
 
 from fleetwright_cli.standard._places import Place
 
+# They install what stands in a lock of their own.
+_SYNCS = {("uv", "sync"), ("poetry", "install"), ("pdm", "sync"), ("pipenv", "sync")}
+
 
 def installs_locked(place: Place) -> bool:
     """Return whether a command installs from a lock."""
     words = place.command.arguments
+    if (place.command.program, words[0]) in _SYNCS:
+        return True
     if words[:2] in (("pip", "install"), ("pip3", "install"), ("uv", "pip")):
         return any(word in {"-r", "--requirement"} for word in words)
     return words[0] in {"fleet", "pip-sync"}

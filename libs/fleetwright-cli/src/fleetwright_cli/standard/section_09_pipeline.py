@@ -13,15 +13,15 @@ from fleetwright_cli.standard.parsed import Job, Map, is_for_main
 _WORKFLOWS = ".github/workflows"
 _PUSHED = "docker/build-push-action"
 _LOGINS = ("docker/login-action", "amazon-ecr-login", "google-github-actions/auth")
-_DEPLOYS = (
-    "kubectl",
-    "helm",
-    "kustomize",
-    "ansible-playbook",
-    "terraform",
-    "flyctl",
-    "argocd",
-)
+# What changes something that runs: to render a chart or to validate it does not.
+_DEPLOYS = {
+    "kubectl": {"apply", "create", "patch", "replace", "rollout", "set"},
+    "helm": {"install", "upgrade"},
+    "terraform": {"apply"},
+    "flyctl": {"deploy"},
+    "argocd": {"sync"},
+    "fleet": {"--apply"},
+}
 
 
 class Found(NamedTuple):
@@ -62,7 +62,9 @@ def on_pull_requests(repository: Repository) -> Iterator[Breach]:
     for job in {job.path: job for job in jobs}.values():
         event = job.on.get("pull_request")
         is_narrow = isinstance(event, Map) and {"paths", "paths-ignore"} & event.keys()
-        if is_narrow and not _has_sibling(repository, job):
+        if is_narrow and not (
+            _has_sibling(repository, job) or _is_narrowed(repository, job)
+        ):
             what = "pull requests that touch other paths are not looked at"
             yield Breach(job.path, event.line if event else 1, what)
 
@@ -273,8 +275,14 @@ def _expected(
     """Yield a pipeline of which no step fits."""
     jobs = repository.jobs
     if jobs and not list(_steps(repository, fits)):
-        first = next((job for job in jobs if "pull_request" in job.on), jobs[0])
-        yield Breach(first.path, 1, what)
+        asked = [job for job in jobs if "pull_request" in job.on] or jobs
+        ours = [job for job in asked if not _is_narrowed(repository, job)]
+        yield Breach(max(ours or asked, key=_runs).path, 1, what)
+
+
+def _runs(job: Job) -> int:
+    """Return how many of a job's steps run something."""
+    return sum(bool(step.run) for step in job.steps)
 
 
 def _places(repository: Repository, job: Job) -> Iterator[Place]:
@@ -318,9 +326,16 @@ def _pushes(repository: Repository) -> Iterator[Found]:
 def _deployments(repository: Repository) -> Iterator[Job]:
     """Yield the jobs that deploy: by their name, their environment or their tools."""
     for job in repository.jobs:
-        words = {place.command.program for place in _places(repository, job)}
-        if "deploy" in job.name.lower() or job.environment or words & set(_DEPLOYS):
+        named = "deploy" in job.name.lower() or bool(job.environment)
+        if named or any(_deploys(place) for place in _places(repository, job)):
             yield job
+
+
+def _deploys(place: Place) -> bool:
+    """Return whether a command changes something that runs."""
+    words = place.command.arguments
+    is_it = bool(_DEPLOYS.get(words[0], set()) & set(words))
+    return is_it or words[0] == "ansible-playbook"
 
 
 def _runs_on_main(job: Job) -> bool:
@@ -342,6 +357,20 @@ def _only_main(job: Job) -> bool:
     branches = event.get("branches") if isinstance(event, Map) else None
     only = isinstance(branches, list) and set(branches) <= {"main", "master"}
     return only and not {"pull_request", "pull_request_target"} & job.on.keys()
+
+
+def _is_narrowed(repository: Repository, job: Job) -> bool:
+    """Return whether a job is for changes that touch no service and no library."""
+    event = job.on.get("pull_request")
+    paths = event.get("paths") if isinstance(event, Map) else None
+    if not isinstance(paths, list):
+        return False
+    beginnings = [str(one).removeprefix("./").partition("*")[0] for one in paths]
+    return not any(
+        unit.folder.startswith(one) or one.startswith(f"{unit.folder}/")
+        for unit in repository.units
+        for one in beginnings
+    )
 
 
 def _has_sibling(repository: Repository, job: Job) -> bool:

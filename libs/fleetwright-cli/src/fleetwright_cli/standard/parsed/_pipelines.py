@@ -33,6 +33,7 @@ class Step:
         uses: The action it uses.
         only_if: Its condition.
         settings: What the action is given.
+        folder: Where it is run, below the root.
     """
 
     line: int
@@ -40,6 +41,7 @@ class Step:
     uses: str = ""
     only_if: str = ""
     settings: dict[str, str] = field(default_factory=dict)
+    folder: str = ""
 
 
 @dataclass(slots=True)
@@ -85,11 +87,12 @@ def github_jobs(path: str, document: Any) -> Iterator[Job]:
         if not isinstance(job, Map):
             continue
         steps = job.get("steps")
+        folder = _folder(job.get("defaults")) or _folder(document.get("defaults"))
         yield Job(
             path=path,
             name=name,
             line=document["jobs"].line_of(name),
-            steps=[_step(one) for one in _list(steps) if isinstance(one, Map)],
+            steps=[_step(one, folder) for one in _list(steps) if isinstance(one, Map)],
             needs=[str(one) for one in _list(job.get("needs"))],
             only_if=_text(job.get("if")),
             environment=_environment(job.get("environment")),
@@ -162,7 +165,13 @@ def is_for_main(condition: str) -> bool:
     )
 
 
-def _step(raw: Map) -> Step:
+def _folder(defaults: Any) -> str:
+    """Return where steps are run that do not say so themselves."""
+    run = defaults.get("run") if isinstance(defaults, Map) else None
+    return _text(run.get("working-directory")) if isinstance(run, Map) else ""
+
+
+def _step(raw: Map, folder: str) -> Step:
     """Return one step of GitHub's."""
     given = raw.get("with")
     settings = (
@@ -177,6 +186,7 @@ def _step(raw: Map) -> Step:
         _text(raw.get("uses")),
         _text(raw.get("if")),
         settings,
+        _text(raw.get("working-directory")) or folder,
     )
 
 
