@@ -39,6 +39,29 @@ def test_wrong_tokens_are_counted(anyone: TestClient) -> None:
     assert anyone.get("/login", params={"t": KEYS.token}).status_code == 429
 
 
+@pytest.mark.parametrize("scheme", ("Bearer", "bearer"))
+def test_wrong_bearer_tokens_are_counted_as_well(
+    anyone: TestClient, scheme: str
+) -> None:
+    """With those of the address: whoever guesses does not choose where."""
+    wrong = {"authorization": f"{scheme} no"}
+    right = {"authorization": f"Bearer {KEYS.token}"}
+    codes = [anyone.get("/login?t=wrong").status_code for _ in range(5)]
+    codes += [anyone.get("/api/status", headers=wrong).status_code for _ in range(5)]
+
+    assert codes == [401] * 10
+    assert anyone.get("/api/status", headers=right).status_code == 429
+    assert anyone.get("/login", params={"t": KEYS.token}).status_code == 429
+
+
+def test_cookie_holds_while_tokens_are_not_looked_at(browser: TestClient) -> None:
+    """The owner's open page does not suffer from somebody who guesses."""
+    for _ in range(12):
+        browser.get("/api/status", headers={"authorization": "Bearer no"})
+
+    assert browser.get("/api/status").status_code == 200
+
+
 def test_program_of_the_owner_shows_the_token_itself(anyone: TestClient) -> None:
     """As a bearer token, right or not at all."""
     right = {"authorization": f"Bearer {KEYS.token}"}

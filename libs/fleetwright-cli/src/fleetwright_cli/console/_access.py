@@ -129,9 +129,7 @@ class Access:
                 return PlainTextResponse("another site asks", 403)
         if path == "/login":
             return self._login(scope)
-        if not self._knows(headers):
-            return _no("open the address that `fleet open` prints")
-        return self._write_refusal(scope, headers)
+        return self._unknown(headers) or self._write_refusal(scope, headers)
 
     def _write_refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """Refuse what would change something without coming from our own page."""
@@ -143,33 +141,36 @@ class Access:
             return PlainTextResponse("only our own pages may ask for this", 403)
         return None
 
-    def _knows(self, headers: Headers) -> bool:
-        """Return whether a call has the cookie, or the token for programs."""
+    def _unknown(self, headers: Headers) -> Response | None:
+        """Refuse who has neither the cookie nor, as a program, the token."""
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and "origin" not in headers:
-            return self._right(given)
+            return self._wrong_token(given)
         try:
             cookies = SimpleCookie(headers.get("cookie", ""))
         except CookieError:
-            return False
+            cookies = SimpleCookie()
         found = cookies.get(self._keys.cookie)
-        return found is not None and _same(found.value, self._keys.session)
+        if found is not None and _same(found.value, self._keys.session):
+            return None
+        return _no("open the address that `fleet open` prints")
 
-    def _right(self, given: str) -> bool:
-        """Return whether a token is ours; wrong ones are counted."""
-        if _same(given, self._keys.token):
-            return True
-        self._wrong.append(time.monotonic())
-        return False
-
-    def _login(self, scope: Scope) -> Response:
-        """Exchange the token for a cookie; it leaves the address at once."""
+    def _wrong_token(self, given: str) -> Response | None:
+        """Refuse a token that is not ours; after ten of them none is looked at."""
         first = self._wrong[0] if len(self._wrong) == MOST_WRONG else None
         if first is not None and time.monotonic() - first < WRONG_SECONDS:
             return PlainTextResponse("too many wrong tokens, wait a minute", 429)
+        if _same(given, self._keys.token):
+            return None
+        self._wrong.append(time.monotonic())
+        return _no("this token is not ours; `fleet open` prints the address")
+
+    def _login(self, scope: Scope) -> Response:
+        """Exchange the token for a cookie; it leaves the address at once."""
         given = parse_qs(scope["query_string"].decode("latin-1")).get("t", [""])[0]
-        if not self._right(given):
-            return _no("this token is not ours; `fleet open` prints the address")
+        refusal = self._wrong_token(given)
+        if refusal is not None:
+            return refusal
         answer = RedirectResponse("/", 303)
         answer.set_cookie(
             self._keys.cookie,
