@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from fleetwright_cli._errors import FleetError
 from fleetwright_cli.console._bus_views import Views, ask_services
+from fleetwright_cli.console._checked import Checked
 from fleetwright_cli.console._rows import EventRow
 from fleetwright_cli.console._site import Site
 from fleetwright_cli.local._control import ask
@@ -39,15 +40,17 @@ Given = Mapping[str, Any]
 class Actions:
     """The calls that change something; who may ask was decided before."""
 
-    def __init__(self, site: Site, views: Views) -> None:
+    def __init__(self, site: Site, views: Views, checked: Checked) -> None:
         """Keep whose they are.
 
         Args:
             site: The fleet.
             views: Told to forget what an action changes.
+            checked: Holds the repository to the standard again.
         """
         self._site = site
         self._views = views
+        self._checked = checked
 
     def routes(self) -> list[Route]:
         """Return where each is asked for."""
@@ -57,6 +60,7 @@ class Actions:
             self._route("/api/faults/clear", self.clear_faults),
             self._route("/api/events/replay", self.replay),
             self._route("/api/call", self.call),
+            self._route("/api/checks/again", self.check_again),
         ]
 
     def _route(self, path: str, act: Callable[[Given], dict[str, Any]]) -> Route:
@@ -133,6 +137,10 @@ class Actions:
         self._site.stream.tell(frozenset({"events"}))
         failed = [str(error) for error in answers.failed.values()]
         return {"services": dict(answers.said), "failed": failed}
+
+    def check_again(self, given: Given) -> dict[str, Any]:
+        """Hold the repository to the standard again; the answer does not wait."""
+        return {"checking": self._checked.again()}
 
     def call(self, given: Given) -> dict[str, Any]:
         """Call a service of the fleet by hand, in a trace of its own."""

@@ -37,6 +37,8 @@ from fleetwright_cli.console import (
 from fleetwright_cli.console._access import Access
 from fleetwright_cli.console._actions import Actions
 from fleetwright_cli.console._asked import Asked
+from fleetwright_cli.console._checked import Checked
+from fleetwright_cli.console._promises import Promises
 from fleetwright_cli.console._site import Site
 
 HERE = Path(__file__).parent
@@ -71,7 +73,7 @@ PAGES = {
     "events": Page("/events", "Events", "e"),
     "api": Page("/explorer", "API", "a", ("explorer",)),
     "faults": Page("/faults", "Faults", "f", ("faults", "map")),
-    "contracts": Page("/contracts", "Contracts", "n"),
+    "contracts": Page("/contracts", "Contracts", "n", ("contracts",)),
     "checks": Page("/checks", "Checks", "c"),
     "resource": Page(
         "/resources/{name}", "Resource", "", ("resource", "settings", "traffic", "logs")
@@ -80,12 +82,15 @@ PAGES = {
 }
 
 
-def views(site: Site, bus: _bus_views.Views) -> dict[str, View]:
+def views(
+    bus: _bus_views.Views, checked: Checked, promises: Promises
+) -> dict[str, View]:
     """Return what can be asked for, by name: as a part and as JSON.
 
     Args:
-        site: Whose.
         bus: What asks the services.
+        checked: What the repository was last found to be.
+        promises: What compares the contracts.
     """
     return {
         "resources": _overview.resources,
@@ -104,7 +109,8 @@ def views(site: Site, bus: _bus_views.Views) -> dict[str, View]:
         "events": bus.events,
         "parked": bus.parked,
         "parked_event": bus.parked_event,
-        "checks": bus.checks,
+        "checks": checked.checks,
+        "contracts": promises.contracts,
         "faults": _bus_views.faults,
         "explorer": _bus_views.explorer,
     }
@@ -137,7 +143,8 @@ class Console:
         """
         self._site = site
         self._bus = _bus_views.Views(site)
-        self._views = views(site, self._bus)
+        self._checked = Checked(site.fleet.root, site.stream.tell)
+        self._views = views(self._bus, self._checked, Promises(site.fleet))
         self._templates = templates()
 
     def app(self) -> Starlette:
@@ -157,7 +164,7 @@ class Console:
             Route("/stream", self._stream),
             Route("/livez", _alive),
             Route("/readyz", _alive),
-            *Actions(site, self._bus).routes(),
+            *Actions(site, self._bus, self._checked).routes(),
             *_receiver.routes(site.store),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ]

@@ -1,8 +1,6 @@
-"""Events, faults, contracts and checks: what the commands of `fleet` say of them."""
+"""Events, faults and operations: what services say of themselves."""
 
 import json
-import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -19,7 +17,6 @@ from fleetwright_cli.local._bus_words import topic_rows
 from fleetwright_cli.local._fault_words import does, left
 
 REMEMBERED_SECONDS = 10.0  # each question is a process in each service
-CHECK_SECONDS = 120.0
 ANSWER_SECONDS = 5.0
 MOST_BYTES = 4_000_000
 MOST_PARKED = 100
@@ -86,7 +83,6 @@ class Views:
         self._topics = Remembered(lambda: self._asked(("topics",)))
         words = ("parked", f"--limit={MOST_PARKED}", "--behind")
         self._parked = Remembered(lambda: self._asked(words))
-        self._checked = Remembered(self._check)
 
     def forget(self) -> None:
         """Ask again: something was changed."""
@@ -128,25 +124,6 @@ class Views:
             for row in those
         ]
         return {"events": rows}
-
-    def checks(self, site: Site, asked: Asked) -> dict[str, Any]:
-        """Return what `fleet check --json` says."""
-        found: dict[str, Any] = self._checked.get()
-        return found
-
-    def _check(self) -> dict[str, Any]:
-        words = [sys.executable, "-m", "fleetwright_cli", "check", "--format", "json"]
-        try:
-            done = subprocess.run(  # noqa: S603 - our own command
-                words,
-                cwd=self._site.fleet.root,
-                capture_output=True,
-                timeout=CHECK_SECONDS,
-                check=False,
-            )
-            return {"report": json.loads(done.stdout), "failed": ""}
-        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            return {"report": None, "failed": f"`fleet check` gave no answer: {error}"}
 
 
 def faults(site: Site, asked: Asked) -> dict[str, Any]:

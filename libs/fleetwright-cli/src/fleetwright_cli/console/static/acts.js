@@ -48,7 +48,7 @@ async function doing(button, act) {
     say(String(/** @type {Error} */ (error).message));
   } finally {
     if (button) button.disabled = false;
-    tell(['resources', 'faults', 'events']);
+    tell(['resources', 'faults', 'events', 'checks']);
   }
 }
 
@@ -75,6 +75,8 @@ document.addEventListener('click', async (event) => {
       const moved = Object.values(done.services).flatMap((it) => [...it.retried, ...it.resent]);
       return done.failed[0] ?? `${moved.length} of ${ids.length} tried again`;
     });
+  } else if (button.dataset.check !== undefined) {
+    await doing(button, async () => ((await post('/api/checks/again', {})).checking ? 'Checking' : 'It is being checked already'));
   } else if (clear !== undefined) {
     await doing(button, async () => `${(await post('/api/faults/clear', clear ? { id: clear } : {})).cleared.length} switched off`);
   }
