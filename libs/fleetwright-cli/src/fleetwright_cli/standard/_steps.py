@@ -1,9 +1,12 @@
 """What a command of a pipeline does: one of the standard's six steps, or none."""
 
+import re
 from collections.abc import Callable
 
 from fleetwright_cli.standard._places import Place
 
+# A registry that a job has started for itself has no domain.
+_OF_THIS_MACHINE = re.compile(r"(localhost|127\.[\d.]+|[\w-]+)(:\d+)/")
 # They install what stands in a lock of their own.
 _SYNCS = {("uv", "sync"), ("poetry", "install"), ("pdm", "sync"), ("pipenv", "sync")}
 
@@ -61,8 +64,13 @@ def builds_images(place: Place) -> bool:
 
 
 def pushes_images(place: Place) -> bool:
-    """Return whether a command pushes images."""
+    """Return whether a command pushes images, and not only to this machine."""
     words = place.command.arguments
-    return words[0] in {"docker", "podman", "fleet", "docker-compose"} and (
-        "push" in words or "--push" in words
+    if words[0] not in {"docker", "podman", "fleet", "docker-compose"}:
+        return False
+    if words[1:4] == ("buildx", "imagetools", "create"):
+        return True
+    pushes = "push" in words or "--push" in words
+    return (pushes or any("push=true" in word for word in words)) and not any(
+        _OF_THIS_MACHINE.match(word) for word in words
     )
