@@ -13,8 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator
-
 FACTS: Final = "x-fleet-facts"
 STRICT: Final = "x-fleet-strict"
 STRIP: Final = "x-fleet-strip"
@@ -139,6 +137,9 @@ def _some_number(schema: dict[str, Any]) -> Any:
         _moved(schema.get("exclusiveMinimum"), 1),
         _moved(schema.get("exclusiveMaximum"), -1),
     ]
+    # Few documents have facts, and it takes long to import.
+    from jsonschema import Draft202012Validator
+
     validator = Draft202012Validator(schema)
     for number in (1, 0, *(one for one in borders if isinstance(one, int | float))):
         if validator.is_valid(number):

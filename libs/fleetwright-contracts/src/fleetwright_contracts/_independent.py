@@ -18,7 +18,7 @@ from fleetwright_contracts._formats import FORMATS
 from fleetwright_contracts._values import Value
 from fleetwright_contracts.errors import Exhausted
 from fleetwright_contracts.regexes import automaton
-from fleetwright_contracts.schemas import Place, Places
+from fleetwright_contracts.schemas import Dialect, Place, Places
 
 _DOCUMENT = "urn:fleetwright:contract"
 _MOST_CALLS = 50_000
@@ -42,17 +42,6 @@ _COUNTED = (
     "not",
     "if",
 )
-_VALUES = frozenset({"const", "enum", "default", "example", "examples"})
-_NAMED = frozenset(
-    [
-        "$defs",
-        "definitions",
-        "dependentSchemas",
-        "patternProperties",
-        "properties",
-        "schemas",
-    ]
-)
 
 
 class SecondOpinion:
@@ -66,11 +55,11 @@ class SecondOpinion:
         """
         self._places = places
         self._validators: dict[str, Any] = {}
+        self._classes: dict[Dialect, Any] = {}
+        self._count = _Counting()
         self._checks = _format_checks()
         root = places.root
         self._whole = root.schema
-        if root.dialect.nullable:
-            self._whole = _without_nullable(self._whole)
         if isinstance(self._whole, dict):
             # The class is chosen below; by `$schema` it would be chosen anew.
             said = self._whole.items()
@@ -91,6 +80,7 @@ class SecondOpinion:
         Returns:
             None where the validator cannot tell.
         """
+        self._count.calls = 0
         try:
             validator = self._validators.get(place.key)
             if validator is None:
@@ -105,26 +95,34 @@ class SecondOpinion:
 
     def _validator(self, place: Place) -> Any:
         """Return the validator of one schema."""
-        found = _VALIDATORS[place.dialect.year]
-        count = _Counting()
-        words = {
-            name: count.counted(found.VALIDATORS[name])
-            for name in _COUNTED
-            if name in found.VALIDATORS
-        }
-        words["pattern"] = _pattern
-        words["patternProperties"] = _pattern_properties
-        words["additionalProperties"] = _additional_properties
         schema = self._whole
         if place is not self._places.root:
             address = place.resource or _DOCUMENT
             schema = {"$ref": f"{address}#{quote(place.pointer)}"}
-        extend: Any = jsonschema.validators.extend
-        return extend(found, words)(
+        return self._class(place.dialect)(
             schema,
             registry=self._registry,
             format_checker=self._checks if place.dialect.checks_formats else None,
         )
+
+    def _class(self, dialect: Dialect) -> Any:
+        """Return the class of validators of a dialect, which takes long to make."""
+        known = self._classes.get(dialect)
+        if known is None:
+            found = _VALIDATORS[dialect.year]
+            words = {
+                name: self._count.counted(found.VALIDATORS[name])
+                for name in _COUNTED
+                if name in found.VALIDATORS
+            }
+            if dialect.nullable:
+                words |= {it: _or_null(found.VALIDATORS[it]) for it in ("type", "enum")}
+            words["pattern"] = _pattern
+            words["patternProperties"] = _pattern_properties
+            words["additionalProperties"] = _additional_properties
+            extend: Any = jsonschema.validators.extend
+            known = self._classes[dialect] = extend(found, words)
+        return known
 
 
 class _Counting:
@@ -270,24 +268,12 @@ def _within(bits: int) -> Callable[[object], bool]:
     )
 
 
-def _without_nullable(node: Any, *, named: bool = False) -> Any:
-    """Return a document of OpenAPI 3.0 with `nullable` said as draft 4 would say it."""
-    if isinstance(node, list):
-        return [_without_nullable(one) for one in node]
-    if not isinstance(node, dict):
-        return node
-    found = {
-        name: (
-            one
-            if name in _VALUES and not named
-            else _without_nullable(one, named=name in _NAMED and not named)
-        )
-        for name, one in node.items()
-    }
-    if named or found.get("nullable") is not True:
-        return found
-    if "type" in found and isinstance(found["type"], str):
-        found["type"] = [found["type"], "null"]
-    if isinstance(found.get("enum"), list):
-        found["enum"] = [*found["enum"], None]
-    return found
+def _or_null(keyword: _Keyword) -> _Keyword:
+    """Return `type` or `enum` as OpenAPI 3.0 means it: null beside `nullable`."""
+
+    def call(validator: Any, said: Any, value: Any, schema: Any) -> _Errors:
+        may_be_null = schema.get("nullable") is True and isinstance(said, str | list)
+        if value is not None or not may_be_null:
+            yield from keyword(validator, said, value, schema) or ()
+
+    return call

@@ -7,9 +7,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fleetwright_contracts._independent import SecondOpinion
 from fleetwright_contracts._provers import Prover
 from fleetwright_contracts._smaller import Shortening
 from fleetwright_contracts._values import ANY_KIND, Kind, Value
@@ -32,6 +31,9 @@ from fleetwright_contracts.solver import (
     Nowhere,
     Solver,
 )
+
+if TYPE_CHECKING:
+    from fleetwright_contracts._independent import SecondOpinion
 
 _QUESTIONS = 4
 
@@ -105,6 +107,9 @@ class Document:
             value: The value.
         """
         if self._opinion is None:
+            # Where everything fits, nobody is asked, and it takes long to import.
+            from fleetwright_contracts._independent import SecondOpinion
+
             self._opinion = SecondOpinion(self.places)
         return self._opinion.takes(place, value)
 

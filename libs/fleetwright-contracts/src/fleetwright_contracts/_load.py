@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from fleetwright_contracts._protoc import SETS, SOURCE, DescriptorSet, compiled
-from fleetwright_contracts._values import require_tree
+from fleetwright_contracts._values import require_tree, values_in
 from fleetwright_contracts.errors import Unreadable
 
 MOST_BYTES = 64_000_000
@@ -69,8 +69,9 @@ def parse(text: str, name: str) -> Any:
     """
     try:
         found = _json(text) if name.endswith(".json") else _yaml(text)
-        require_tree(found)
-        _require_small(found)
+        if values_in(found, most=_MOST_VALUES) is None:
+            require_tree(found)
+            _require_small(found)
     except json.JSONDecodeError as error:
         where = f"{name}:{error.lineno}:{error.colno}"
         raise Unreadable(f"this is no JSON: {error.msg}", where=where) from error

@@ -12,6 +12,11 @@ from fleetwright_contracts.errors import Unreadable
 Value: TypeAlias = Any
 # A number of more digits than this is a bomb (`1e999999999`), not a bound.
 _MOST_EXPONENT = 5000
+_DEEPEST = 500
+# Beyond this a document is looked through as if parts of it were shared.
+_MOST_LOOKS = 2_000_000
+# A tuple, since a union is put together anew each time it is asked for.
+CONTAINERS = (dict, list)
 
 
 class Kind(IntFlag):
@@ -27,6 +32,7 @@ class Kind(IntFlag):
 
 ANY_KIND = Kind(63)
 KINDS = tuple(Kind)
+_SETS = tuple(Kind(number) for number in range(ANY_KIND + 1))
 
 
 _BY_TYPE: dict[type, Kind] = {
@@ -53,13 +59,33 @@ def meet(kinds: Kind, others: Kind) -> int:
     return int.__and__(kinds, others)  # a fifth of the time that a flag takes
 
 
+def common(kinds: Kind, others: Kind) -> Kind:
+    """Return what two sets of kinds share; `&`, in a fifth of its time.
+
+    Args:
+        kinds: A set.
+        others: Another.
+    """
+    return _SETS[int.__and__(kinds, others)]
+
+
+def united(kinds: Kind, others: Kind) -> Kind:
+    """Return what is in one of two sets of kinds; `|`, in a fifth of its time.
+
+    Args:
+        kinds: A set.
+        others: Another.
+    """
+    return _SETS[int.__or__(kinds, others)]
+
+
 def kinds_in(kinds: Kind) -> list[Kind]:
     """Return the single kinds of a set of kinds.
 
     Args:
         kinds: The set.
     """
-    return [kind for kind in KINDS if kind & kinds]
+    return [kind for kind in KINDS if meet(kind, kinds)]
 
 
 def kind_of(value: Value) -> Kind:
@@ -80,7 +106,35 @@ def kind_of(value: Value) -> Kind:
     raise Unreadable(f"{type(value).__name__} is no JSON value")
 
 
-def require_tree(document: Value, *, deepest: int = 500) -> None:
+def values_in(document: Value, *, most: int, deepest: int = _DEEPEST) -> int | None:
+    """Return how many values a document stands for, what is shared counted each time.
+
+    Args:
+        document: What was read from a file, or made by a program.
+        most: Beyond this it is not counted.
+        deepest: How many levels are too many.
+
+    Returns:
+        None where there are too many values or levels, as in one that contains itself.
+    """
+    level = [document] if isinstance(document, CONTAINERS) else []
+    count = 1
+    for _ in range(deepest + 1):
+        if not level:
+            return count
+        count += sum(map(len, level))
+        if count > most:
+            return None
+        level = [
+            one
+            for around in level
+            for one in (around.values() if isinstance(around, dict) else around)
+            if isinstance(one, CONTAINERS)
+        ]
+    return None
+
+
+def require_tree(document: Value, *, deepest: int = _DEEPEST) -> None:
     """Refuse a document that contains itself, or is nested without reason.
 
     Args:
@@ -90,6 +144,8 @@ def require_tree(document: Value, *, deepest: int = 500) -> None:
     Raises:
         Unreadable: It does, or is.
     """
+    if values_in(document, most=_MOST_LOOKS, deepest=deepest) is not None:
+        return
     around: set[int] = set()
     done: set[int] = set()
     waiting: list[tuple[Value, bool]] = [(document, True)]

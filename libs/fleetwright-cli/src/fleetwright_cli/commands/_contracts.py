@@ -1,5 +1,8 @@
 """fleet contracts: whom a changed API breaks, and with which value."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -8,16 +11,6 @@ import typer
 
 from fleetwright_cli._errors import DONE, NOT_COMPLIANT, WRONG_ARGUMENTS, FleetError
 from fleetwright_cli._printer import Printer
-from fleetwright_cli.contracts import drift, evolution, extract, frozen, frozen_at
-from fleetwright_cli.contracts import verify as verified
-from fleetwright_cli.contracts._words import (
-    annotation,
-    changes_data,
-    changes_text,
-    unmet_data,
-    unmet_text,
-)
-from fleetwright_cli.fleet import discover
 from fleetwright_contracts import (
     REPORTS,
     ContractError,
@@ -31,12 +24,13 @@ from fleetwright_contracts import (
 from fleetwright_contracts.needs import sent_by
 
 # Beyond this the numbers of lines are not worth the time they take.
-_MOST_CHARACTERS = 4_000_000
+_MOST_BYTES = 4_000_000
 
 Form = Literal["text", "markdown", "json", "sarif", "github"]
 Promise = Literal["wire", "wire-json", "source"]
 FleetForm = Literal["text", "json", "github"]
 
+# Two files are compared without a fleet: what knows of fleets is imported on use.
 contracts = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -68,6 +62,9 @@ def freeze(
     `fleet contracts freeze --check`. Exit 1 where a file is not what the code says, or
     a service cannot be asked.
     """
+    from fleetwright_cli.contracts import drift, extract
+    from fleetwright_cli.fleet import discover
+
     printer = Printer(as_json=as_json)
     fleet = discover()
     chosen = fleet.chosen(services)
@@ -119,6 +116,11 @@ def verify(
     `fleet contracts verify --format github`. Exit 1 where somebody does not get what it
     needs, or nobody can tell.
     """
+    from fleetwright_cli.contracts import frozen, frozen_at
+    from fleetwright_cli.contracts import verify as verified
+    from fleetwright_cli.contracts._words import annotation, unmet_data, unmet_text
+    from fleetwright_cli.fleet import discover
+
     fleet = discover()
     services = list(fleet.services.values())
     earlier = [
@@ -186,7 +188,8 @@ def diff(
             hint="give two files, or `--against origin/main`",
             exit_code=WRONG_ARGUMENTS,
         )
-    findings = _findings(old, new, promise)
+    with _uncollected():
+        findings = _findings(old, new, promise)
     report = REPORTS["json" if as_json else form](findings, _files(old, new))
     Printer().data({}, report)
     verdict = verdict_of(findings)
@@ -202,6 +205,10 @@ def _diff_fleet(against: str, form: str, *, notes: bool) -> NoReturn:
             hint="choose `--format text`, `json` or `github`",
             exit_code=WRONG_ARGUMENTS,
         )
+    from fleetwright_cli.contracts import evolution, frozen
+    from fleetwright_cli.contracts._words import annotation, changes_data, changes_text
+    from fleetwright_cli.fleet import discover
+
     fleet = discover()
     changes = evolution(fleet, frozen(fleet.services.values()), against)
     if form == "github":
@@ -243,6 +250,22 @@ def _refused(error: ContractError, where: str) -> FleetError:
 def _files(old: Path, new: Path) -> Files:
     """Return the names of the files, and their texts where lines can be counted."""
     # A set of descriptors is no text; where it was compiled from is in it.
-    texts = [path.read_text(encoding="utf-8", errors="replace") for path in (old, new)]
-    small = [text if len(text) < _MOST_CHARACTERS else "" for text in texts]
-    return Files(str(old), str(new), *small)
+    texts = [
+        (
+            path.read_text(encoding="utf-8", errors="replace")
+            if path.stat().st_size < _MOST_BYTES
+            else ""
+        )
+        for path in (old, new)
+    ]
+    return Files(str(old), str(new), *texts)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage: large documents would be looked through again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -142,9 +142,13 @@ class Evaluated:
         for one in found:
             if isinstance(one.names, Among):
                 listed.update(dict.fromkeys(one.names.values))
+        sure = {name for it in always if isinstance(it, Among) for name in it.values}
+        patterns = [names for names in always if not isinstance(names, Among)]
         parts = []
         for name in listed:
-            if not any(holds(shapes, names, name) for names in always):
+            if name in sure:
+                continue
+            if not any(holds(shapes, names, name) for names in patterns):
                 looks = [
                     one.condition for one in sometimes if holds(shapes, one.names, name)
                 ]
@@ -152,10 +156,7 @@ class Evaluated:
                 parts.append(shapes.either([*looks, limit]))
         unlisted = shapes.not_among(listed)
         described = [one for one in sometimes if not isinstance(one.names, Among)]
-        never = [
-            opposite(shapes, names) for names in always if not isinstance(names, Among)
-        ]
-        rest = shapes.every([unlisted, *never])
+        rest = shapes.every([unlisted, *(opposite(shapes, it) for it in patterns)])
         return shapes.every([*parts, *self._described(described, rest, inner)])
 
     def _described(

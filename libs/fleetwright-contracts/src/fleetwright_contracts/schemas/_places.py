@@ -118,9 +118,10 @@ class Places:
         Raises:
             Unresolvable: It leads nowhere, or to another machine.
         """
-        uri, fragment = urldefrag(urljoin(around.resource, reference))
         if reference.startswith("#"):
-            uri = around.resource
+            uri, fragment = around.resource, reference[1:]
+        else:
+            uri, fragment = urldefrag(urljoin(around.resource, reference))
         resource = self._resource(uri, around, reference)
         fragment = unquote(fragment)
         if not fragment:

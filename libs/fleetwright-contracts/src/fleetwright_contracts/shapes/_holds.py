@@ -4,7 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from fleetwright_contracts._formats import has_format
-from fleetwright_contracts._values import Value, fraction, identity, kind_of, meet
+from fleetwright_contracts._values import (
+    CONTAINERS,
+    Value,
+    fraction,
+    identity,
+    kind_of,
+    meet,
+)
 from fleetwright_contracts.errors import ContractError, Exhausted
 from fleetwright_contracts.regexes import automaton
 from fleetwright_contracts.shapes._making import Shapes
@@ -35,6 +42,8 @@ from fleetwright_contracts.shapes._model import (
 from fleetwright_contracts.shapes._negation import opposite
 
 Answer: TypeAlias = bool | None
+_WHOLE = (Among, NotAmong, Opaque)
+_SEQUENCES = (list, tuple)
 
 _MOST_NAMES = 60
 
@@ -56,6 +65,20 @@ def holds(shapes: Shapes, shape: Shape, value: Value) -> Answer:
     return _holds(shapes, shape, value, 0)
 
 
+def all_hold(shapes: Shapes, parts: Iterable[Shape], value: Value) -> Answer:
+    """Return whether all of some shapes hold for a value.
+
+    Args:
+        shapes: Who made the shapes.
+        parts: The shapes.
+        value: The value.
+
+    Raises:
+        Exhausted: Names lead to names for too long without coming to the value.
+    """
+    return _every_holds(shapes, parts, value, 0)
+
+
 def holds_for_name(shapes: Shapes, shape: Shape, name: str) -> Answer:
     """Return whether a shape holds for the name of a property, as it may have before.
 
@@ -75,24 +98,54 @@ def holds_for_name(shapes: Shapes, shape: Shape, name: str) -> Answer:
 
 def _holds(shapes: Shapes, shape: Shape, value: Value, names: int) -> Answer:
     """Return whether a shape holds; `names` counts those since the value changed."""
-    match shape:
-        case Every(parts):
-            return _all(_holds(shapes, part, value, names) for part in parts)
-        case Either(parts):
-            return _any(_holds(shapes, part, value, names) for part in parts)
-        case Named(name):
-            if names > _MOST_NAMES:
-                raise Exhausted(f"{name} means itself", where=name)
-            return _holds(shapes, _meaning(shapes, shape), value, names + 1)
-        case OfKind() | Among() | NotAmong() | Opaque():
-            return _whole_holds(shape, value)
+    # Without `match` and generators: much of the time of a comparison goes by here.
+    if isinstance(shape, Every):
+        return _every_holds(shapes, shape.parts, value, names)
+    if isinstance(shape, Either):
+        return _either_holds(shapes, shape.parts, value, names)
+    if isinstance(shape, Named):
+        if names > _MOST_NAMES:
+            raise Exhausted(f"{shape.name} means itself", where=shape.name)
+        return _holds(shapes, _meaning(shapes, shape), value, names + 1)
+    if isinstance(shape, OfKind):
+        return meet(kind_of(value), shape.kinds) > 0
+    if isinstance(shape, _WHOLE):
+        return _whole_holds(shape, value)
     if kind_of(value) is not shape.about:
         return True
-    if isinstance(value, list | tuple):
-        return _list_holds(shapes, shape, value)
     if isinstance(value, dict):
         return _object_holds(shapes, shape, value)
+    if isinstance(value, _SEQUENCES):
+        return _list_holds(shapes, shape, value)
     return _scalar_holds(shape, value)
+
+
+def _every_holds(
+    shapes: Shapes, parts: Iterable[Shape], value: Value, names: int
+) -> Answer:
+    """Return whether all parts hold; a single no decides."""
+    unsure = False
+    for part in parts:
+        answer = _holds(shapes, part, value, names)
+        if answer is False:
+            return False
+        if answer is None:
+            unsure = True
+    return None if unsure else True
+
+
+def _either_holds(
+    shapes: Shapes, parts: Iterable[Shape], value: Value, names: int
+) -> Answer:
+    """Return whether any part holds; a single yes decides."""
+    unsure = False
+    for part in parts:
+        answer = _holds(shapes, part, value, names)
+        if answer:
+            return True
+        if answer is None:
+            unsure = True
+    return None if unsure else False
 
 
 def _meaning(shapes: Shapes, shape: Named) -> Shape:
@@ -102,10 +155,8 @@ def _meaning(shapes: Shapes, shape: Named) -> Shape:
 
 
 def _whole_holds(shape: Shape, value: Value) -> Answer:
-    """Return whether a condition on values of every kind holds."""
+    """Return whether a condition on values of any kind holds."""
     match shape:
-        case OfKind(kinds):
-            return meet(kind_of(value), kinds) > 0
         case Among(_, identities):
             return identity(value) in identities
         case NotAmong(_, identities):
@@ -170,16 +221,27 @@ def _object_holds(shapes: Shapes, shape: Shape, value: dict[str, Value]) -> Answ
         case PropertyCount(least, most):
             return _within(len(value), least, most)
         case Properties(names, inner):
-            return _all(
-                _any((_not(said), _inside(shapes, inner, value[name])))
-                for name, said in _named(shapes, names, value)
-            )
+            return _properties_hold(shapes, names, inner, value)
         case SomeProperty(names, inner):
             return _any(
-                _all((said, _inside(shapes, inner, value[name])))
+                _both(said, _inside(shapes, inner, value[name]))
                 for name, said in _named(shapes, names, value)
             )
     raise TypeError(f"{shape} is no condition on objects")
+
+
+def _properties_hold(
+    shapes: Shapes, names: Shape, inner: Shape, value: dict[str, Value]
+) -> Answer:
+    """Return whether every property of some names has a shape."""
+    unsure = False
+    for name, said in _named(shapes, names, value):
+        answer = _inside(shapes, inner, value[name])
+        if answer is False and said:
+            return False
+        if not answer:
+            unsure = True
+    return None if unsure else True
 
 
 def _named(
@@ -200,7 +262,7 @@ def _inside(shapes: Shapes, shape: Shape, value: Value) -> Answer:
 
     Values are put together of values that were looked at, which are not changed again.
     """
-    if not isinstance(value, dict | list) or not value:
+    if not value or not isinstance(value, CONTAINERS):
         return _holds(shapes, shape, value, 0)
     key = (shape, id(value))
     known = shapes.held.get(key)
@@ -216,9 +278,11 @@ def _within(number: int, least: int, most: int | None) -> bool:
     return number >= least and (most is None or number <= most)
 
 
-def _not(answer: Answer) -> Answer:
-    """Return the opposite answer."""
-    return None if answer is None else not answer
+def _both(one: Answer, other: Answer) -> Answer:
+    """Return whether two answers are yes; a single no decides."""
+    if one is False or other is False:
+        return False
+    return None if one is None or other is None else True
 
 
 def _all(answers: Iterable[Answer]) -> Answer:

@@ -8,8 +8,10 @@ from fleetwright_contracts._values import (
     ANY_KIND,
     Kind,
     Value,
+    common,
     fraction,
     identity,
+    united,
 )
 from fleetwright_contracts.errors import Unresolvable
 from fleetwright_contracts.shapes._kinds import kinds_of
@@ -61,6 +63,8 @@ class Shapes:
         # For which values inside others a shape holds; the value keeps its id its own.
         self.held: dict[tuple[Shape, int], tuple[Value, bool | None]] = {}
         self.held_by_name: dict[tuple[Shape, str], bool | None] = {}
+        # The names that a shape of names spells out.
+        self.written: dict[Shape, tuple[str, ...]] = {}
         self.anything: Shape = self._once(("every", ()), lambda: Every(()))
         self.nothing: Shape = self._once(("either", ()), lambda: Either(()))
 
@@ -82,11 +86,11 @@ class Shapes:
         kinds = ANY_KIND
         for part in parts:
             if isinstance(part, OfKind):
-                kinds &= part.kinds
+                kinds = common(kinds, part.kinds)
                 continue
             for one in part.parts if isinstance(part, Every) else (part,):
                 if isinstance(one, OfKind):
-                    kinds &= one.kinds
+                    kinds = common(kinds, one.kinds)
                 else:
                     flat[one] = None
         if self.nothing in flat or not kinds:
@@ -111,7 +115,7 @@ class Shapes:
         for part in parts:
             for one in part.parts if isinstance(part, Either) else (part,):
                 if isinstance(one, OfKind):
-                    kinds |= one.kinds
+                    kinds = united(kinds, one.kinds)
                 else:
                     flat[one] = None
         if self.anything in flat or kinds == ANY_KIND:

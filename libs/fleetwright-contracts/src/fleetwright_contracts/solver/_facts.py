@@ -168,6 +168,8 @@ class _Reading:
         negations = self.shapes.negations
         if negations.get(part) in self.said:
             return True
-        return isinstance(part, Every) and any(
-            negations.get(one) in self.said for one in part.parts
-        )
+        if isinstance(part, Every):
+            for one in part.parts:
+                if negations.get(one) in self.said:
+                    return True
+        return False

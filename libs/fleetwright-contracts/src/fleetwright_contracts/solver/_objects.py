@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import chain, product
 
 from fleetwright_contracts._values import ANY_KIND, Kind, Value, kind_of
 from fleetwright_contracts.errors import Exhausted
@@ -140,11 +140,18 @@ class _Search:
                     self.needs.append(condition)
         self.mentioned = [one.names for one in self.limits]
         self.mentioned += [one.names for one in self.needs]
-        written = (name for names in self.mentioned for name in _written(names))
-        self.names = list(dict.fromkeys(written))
+        written = map(self._written, self.mentioned)
+        self.names = list(dict.fromkeys(chain.from_iterable(written)))
         self._limits = Limits(asking, self.limits)
         self.unsure: Unsure | None = None
         self._kinds_of_fresh: list[_Fresh] | None = None
+
+    def _written(self, names: Shape) -> tuple[str, ...]:
+        """Return the names that a shape of names spells out."""
+        known = self.shapes.written.get(names)
+        if known is None:
+            known = self.shapes.written[names] = tuple(_written(names))
+        return known
 
     def run(self) -> Answer:
         """Return an object, or that there is none."""

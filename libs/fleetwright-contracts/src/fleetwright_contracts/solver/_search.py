@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from fleetwright_contracts._values import ANY_KIND, Kind, Value, kinds_in
+from fleetwright_contracts._values import ANY_KIND, Kind, Value, common, kinds_in, meet
 from fleetwright_contracts.errors import ContractError, Exhausted
-from fleetwright_contracts.shapes import Shape, Shapes, holds, opposite
+from fleetwright_contracts.shapes import Shape, Shapes, all_hold, holds, opposite
 from fleetwright_contracts.shapes._model import Either, Every, Named
 from fleetwright_contracts.solver._answers import (
     NOWHERE,
@@ -111,10 +111,12 @@ class Search(ABC):
                 key[one] = None
         if self.shapes.nothing in key:
             return None
-        negations = self.shapes.negations
-        if any(negations.get(part) in key for part in key) or is_narrower(key):
-            return None
-        return frozenset(key)
+        negations, has_names = self.shapes.negations, False
+        for one in key:
+            if negations.get(one) in key:
+                return None
+            has_names = has_names or isinstance(one, Named)
+        return None if has_names and is_narrower(key) else frozenset(key)
 
     def look(self, key: Key) -> Answer:
         """Look for a value of each kind in turn.
@@ -133,7 +135,9 @@ class Search(ABC):
             raise Exhausted("the question is too large for the budget of steps")
         kinds = self._kinds(key)
         unsure: Unsure | None = None
-        for kind in sorted(kinds_in(kinds), key=_ORDER.index):
+        for kind in _ORDER:
+            if not meet(kind, kinds):
+                continue
             answer = self._of_kind(key, kind)
             if isinstance(answer, Found):
                 return answer
@@ -145,10 +149,11 @@ class Search(ABC):
         """Return the kinds outside of which there is certainly no value."""
         kinds = ANY_KIND
         for part in key:
-            kinds &= self.shapes.kinds(part)
+            kinds = common(kinds, self.shapes.kinds(part))
             if isinstance(part, Named) and not part.negative:
                 with suppress(ContractError):  # said where it is looked at
-                    kinds &= self.shapes.kinds(self.shapes.meaning(part.name))
+                    meaning = self.shapes.meaning(part.name)
+                    kinds = common(kinds, self.shapes.kinds(meaning))
         return kinds
 
     def _of_kind(self, key: Key, kind: Kind) -> Answer:
@@ -176,9 +181,9 @@ class Search(ABC):
     def _one_of(self, key: Key, values: Iterable[Value]) -> Answer:
         """Return the first of some values for which all holds."""
         unsure = False
-        whole = self.shapes.every(in_order(key))
+        parts = in_order(key)
         for value in values:
-            answer = holds(self.shapes, whole, value)
+            answer = all_hold(self.shapes, parts, value)
             if answer:
                 return Found(value)
             unsure = unsure or answer is None
@@ -198,7 +203,7 @@ class Search(ABC):
         """Return an answer whose value was looked at once more as a whole."""
         if not isinstance(answer, Found):
             return answer
-        if holds(self.shapes, self.shapes.every(in_order(key)), answer.value):
+        if all_hold(self.shapes, in_order(key), answer.value):
             return answer
         return Unsure(self._reason(key))
 
@@ -260,13 +265,19 @@ class Search(ABC):
         So a union is found to take a value in one of its branches without trying all
         ways in which all of its branches could refuse it.
         """
+        doubted = list(choices)
         for more in ([], *([choice] for choice in choices)):
             answer = self.find([*given, *more])
             if isinstance(answer, Nowhere):
                 return NOWHERE
-            if isinstance(answer, Found) and all(
-                holds(self.shapes, choice, answer.value) for choice in choices
-            ):
+            if not isinstance(answer, Found):
+                continue
+            for place, choice in enumerate(doubted):
+                if not holds(self.shapes, choice, answer.value):
+                    # It is likely to refuse the next value, too.
+                    doubted.insert(0, doubted.pop(place))
+                    break
+            else:
                 return answer
         return None
 
