@@ -10,7 +10,7 @@ from test_fleet_up import Shop, ask
 
 PAGES = (
     *("/", "/logs", "/traces", "/map", "/metrics", "/events", "/explorer"),
-    *("/faults", "/contracts", "/resources/orders"),
+    *("/faults", "/contracts", "/checks", "/resources/orders"),
 )
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ORDER = {
@@ -149,6 +149,26 @@ def test_fault_is_switched_on_where_it_is_drawn(page: Page, shop: Shop) -> None:
     assert shop.fleet("faults", "list")["faults"] == []
 
 
+def log_level(shop: Shop, *level: str) -> str:
+    """Return what the catalog logs at, after it was asked for a level."""
+    [one] = shop.fleet("log-level", "catalog", *level)["services"]
+    return str(one["level"])
+
+
+def test_log_level_is_changed_while_a_service_runs(page: Page, shop: Shop) -> None:
+    """By command and on the page, without a restart."""
+    assert log_level(shop) == "INFO"
+    assert log_level(shop, "debug") == "DEBUG"
+
+    page.goto("/resources/catalog")
+    chip = page.get_by_role("button", name="debug", exact=True)
+    expect(chip).to_have_attribute("aria-pressed", "true", timeout=PATIENCE)
+    page.get_by_role("button", name="warning", exact=True).click()
+    chip = page.get_by_role("button", name="back to info")
+    expect(chip).to_be_visible(timeout=PATIENCE)
+    assert log_level(shop) == "WARNING"
+
+
 def restarts(shop: Shop) -> int:
     """Return how often the catalog was started again."""
     services = shop.fleet("ps")["services"]
@@ -174,6 +194,7 @@ def test_process_is_restarted_only_when_a_person_says_yes(
     expect(row.locator(".state.ready")).to_be_visible(timeout=PATIENCE)
     page.goto("/resources/catalog")
     expect(page.locator(".timeline").get_by_text("stopping").first).to_be_visible()
+    assert log_level(shop) == "INFO"  # as it is configured, whatever was asked before
 
 
 def test_topics_are_those_of_the_services(page: Page) -> None:

@@ -17,6 +17,7 @@ COMMANDS = {
     "up": ("_up", "up", "Run the fleet on this machine, without Docker"),
     "ps": ("_ps", "ps", "Show what runs"),
     "logs": ("_logs", "logs", "Show what the services wrote"),
+    "log-level": ("_log_level", "log_level", "Change the log level of what runs"),
     "open": ("_open", "open_", "Open the console of the running fleet"),
     "traces": ("_traces", "traces", "Show what calls led to, and how long they took"),
     "sql": ("_sql", "sql", "Ask the console's database, reading only"),

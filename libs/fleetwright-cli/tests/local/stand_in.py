@@ -33,9 +33,21 @@ def answer(connection: socket.socket) -> None:
         connection.sendall(head + body)
         return
     body = b"{}"
+    if path == "/info":
+        body = json.dumps({"parts": levels()}).encode()
     if path == "/readyz" and Path("degraded").exists():
         body = json.dumps({"status": "degraded", "parts": {"broker": "gone"}}).encode()
     connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body)
+
+
+def levels() -> dict[str, object]:
+    """Return what a service says of the level of its log, or nothing of it."""
+    if Path("mute").exists():
+        return {}
+    file = Path(os.environ["FLEET_LOG_LEVELS"])
+    known = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    level = known.get(Path.cwd().name, {"level": "INFO"})["level"]
+    return {"LogLevelFile": {"level": level, "configured": "INFO"}}
 
 
 def stopped(*_: object) -> None:

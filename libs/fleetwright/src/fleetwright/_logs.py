@@ -11,6 +11,7 @@ from typing import Any, Final
 import structlog
 from pydantic import SecretStr
 
+from fleetwright import _log_level
 from fleetwright._clock import clock
 from fleetwright._context import Call, current_call
 from fleetwright._json import plain_json, to_json
@@ -57,18 +58,15 @@ class Lines:
         info: Whether lines of level INFO are wanted.
     """
 
-    def __init__(
-        self, service: str, writer: LineWriter, render: Render, *, info: bool = True
-    ) -> None:
+    def __init__(self, service: str, writer: LineWriter, render: Render) -> None:
         """Write the lines of one service.
 
         Args:
             service: Its name.
             writer: What writes the lines.
             render: Makes the line of an event.
-            info: Whether lines of level INFO are wanted.
         """
-        self.info = info
+        self.info = True
         self.service = service
         self.writer = writer
         self.render = render
@@ -287,9 +285,7 @@ _STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {
     "asctime",
     "color_message",
 }
-_NOISY = dict.fromkeys(
-    ("uvicorn", "aiosqlite", "asyncio", "httpx2", "httpcore2", "alembic"), "WARNING"
-)
+_NOISY = ("uvicorn", "aiosqlite", "asyncio", "httpx2", "httpcore2", "alembic")
 
 
 def set_up(
@@ -311,22 +307,32 @@ def set_up(
     )
     render = _console() if people else render_json
     settings.remember_secrets()
-    level = logging.getLevelName(settings.log_level)
-    wanted = level <= logging.INFO
-    _lines = Lines(service, writer or LineWriter(), render, info=wanted)
+    _lines = Lines(service, writer or LineWriter(), render)
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, _finished],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=_log_level.Logger,
         logger_factory=_Emitter,
         cache_logger_on_first_use=True,
     )
-    root = logging.getLogger()
-    root.handlers[:] = [_StandardRecords()]
-    root.setLevel(level)
-    for name, least in _NOISY.items():
-        logging.getLogger(name).setLevel(max(level, logging.getLevelName(least)))
+    logging.getLogger().handlers[:] = [_StandardRecords()]
+    use_level(settings.log_level)
     logging.captureWarnings(True)
     return _lines
+
+
+def use_level(name: str) -> None:
+    """Write lines from a level up from now on.
+
+    Args:
+        name: Of the level, `DEBUG` to `ERROR`.
+    """
+    level = logging.getLevelNamesMapping()[name]
+    _log_level.filter_at(level)
+    if _lines is not None:
+        _lines.info = level <= logging.INFO
+    logging.getLogger().setLevel(level)
+    for noisy in _NOISY:
+        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
 
 
 def canonical(event: str, call: Call, fields: dict[str, Any]) -> None:

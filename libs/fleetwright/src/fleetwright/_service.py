@@ -73,6 +73,10 @@ class Service:
             from fleetwright._fault_file import fault_file
 
             self.add(fault_file(settings, settings.fleet_faults))
+        if settings.fleet_log_levels is not None:
+            from fleetwright._log_level_file import LogLevelFile
+
+            self.add(LogLevelFile(settings.fleet_log_levels, settings.log_level))
 
     def add(self, part: T) -> T:
         """Add a part; it is opened after those added before it.

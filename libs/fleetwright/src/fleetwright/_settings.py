@@ -61,6 +61,8 @@ class Settings(BaseSettings):
             names.
         fleet_faults: JSON file of the faults to inject, written by `fleet faults`;
             refused in production.
+        fleet_log_levels: JSON file of the levels that services are to log at from now
+            on, written by `fleet log-level`; `log_level` holds again after a restart.
         faults_allowed: Whether faults may be injected in production all the same.
         auth: `required` asks for a token wherever a route is not public; `off` lets
             everyone in, and says so in the log.
@@ -107,6 +109,7 @@ class Settings(BaseSettings):
     fleet_map: Path | None = None
     fleet_dns: str = ""
     fleet_faults: Path | None = None
+    fleet_log_levels: Path | None = None
     faults_allowed: bool = False
     auth: Literal["required", "off"] = "required"
     auth_issuer: str = ""

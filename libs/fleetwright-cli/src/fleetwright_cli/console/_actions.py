@@ -29,6 +29,7 @@ from fleetwright_cli.local._fault_plan import (
     status_of,
 )
 from fleetwright_cli.local._fault_words import require_sense, words
+from fleetwright_cli.local._log_levels import FILE, change, level_of
 
 MOST_BYTES = 1_000_000
 CALL_SECONDS = 30.0
@@ -55,6 +56,7 @@ class Actions:
     def routes(self) -> list[Route]:
         """Return where each is asked for."""
         return [
+            self._route("/api/resources/{name}/level", self.level),
             self._route("/api/resources/{name}/{verb}", self.process),
             self._route("/api/faults", self.add_fault),
             self._route("/api/faults/clear", self.clear_faults),
@@ -91,6 +93,18 @@ class Actions:
         if reply is None:
             raise FleetError("nothing runs here", hint="start it with `fleet up`")
         return {"services": reply["services"]}
+
+    def level(self, given: Given) -> dict[str, Any]:
+        """Change the level that a service logs at, until it starts anew."""
+        name, level = str(given["name"]), level_of(str(given.get("level")))
+        services = {it["service"] for it in self._site.statuses if it["name"] == name}
+        if not services:
+            raise ValueError(f"no process {name[:100]} runs here")
+        file = self._site.places.run / FILE
+        found = change(file, services.pop(), level, self._site.statuses)
+        self._note(name, "log level", level.lower())
+        self._site.stream.tell(frozenset({"levels"}))
+        return {"services": [one.facts() for one in found]}
 
     def add_fault(self, given: Given) -> dict[str, Any]:
         """Switch a fault on, in the words of `fleet faults add`."""

@@ -104,6 +104,7 @@ def views(
         "span": _details.span,
         "resource": _details.resource,
         "settings": _details.settings,
+        "level": _details.level,
         "routes": _details.routes,
         "metrics": _details.metrics,
         "events": bus.events,

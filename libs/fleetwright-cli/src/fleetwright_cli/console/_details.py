@@ -13,6 +13,7 @@ from fleetwright_cli.console._reader import Durations, now_seconds
 from fleetwright_cli.console._schema import SLOT_SECONDS
 from fleetwright_cli.console._site import Site
 from fleetwright_cli.local._control import ask
+from fleetwright_cli.local._log_levels import LEVELS, LogLevel, levels
 from fleetwright_cli.local._plan import assigned
 
 SHOWN_EVENTS = 50
@@ -101,11 +102,19 @@ _GIVEN = frozenset(
         *("LOG_FORMAT", "ENVIRONMENT", "DATABASE_URL", "BROKER_URL", "AUTH_ISSUER"),
         *("AUTH_JWKS_URL", "TOKEN_URL", "TOKEN_CLIENT_SECRET", "AUTH_CALLERS", "HOST"),
         *("PORT", "GRPC_PORT", "FLEET_MAP", "FLEET_FAULTS", "PYTHONPATH"),
+        "FLEET_LOG_LEVELS",
         *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS"),
         *("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_LOGS_EXPORTER"),
     }
 )
 _OWN = ("OTEL_", "LOG_", "AUTH_", "FLEET_", "BROKER_", "DATABASE_")
+
+
+def level(site: Site, asked: Asked) -> dict[str, Any]:
+    """Return at which level a process logs, as it says itself."""
+    own = [it for it in site.statuses if it["name"] == asked.text("name")]
+    found = levels(own)
+    return {"levels": LEVELS, **(found[0] if found else LogLevel("", "")).facts()}
 
 
 def span(site: Site, asked: Asked) -> dict[str, Any]:

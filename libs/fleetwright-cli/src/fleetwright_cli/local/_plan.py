@@ -14,6 +14,7 @@ from fleetwright_cli.local._backing import Backing, backing, without_password
 from fleetwright_cli.local._identity import NAME as ISSUER
 from fleetwright_cli.local._identity import Identity, identity, require_known, verifying
 from fleetwright_cli.local._launch import Launch
+from fleetwright_cli.local._log_levels import FILE as LOG_LEVELS
 from fleetwright_cli.local._needs import answers_grpc, closure, providers
 
 STATE_FOLDER = ".fleet"
@@ -376,9 +377,9 @@ def _environment(
     if "ENVIRONMENT" not in own and environment["ENVIRONMENT"] != "production":
         # A service that believes to be in production would refuse to start with it.
         environment["FLEET_FAULTS"] = str(places.faults)
-    environment.update(
-        HOST=_ports.HOST, PORT=str(ports[name]), FLEET_MAP=str(places.map)
-    )
+    environment.update(HOST=_ports.HOST, PORT=str(ports[name]))
+    environment["FLEET_MAP"] = str(places.map)
+    environment["FLEET_LOG_LEVELS"] = str(places.run / LOG_LEVELS)
     if _grpc(name) in ports:
         environment["GRPC_PORT"] = str(ports[_grpc(name)])
     overruled = "DATABASE_URL" in own or "DATABASE_URL" in asked

@@ -48,7 +48,7 @@ async function doing(button, act) {
     say(String(/** @type {Error} */ (error).message));
   } finally {
     if (button) button.disabled = false;
-    tell(['resources', 'faults', 'events', 'checks']);
+    tell(['resources', 'faults', 'events', 'checks', 'levels']);
   }
 }
 
@@ -74,6 +74,11 @@ document.addEventListener('click', async (event) => {
       const done = await post('/api/events/replay', { ids });
       const moved = Object.values(done.services).flatMap((it) => [...it.retried, ...it.resent]);
       return done.failed[0] ?? `${moved.length} of ${ids.length} tried again`;
+    });
+  } else if (button.dataset.level) {
+    await doing(button, async () => {
+      const done = await post(`/api/resources/${name}/level`, { level: button.dataset.level });
+      return done.services.map((it) => `${it.name} logs ${(it.level ?? '?').toLowerCase()}`).join(', ');
     });
   } else if (button.dataset.check !== undefined) {
     await doing(button, async () => ((await post('/api/checks/again', {})).checking ? 'Checking' : 'It is being checked already'));
