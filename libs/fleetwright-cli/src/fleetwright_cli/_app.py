@@ -34,6 +34,11 @@ COMMANDS = {
     "waivers": ("_waivers", "waivers", "List where the standard is not kept, and why"),
     "contracts": ("_contracts", "contracts", "See whom a changed API breaks"),
     "build": ("_build", "build", "Build the images of services that changed"),
+    "rehearse": (
+        "_rehearse",
+        "rehearse",
+        "Roll a service under load, count what is lost",
+    ),
     "deploy": ("_deploy", "app", "Write files for Compose and Kubernetes; release"),
     "bench": ("_bench", "bench", "Measure a running service"),
     "lock": ("_lock", "lock", "Lock the requirements with hashes"),

@@ -5,7 +5,7 @@ import json
 import os
 import socket
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -59,13 +59,16 @@ def staged(
     return made
 
 
-def token(identity: Identity, service: str, scopes: set[str]) -> str:
+def token(
+    identity: Identity, service: str, scopes: set[str], roles: Sequence[str] = ()
+) -> str:
     """Return a person's token for a service, from the issuer that runs.
 
     Args:
         identity: The issuer.
         service: Whom it is for.
         scopes: What the person may do there.
+        roles: What the person is.
 
     Raises:
         OSError: The issuer does not answer, or refuses.
@@ -75,7 +78,7 @@ def token(identity: Identity, service: str, scopes: set[str]) -> str:
         "audience": service,
         "subject": "developer",
         "scope": " ".join(sorted(scopes)),
-        "roles": "",
+        "roles": " ".join(roles),
     }
     pair = base64.b64encode(f"{TOOL}:{identity.clients[TOOL]}".encode()).decode()
     request = urllib.request.Request(  # noqa: S310 - an address of ours

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fleetwright_cli._errors import FleetError
 from fleetwright_cli.fleet._deploy import Deploy
+from fleetwright_cli.fleet._rehearse import Rehearse
 from fleetwright_cli.fleet._waivers import Waiver
 
 NAME = "fleet.toml"
@@ -97,6 +98,7 @@ class Manifest(Section):
         critical: The neighbours without which a service cannot do what it is for; for
             every other one it has something to fall back on.
         deploy: How it becomes images, and where they run.
+        rehearse: What services are asked for while they are rolled.
         callers: Which services may call a service at all, whatever its routes say;
             one that is not named here is left to its routes.
         waivers: Where the standard is not kept, and why.
@@ -107,6 +109,7 @@ class Manifest(Section):
     test: Test = Test()
     critical: dict[str, tuple[str, ...]] = {}
     deploy: Deploy = Deploy()
+    rehearse: dict[str, Rehearse] = {}
     callers: dict[str, tuple[str, ...]] = {}
     waivers: tuple[Waiver, ...] = ()
 

@@ -1,0 +1,47 @@
+"""The table `[rehearse]` of fleet.toml: what a service is asked for."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_SEND = r"^(GET|POST|PUT|PATCH|DELETE) [a-z0-9-]*/\S*$"
+
+
+class RehearseSection(BaseModel):
+    """A table below `[rehearse]`: frozen, without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sent(RehearseSection):
+    """One request.
+
+    `{n}` in its path and its body is another word each time, `{uuid}` another UUID.
+
+    Attributes:
+        send: Method and path, `POST /v1/orders`; of another service with its name
+            before the path: `PUT catalog/v1/products/71053`.
+        body: What is sent as JSON; nothing when left out.
+        share: How often, beside the others.
+    """
+
+    send: Annotated[str, Field(pattern=_SEND)]
+    body: Any = None
+    share: Annotated[int, Field(ge=1, le=1000)] = 1
+
+
+class Rehearse(RehearseSection):
+    """What one service is asked for.
+
+    Attributes:
+        through: Who is asked instead: it calls this service, or is heard by it.
+        roles: What the person who asks is.
+        before: Sent once, before anything else.
+        requests: Sent over and over; what its OpenAPI document has examples of when
+            left out.
+    """
+
+    through: str = ""
+    roles: tuple[str, ...] = ()
+    before: tuple[Sent, ...] = ()
+    requests: tuple[Sent, ...] = ()

@@ -1,0 +1,314 @@
+"""A rolling restart under load, with what it calls, apart from the fleet that runs."""
+
+import asyncio
+import itertools
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fleetwright_cli._errors import FleetError
+from fleetwright_cli.contracts import frozen
+from fleetwright_cli.drills._stage import staged
+from fleetwright_cli.fleet import Fleet, Service
+from fleetwright_cli.fleet._rehearse import Rehearse
+from fleetwright_cli.local._backoff import Timings
+from fleetwright_cli.local._launch import Launch
+from fleetwright_cli.local._plan import Plan, needed
+from fleetwright_cli.local._status import State
+from fleetwright_cli.local._supervisor import Supervisor
+from fleetwright_cli.rehearse._asks import Ask, Asks, asks_of
+from fleetwright_cli.rehearse._balancer import Balancer
+from fleetwright_cli.rehearse._caller import Lost
+from fleetwright_cli.rehearse._clashes import Clash, clashes
+from fleetwright_cli.rehearse._events import waiting
+from fleetwright_cli.rehearse._load import Load, Pace, Tally
+from fleetwright_cli.rehearse._rolling import Manners, Rollout
+from fleetwright_cli.rehearse._tokens import Tokens
+from fleetwright_cli.rehearse._versions import old_version, tree_version
+from fleetwright_cli.standard import _kinds as kinds
+from fleetwright_cli.standard import open_repository
+
+# The stage keeps a hundred ports free; instances get those that no service has.
+_FIRST_INSTANCE, _LAST_INSTANCE = 40, 98
+EVENT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be rehearsed.
+
+    Attributes:
+        service: Which service.
+        revision: What its old version is of.
+        requests: Fewest requests.
+        turns: Fewest turns: in each, all instances are replaced.
+        instances: How many run.
+        pace: How load is driven.
+        manners: How an instance is stopped.
+    """
+
+    service: Service
+    revision: str
+    requests: int
+    turns: int
+    instances: int
+    pace: Pace
+    manners: Manners
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One replacement of all instances.
+
+    Attributes:
+        version: What took their place.
+        tally: What became of the requests meanwhile.
+    """
+
+    version: str
+    tally: Tally
+
+
+@dataclass(slots=True)
+class Report:
+    """How a rehearsal went.
+
+    Attributes:
+        service: What was rolled.
+        asked: Who was asked: it, or one that calls it.
+        old: Its old version.
+        turns: In order.
+        clashes: What does not fit by the contracts.
+        cuts: How many requests an instance had read and never answered; some of them
+            were sent again and are not lost to a caller that may do that.
+        ends: Instances that did not end well, in words.
+        events: Events that wait when all should be heard, in words.
+        left_out: Operations nobody knows how to ask for.
+    """
+
+    service: str
+    asked: str
+    old: str
+    turns: list[Turn] = field(default_factory=list)
+    clashes: list[Clash] = field(default_factory=list)
+    cuts: int = 0
+    ends: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sent(self) -> int:
+        """How many requests were sent."""
+        return sum(one.tally.sent for one in self.turns)
+
+    @property
+    def lost(self) -> int:
+        """How many were lost."""
+        return sum(one.tally.lost.total() for one in self.turns)
+
+    @property
+    def doubled(self) -> int:
+        """How many had two effects."""
+        return sum(one.tally.doubled for one in self.turns)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing was lost, cut, doubled or left waiting."""
+        found = (self.lost, self.cuts, self.doubled)
+        return not any((*found, self.clashes, self.ends, self.events))
+
+
+def rehearse(
+    fleet: Fleet,
+    wish: Wish,
+    pythons: Mapping[str, Path],
+    tell: Callable[[str], None] = lambda text: None,
+) -> Report:
+    """Return how a rolling restart of a service went.
+
+    Args:
+        fleet: The fleet on disk.
+        wish: What is to be rehearsed.
+        pythons: The interpreter of each service.
+        tell: Gets a line when work begins.
+
+    Raises:
+        FleetError: The fleet cannot be set up, or a version does not start.
+    """
+    said = fleet.manifest.rehearse.get(wish.service.name, Rehearse())
+    asked = fleet.chosen([said.through])[0] if said.through else wish.service
+    if said.through:
+        said = fleet.manifest.rehearse.get(asked.name, Rehearse())
+    asks = _asks(fleet, asked, said)
+    with tempfile.TemporaryDirectory(prefix="fleet-rehearse-") as state:
+        names = [wish.service.name, asked.name]
+        chosen = needed(fleet, names)
+        plan = staged(fleet, chosen, pythons, Path(state).resolve())
+        rehearsal = _Rehearsal(fleet, plan, wish, asked, asks, said.roles, tell)
+        return asyncio.run(rehearsal.run())
+
+
+def _asks(fleet: Fleet, asked: Service, said: Rehearse) -> Asks:
+    """Return what a service is asked for.
+
+    Raises:
+        FleetError: There is nothing to ask it for.
+    """
+    repository = open_repository(fleet.root)
+    pages = {
+        route
+        for unit in repository.services
+        if unit.name == asked.name
+        for method, route, _, _ in kinds.operations(repository, unit)
+        if method == "get" and "{" not in route and "<" not in route
+    }
+    contract = frozen([asked])[asked.name].get("openapi")
+    asks = asks_of(
+        contract, before=said.before, requests=said.requests, pages=sorted(pages)
+    )
+    if not asks.over_and_over:
+        raise FleetError(
+            f"nobody knows what to ask {asked.name} for",
+            where=f"[rehearse.{asked.name}] in {fleet.root / 'fleet.toml'}",
+            hint='name requests there, or `through = "another service"`',
+        )
+    return asks
+
+
+@dataclass(slots=True)
+class _Rehearsal:
+    """One rehearsal.
+
+    Attributes:
+        fleet: The fleet on disk.
+        plan: What runs.
+        wish: What is to be rehearsed.
+        asked: Who is asked.
+        asks: For what.
+        roles: What the person who asks is.
+        tell: Gets a line when work begins.
+    """
+
+    fleet: Fleet
+    plan: Plan
+    wish: Wish
+    asked: Service
+    asks: Asks
+    roles: Sequence[str]
+    tell: Callable[[str], None]
+
+    async def run(self) -> Report:
+        """Start all, roll the service under load, end all; return how it went."""
+        service, revision = self.wish.service, self.wish.revision
+        like = next(it for it in self.plan.launches if it.service == service.name)
+        python = Path(like.argv[0])
+        new = tree_version(service, python)
+        old = old_version(self.fleet, service, revision, python, self.tell)
+        report = Report(service.name, self.asked.name, old.name)
+        report.left_out = self.asks.left_out
+        report.clashes = clashes(self.fleet, service.name, revision)
+        async with self._neighbours(), self._rollout(like) as rollout:
+            for number in range(self.wish.instances):
+                await rollout.start(old, migrates=number == 0)
+            async with self._load() as (load, loading):
+                for number in itertools.count(1):
+                    version = (old, new)[number % 2]
+                    self.tell(f"turn {number}: {service.name} becomes {version.name}")
+                    report.turns.append(Turn(version.name, load.turn()))
+                    await rollout.replace(version, migrates=version is new)
+                    is_enough = report.sent >= self.wish.requests
+                    if loading.done() or (is_enough and number >= self.wish.turns):
+                        break
+            report.events = await waiting(service, like, EVENT_SECONDS)
+        report.ends = rollout.unwell()
+        report.cuts = rollout.cuts
+        return report
+
+    @asynccontextmanager
+    async def _neighbours(self) -> AsyncIterator[None]:
+        """Run what the service calls, and the issuer."""
+        name = self.wish.service.name
+        others = [one for one in self.plan.launches if one.service != name]
+        supervisor = Supervisor(
+            tuple(others),
+            stop_seconds=self.plan.stop_seconds,
+            reload=False,
+            timings=Timings(failed_starts=1),
+        )
+        running = asyncio.create_task(supervisor.run())
+        try:
+            self.tell(
+                f"starting {', '.join(one.name for one in others) or 'nothing else'}"
+            )
+            await supervisor.settled_or_failed()
+            for status in supervisor.statuses:
+                if status.state is State.FAILED:
+                    raise FleetError(
+                        f"{status.name} does not start: {status.reason}",
+                        where=f"{name} cannot be rehearsed without it",
+                        hint=f"see what it says: `fleet up {status.name}`",
+                    )
+            yield
+        finally:
+            supervisor.stop()
+            await running
+
+    @asynccontextmanager
+    async def _rollout(self, like: Launch) -> AsyncIterator[Rollout]:
+        """Stand where the service is expected, with its instances behind."""
+        first = min(one.port for one in self.plan.launches)
+        span = range(first + _FIRST_INSTANCE, first + _LAST_INSTANCE, 2)
+        http, grpc = Balancer(), Balancer()
+        rollout = Rollout(like, http, grpc, itertools.cycle(span), self.wish.manners)
+        try:
+            await http.listen(like.port)
+            if like.grpc_port is not None:
+                await grpc.listen(like.grpc_port)
+            yield rollout
+        finally:
+            await rollout.close()
+            await http.close()
+            await grpc.close()
+
+    @asynccontextmanager
+    async def _load(self) -> AsyncIterator[tuple[Load, asyncio.Task[None]]]:
+        """Send requests inside the block, after those that come first."""
+        ports = {one.service: one.port for one in self.plan.launches}
+        ports[""] = ports[self.asked.name]
+        targets = {one.service for one in self.asks.before} | {""}
+        names = {target: target or self.asked.name for target in targets}
+        tokens = Tokens(self.fleet, self.plan.identity, names, self.roles)
+        async with tokens.kept_fresh():
+            load = Load(self.asks.endless(), ports, self.wish.pace, tokens.of)
+            for ask in self.asks.before:
+                await _prepared(load, ask)
+            loading = asyncio.create_task(load.run())
+            try:
+                yield load, loading
+                load.end()
+                await loading
+            finally:
+                loading.cancel()
+                await asyncio.wait((loading,))
+
+
+async def _prepared(load: Load, ask: Ask) -> None:
+    """Send what comes first.
+
+    Raises:
+        FleetError: It was refused, or there was no answer.
+    """
+    try:
+        answer = await load.once(ask)
+        said = f"{answer.status}: {answer.body[:200].decode('utf-8', 'replace')}"
+        is_good = answer.status < 400
+    except Lost as lost:
+        said, is_good = str(lost), False
+    if not is_good:
+        raise FleetError(
+            f"{ask.method} {ask.service}{ask.path} did not succeed",
+            where=said,
+            hint="mend what [rehearse] of fleet.toml says is sent first",
+        )

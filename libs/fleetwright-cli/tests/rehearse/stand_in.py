@@ -1,0 +1,83 @@
+"""A service of the standard library only; what it does wrong its package says.
+
+`MODE` of the package's app is a version's own: `well`, `drops` (ends at once), `deaf`
+(does not end when told), `forgets` (answers a key anew), `fails` (500 as it stops) or
+`late` (never ready).
+"""
+
+import asyncio
+import importlib
+import os
+import signal
+import sys
+import uuid
+from typing import Any, ClassVar
+
+WORK_SECONDS = 0.2
+MODE = importlib.import_module(sys.argv[1].partition(".")[0] + ".app").MODE
+
+
+class Connection(asyncio.Protocol):
+    """Answers one request after the other; drains when told to stop."""
+
+    everyone: ClassVar[set[Any]] = set()
+    is_stopping = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport, self.buffer = transport, b""
+        self.call: asyncio.Task[None] | None = None
+        self.everyone.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Have ended."""
+        self.everyone.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Begin to answer, once the request is whole."""
+        self.buffer += data
+        head, found, body = self.buffer.partition(b"\r\n\r\n")
+        lines = [line.partition(": ")[::2] for line in head.decode().split("\r\n")]
+        headers = {name.lower(): value for name, value in lines}
+        if found and len(body) >= int(headers.get("content-length", 0)):
+            self.buffer = b""
+            path = lines[0][0].split(" ")[1]
+            self.call = asyncio.ensure_future(self.answer(path, headers))
+
+    async def answer(self, path: str, headers: dict[str, str]) -> None:
+        """Answer a request; say nothing of probes' work."""
+        status, body = "200 OK", "{}"
+        if path == "/readyz" and MODE == "late":
+            status = "503 Service Unavailable"
+        elif not path.endswith("z"):
+            await asyncio.sleep(WORK_SECONDS)
+            key = headers.get("idempotency-key", "")
+            body = f'{{"id": "{uuid.uuid4() if MODE == "forgets" else key}"}}'
+        if MODE == "fails" and self.is_stopping:
+            status = "500 Internal Server Error"
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n"
+        self.transport.write(f"{head}\r\n{body}".encode())
+        self.call = None
+        if self.is_stopping or headers.get("connection") == "close":
+            self.transport.close()
+
+
+async def run() -> None:
+    """Serve until told to stop, then finish what is under way."""
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    stop = {"deaf": lambda: None, "drops": lambda: os._exit(0)}
+    loop.add_signal_handler(signal.SIGTERM, stop.get(MODE, stopping.set))
+    port = int(os.environ["PORT"])
+    server = await loop.create_server(Connection, "127.0.0.1", port)
+    await stopping.wait()
+    server.close()
+    Connection.is_stopping = True
+    calls = [one.call for one in Connection.everyone if one.call is not None]
+    for one in [one for one in Connection.everyone if one.call is None]:
+        one.transport.close()
+    await asyncio.gather(*calls)
+
+
+asyncio.run(run())

@@ -1,0 +1,84 @@
+"""What the runtime promises about stopping, tried with its own server."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleetwright_cli.fleet import discover
+from fleetwright_cli.rehearse import Manners, Pace, Report, Wish, rehearse
+from fleetwright_cli.standard._examples import files_of
+
+if TYPE_CHECKING:
+    from rehearse.conftest import Rates
+
+ON_THE_RUNTIME = """\
+--- libs/fleetwright/pyproject.toml
+[project]
+name = "fleetwright"
+version = "1"
+--- services/rates/requirements.in
+-e ../../libs/fleetwright
+--- services/rates/src/fleetwright/serve.py
+--- services/rates/src/rates/app.py
+import asyncio
+
+from fastapi import APIRouter, FastAPI
+
+from fleetwright import Service, Settings
+from fleetwright.auth import public
+from fleetwright.fastapi import mount
+
+router = APIRouter(prefix="/v1")
+
+
+@router.get("/rate")
+@public
+async def rate() -> int:
+    await asyncio.sleep(0.3)
+    return 1
+
+
+def create_app() -> FastAPI:
+    app = FastAPI(title="rates", version="1.0.0")
+    app.include_router(router)
+    return mount(app, Service("rates", Settings.load()))
+"""
+ONE_PAGE = {"openapi": "3.1.0", "paths": {"/v1/rate": {"get": {}}}}
+MANNERS = Manners(notice_seconds=0.2, pause_seconds=0.5)
+
+
+def rolled(rates: "Rates", **settings: str) -> Report:
+    """Roll a service on the runtime whose committed version has settings of its own."""
+    for name, content in files_of(ON_THE_RUNTIME).items():
+        path = rates.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content or "", "utf-8")
+    (rates.root / "services/rates/src/fleetwright/serve.py").unlink()
+    rates.promise(ONE_PAGE)
+    given = rates.root / "services/rates/.env"
+    given.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    rates.git("add", "--all")
+    rates.git("commit", "--quiet", "--message", "on the runtime")
+    given.unlink()
+    fleet = discover(rates.root)
+    pace = Pace(rate=20.0)
+    wish = Wish(fleet.services["rates"], "HEAD", 20, 1, 1, pace, MANNERS)
+    return rehearse(fleet, wish, {"rates": Path(sys.executable)})
+
+
+def test_runtime_answers_all_that_it_was_asked(rates: "Rates") -> None:
+    """Told to stop, it finishes what is under way and lets nobody down."""
+    report = rolled(rates)
+
+    assert [turn.tally.lost for turn in report.turns] == [{}]
+    assert report.is_good
+    assert report.sent >= 20
+
+
+def test_service_without_time_to_drain_is_caught(rates: "Rates") -> None:
+    """One setting is enough: what is under way is refused."""
+    report = rolled(rates, DRAIN_SECONDS="0")
+
+    told = {words for turn in report.turns for words in turn.tally.lost}
+    assert "GET /v1/rate: 503 not_serving" in told
+    assert not report.is_good
