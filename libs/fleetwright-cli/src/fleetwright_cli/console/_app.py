@@ -28,6 +28,7 @@ from starlette.staticfiles import StaticFiles
 from fleetwright_cli._errors import FleetError
 from fleetwright_cli.console import (
     _bus_views,
+    _compared,
     _details,
     _logs,
     _overview,
@@ -73,11 +74,13 @@ PAGES = {
     "events": Page("/events", "Events", "e"),
     "api": Page("/explorer", "API", "a", ("explorer",)),
     "faults": Page("/faults", "Faults", "f", ("faults", "map")),
+    "runs": Page("/runs", "Runs", "r", ("runs",)),
     "contracts": Page("/contracts", "Contracts", "n", ("contracts",)),
     "checks": Page("/checks", "Checks", "c"),
     "resource": Page(
         "/resources/{name}", "Resource", "", ("resource", "settings", "traffic", "logs")
     ),
+    "compare": Page("/compare", "Two traces", "", ("compare",)),
     "trace": Page("/traces/{id}", "Trace", "", ("trace", "span")),
 }
 
@@ -102,6 +105,8 @@ def views(
         "traces": _traces.traces,
         "trace": _traces.trace,
         "span": _details.span,
+        "compare": _compared.compare,
+        "runs": _compared.runs,
         "resource": _details.resource,
         "settings": _details.settings,
         "level": _details.level,
@@ -128,6 +133,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     found.filters["clock"] = clock
+    found.filters["day"] = day
     found.filters["duration"] = _traces.duration_text
     found.globals["pages"] = PAGES
     return found
@@ -274,3 +280,12 @@ def clock(seconds: float, *, exact: bool = False) -> str:
     except (OverflowError, ValueError, OSError):
         return "?"
     return f"{text}.{int(seconds * 1000) % 1000:03d}" if exact else text
+
+
+def day(seconds: float) -> str:
+    """Return a day and a time of day as the machine's clock shows them.
+
+    Args:
+        seconds: Since 1970.
+    """
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
