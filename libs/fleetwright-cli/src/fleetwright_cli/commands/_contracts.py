@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 from fleetwright_cli._errors import DONE, NOT_COMPLIANT, WRONG_ARGUMENTS, FleetError
-from fleetwright_cli._printer import Printer
+from fleetwright_cli._printer import Printer, table
 from fleetwright_contracts import (
     REPORTS,
     ContractError,
@@ -39,6 +39,7 @@ contracts = typer.Typer(
     help="See whom a changed API breaks, and with which value.\n\n"
     "Examples: `fleet contracts freeze`, `fleet contracts verify`,"
     " `fleet contracts diff --against origin/main`,"
+    " `fleet contracts can-deploy --environment production`,"
     " `fleet contracts diff old.yaml new.yaml`.",
 )
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
@@ -195,6 +196,110 @@ def diff(
     verdict = verdict_of(findings)
     fine = verdict is Verdict.FITS or (allow_unknown and verdict is Verdict.UNKNOWN)
     raise typer.Exit(DONE if fine else NOT_COMPLIANT)
+
+
+@contracts.command("can-deploy")
+def can_deploy(
+    candidates: Annotated[
+        list[str] | None,
+        typer.Argument(help="What is to be released, as `orders=v1.3.0`, or `orders`."),
+    ] = None,
+    *,
+    environment: Annotated[
+        str | None,
+        typer.Option(help="Where: what runs there is in contracts/deployed/."),
+    ] = None,
+    deployed: Annotated[
+        list[str] | None,
+        typer.Option(help="What runs: `orders=v1.2.0`, or one revision for all."),
+    ] = None,
+    tags: Annotated[
+        bool, typer.Option("--tags", help="Release the newest tags, not the files.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether versions may take the place of those that run, and in which order.
+
+    What runs is what `--deployed` says, else what was recorded for the environment,
+    else the newest tag `SERVICE/vX.Y.Z` of each service. What is to be released is what
+    is named, from the working tree or a revision; if nothing is, every service. Frozen
+    contracts are read from git, no code is run. Both versions of a service run for a
+    while: every pair of versions that may meet is compared.
+
+    Examples: `fleet contracts can-deploy`,
+    `fleet contracts can-deploy orders --environment production`,
+    `fleet contracts can-deploy orders=v2.0.0 --deployed v1.9.0`,
+    `fleet contracts can-deploy --deployed orders=v1.2.0 --deployed catalog=v1.1.0`.
+    Exit 1 where somebody breaks in whatever order; the value that shows it is told.
+    """
+    from fleetwright_cli.contracts import (
+        newest,
+        pairs_of,
+        plan_rollout,
+        release,
+        running,
+    )
+    from fleetwright_cli.contracts._rollout_words import rollout_data, rollout_text
+    from fleetwright_cli.fleet import discover
+
+    fleet = discover()
+    runs = running(fleet, environment, deployed or [])
+    chosen = pairs_of(candidates or ())
+    if tags:
+        latest = newest(fleet)
+        names = chosen or latest
+        chosen = {name: chosen.get(name) or latest.get(name) for name in names}
+    elif not chosen:
+        chosen = dict.fromkeys(fleet.services)
+    wanted = {name: release(fleet, name, chosen[name]) for name in chosen}
+    changed = {
+        name: one
+        for name, one in wanted.items()
+        if name not in runs or one.contracts != runs[name].contracts
+    }
+    found = plan_rollout(fleet, runs, changed)
+    Printer(as_json=as_json).data(rollout_data(found), rollout_text(found))
+    raise typer.Exit(DONE if found.is_safe else NOT_COMPLIANT)
+
+
+@contracts.command("deployed")
+def record_deployed(
+    environment: Annotated[str, typer.Argument(help="Such as `staging`.")],
+    running: Annotated[
+        list[str] | None,
+        typer.Argument(help="As `orders=v1.2.0`; `orders=` runs there no more."),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Record which version of a service runs in an environment, or show it.
+
+    Kept in `contracts/deployed/ENVIRONMENT.lock`, to be committed: versions with their
+    commits, so that a tag that moves changes nothing.
+
+    Examples: `fleet contracts deployed staging orders=v1.2.0 catalog=HEAD`,
+    `fleet contracts deployed staging`. Exit 2 where git knows no such revision.
+    """
+    from fleetwright_cli.contracts import pairs_of, record, recorded
+    from fleetwright_cli.fleet import discover
+
+    fleet = discover()
+    for word in running or ():
+        if "=" not in word:
+            raise FleetError(
+                f"`{word}` says no version",
+                hint=f"write `{word}=v1.2.0`, or `{word}=HEAD`",
+                exit_code=WRONG_ARGUMENTS,
+            )
+    if running:
+        said = {name: one or "" for name, one in pairs_of(running).items()}
+        file = record(fleet, environment, said)
+        Printer().talk(f"{file.relative_to(fleet.root)} written")
+    known = recorded(fleet, environment)
+    data = {name: {"version": one, "commit": at} for name, (one, at) in known.items()}
+    rows = [(name, one, at[:12]) for name, (one, at) in sorted(known.items())]
+    text = table(("service", "version", "commit"), rows)
+    Printer(as_json=as_json).data(data, text)
 
 
 def _diff_fleet(against: str, form: str, *, notes: bool) -> NoReturn:

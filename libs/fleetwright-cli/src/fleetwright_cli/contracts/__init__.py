@@ -1,6 +1,7 @@
 """The contracts of a fleet: read off its code, kept in files, held against each other.
 
-Read `_extraction` first, then `_frozen`, `_verification` and `_evolution`.
+Read `_extraction` first, then `_frozen`, `_verification` and `_evolution`; `_releases`
+and `_rollout` ask the same of versions that may run beside one another.
 """
 
 from fleetwright_cli.contracts._baseline import frozen_at
@@ -14,6 +15,16 @@ from fleetwright_cli.contracts._gate import (
     problems,
     unmet_problems,
 )
+from fleetwright_cli.contracts._releases import (
+    Release,
+    newest,
+    pairs_of,
+    record,
+    recorded,
+    release,
+    running,
+)
+from fleetwright_cli.contracts._rollout import Rollout, plan_rollout
 from fleetwright_cli.contracts._verification import Unmet, Verification, verify
 
 __all__ = [
@@ -23,6 +34,8 @@ __all__ = [
     "Drift",
     "Extraction",
     "Problem",
+    "Release",
+    "Rollout",
     "Unmet",
     "Verification",
     "break_problems",
@@ -32,7 +45,14 @@ __all__ = [
     "extract",
     "frozen",
     "frozen_at",
+    "newest",
+    "pairs_of",
+    "plan_rollout",
     "problems",
+    "record",
+    "recorded",
+    "release",
+    "running",
     "unmet_problems",
     "verify",
 ]

@@ -24,7 +24,7 @@ def frozen_at(
     Raises:
         FleetError: There is no such revision, or a contract of it is no JSON.
     """
-    _require(fleet.root, revision)
+    commit_of(fleet.root, revision)
     found: dict[str, dict[str, Any]] = {}
     for service in services:
         found[service.name] = {}
@@ -49,6 +49,36 @@ def changed_files(root: Path, revision: str, folder: str) -> list[str]:
     return sorted({*(known or "").splitlines(), *(fresh or "").splitlines()})
 
 
+def tags(root: Path) -> list[str]:
+    """Return the names of all tags.
+
+    Args:
+        root: The fleet's folder.
+    """
+    return (_git(root, "tag", "--list") or "").splitlines()
+
+
+def commit_of(root: Path, revision: str) -> str:
+    """Return the commit that a revision stands for today.
+
+    Args:
+        root: The fleet's folder.
+        revision: A branch, a tag or a commit.
+
+    Raises:
+        FleetError: There is no such revision.
+    """
+    found = _git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    if found is None:
+        raise FleetError(
+            f"git knows no revision `{revision}`",
+            where=str(root),
+            hint="name a branch, a tag or a commit, or `git fetch` first",
+            exit_code=WRONG_ARGUMENTS,
+        )
+    return found.strip()
+
+
 def _document(text: str, name: str) -> Any:
     try:
         return json.loads(text)
@@ -58,17 +88,6 @@ def _document(text: str, name: str) -> Any:
             where=name,
             hint="compare with another revision",
         ) from error
-
-
-def _require(root: Path, revision: str) -> None:
-    """Refuse a revision that git does not know."""
-    if _git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}") is None:
-        raise FleetError(
-            f"git knows no revision `{revision}`",
-            where=str(root),
-            hint="name a branch, a tag or a commit, or `git fetch` first",
-            exit_code=WRONG_ARGUMENTS,
-        )
 
 
 def _git(root: Path, *words: str) -> str | None:

@@ -3,22 +3,16 @@
 Only files are read. What was found about an edge is kept by the content of both sides.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-import fleetwright_contracts
-from fleetwright_cli._digests import digest_of
-from fleetwright_cli._errors import FleetError
 from fleetwright_cli.contracts._declarations import Declarations
+from fleetwright_cli.contracts._kept import Kept
 from fleetwright_cli.fleet import Fleet
-from fleetwright_contracts import ContractError, Finding, Severity, Witness
+from fleetwright_contracts import Finding, Severity
 from fleetwright_contracts.needs import Mismatch, Sent, misheard, sent_by, unmet
 
-CACHE = ".fleet/cache/contracts/verdicts.json"
-_MOST_KEPT = 2_000
 _ORDER = list(Severity)
 
 Contracts = Mapping[str, Mapping[str, Any]]
@@ -80,13 +74,13 @@ def verify(
     Raises:
         FleetError: A contract is none.
     """
-    kept = _Kept(fleet.root / CACHE)
+    kept = Kept(fleet.root)
     sent = [*_sent(contracts), *retained]
     found: list[Mismatch] = []
     edges = 0
     for name, own in contracts.items():
         needs = own.get("needs") or {}
-        for asked, compare in _edges(name, needs, contracts, sent):
+        for asked, compare in edges_of(name, needs, contracts, sent):
             edges += 1
             found += kept.or_found(asked, compare)
     kept.keep()
@@ -99,10 +93,17 @@ def verify(
 _Edge = tuple[Any, Callable[[], list[Mismatch]]]
 
 
-def _edges(
+def edges_of(
     name: str, needs: Mapping[str, Any], contracts: Contracts, sent: Sequence[Sent]
 ) -> Iterator[_Edge]:
-    """Yield each edge of a consumer: what decides about it, and how to compare it."""
+    """Yield each edge of a consumer: what decides about it, and how to compare it.
+
+    Args:
+        name: The consumer.
+        needs: What it needs.
+        contracts: What the others promise.
+        sent: The messages that it may hear.
+    """
     for call in needs.get("calls", ()):
         if not call["is_external"]:
             yield _calling(name, call, contracts)
@@ -169,65 +170,3 @@ def _located(fleet: Fleet, declared: Declarations, mismatch: Mismatch) -> Unmet:
         folder = fleet.services[mismatch.consumer].folder
         place = folder / "contracts" / "needs.json", 1
     return Unmet(mismatch, str(place[0].relative_to(fleet.root)), place[1])
-
-
-class _Kept:
-    """What was found about edges before, by what decides about them."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._engine = _engine()
-        self._used: dict[str, Any] = {}
-        try:
-            self._known: dict[str, Any] = json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError):
-            self._known = {}
-
-    def or_found(
-        self, asked: Any, compare: Callable[[], list[Mismatch]]
-    ) -> list[Mismatch]:
-        """Return what is known of an edge, or find it out."""
-        key = digest_of(self._engine, json.dumps(asked, sort_keys=True))[:32]
-        if key not in self._known:
-            try:
-                self._known[key] = [_plain(one) for one in compare()]
-            except ContractError as error:
-                raise FleetError(
-                    error.message,
-                    where=f"the contracts of {asked[0]} and whom it needs",
-                    hint=error.hint or "run `fleet contracts freeze`",
-                ) from error
-        self._used[key] = self._known[key]
-        return [_mismatch(one) for one in self._known[key]]
-
-    def keep(self) -> None:
-        """Write what is known; a full disk is no fault."""
-        others = {k: v for k, v in self._known.items() if k not in self._used}
-        newest = dict(list(others.items())[-_MOST_KEPT:]) | self._used
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._file.write_text(json.dumps(newest), "utf-8")
-        except OSError:
-            pass
-
-
-def _engine() -> str:
-    """Return what changes when the engine does."""
-    folder = Path(fleetwright_contracts.__file__).parent
-    stats = [(str(file), file.stat()) for file in sorted(folder.rglob("*.py"))]
-    return json.dumps([(name, it.st_size, it.st_mtime_ns) for name, it in stats])
-
-
-def _plain(mismatch: Mismatch) -> dict[str, Any]:
-    """Return a mismatch as JSON-ready values."""
-    return asdict(mismatch)
-
-
-def _mismatch(values: Mapping[str, Any]) -> Mismatch:
-    """Return the mismatch of JSON-ready values."""
-    said = dict(values["finding"])
-    said["severity"] = Severity(said["severity"])
-    said["witness"] = Witness(**said["witness"]) if said["witness"] else None
-    return Mismatch(
-        values["consumer"], values["provider"], values["declared"], Finding(**said)
-    )

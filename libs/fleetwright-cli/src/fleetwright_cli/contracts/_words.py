@@ -44,7 +44,7 @@ def _unmet_block(one: Unmet) -> str:
     lines = [
         f"{finding.severity.upper()}  {edge}  {finding.where}  ({finding.rule})",
         f"  {one.file}:{one.line}  {one.mismatch.declared.partition(':')[2]}",
-        *_finding_lines(finding),
+        *finding_lines(finding),
     ]
     return "\n".join([*lines, ""])
 
@@ -70,7 +70,7 @@ def _change_block(one: Change) -> str:
     lines = [
         f"{finding.severity.upper()}  {one.service}  {finding.where}  ({finding.rule})",
         f"  {one.file}#{finding.pointer}",
-        *_finding_lines(finding),
+        *finding_lines(finding),
         *(f"  {_caller_line(caller)}" for caller in one.callers),
     ]
     if not one.callers:
@@ -87,7 +87,12 @@ def _caller_line(caller: Caller) -> str:
     return f"{verb}: {caller.service} {name}  {caller.file}:{caller.line}"
 
 
-def _finding_lines(finding: Finding) -> list[str]:
+def finding_lines(finding: Finding) -> list[str]:
+    """Return what a finding says below its first line.
+
+    Args:
+        finding: The finding.
+    """
     lines = [f"  {finding.message}"]
     if finding.witness is not None:
         lines.append(f"  witness: {_witness(finding)}")
@@ -128,7 +133,7 @@ def unmet_data(found: Verification) -> dict[str, Any]:
                 "declared": one.mismatch.declared,
                 "file": one.file,
                 "line": one.line,
-                **_finding_data(one.finding),
+                **finding_data(one.finding),
             }
             for one in found.unmet
         ],
@@ -150,7 +155,7 @@ def changes_data(changes: Sequence[Change], revision: str) -> dict[str, Any]:
                 "service": one.service,
                 "kind": one.kind,
                 "file": one.file,
-                **_finding_data(one.finding),
+                **finding_data(one.finding),
                 "excuse": one.excuse,
                 "callers": [
                     {
@@ -168,7 +173,12 @@ def changes_data(changes: Sequence[Change], revision: str) -> dict[str, Any]:
     }
 
 
-def _finding_data(finding: Finding) -> dict[str, Any]:
+def finding_data(finding: Finding) -> dict[str, Any]:
+    """Return a finding for a program.
+
+    Args:
+        finding: The finding.
+    """
     said: dict[str, Any] = {
         "rule": finding.rule,
         "severity": finding.severity.value,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from fleetwright_contracts._values import ANY_KIND, Kind, common, kind_of, united
+from fleetwright_contracts._values import ANY_KIND, Kind, joined, kind_of, shared
 from fleetwright_contracts.shapes._model import Among, Either, Every, OfKind, Shape
 
 
@@ -19,16 +19,16 @@ def kinds_of(shape: Shape, of: Callable[[Shape], Kind]) -> Kind:
         case Among(values, _):
             kinds = Kind(0)
             for value in values:
-                kinds = united(kinds, kind_of(value))
+                kinds = joined(kinds, kind_of(value))
             return kinds
         case Every(parts):
             kinds = ANY_KIND
             for part in parts:
-                kinds = common(kinds, of(part))
+                kinds = shared(kinds, of(part))
             return kinds
         case Either(parts):
             kinds = Kind(0)
             for part in parts:
-                kinds = united(kinds, of(part))
+                kinds = joined(kinds, of(part))
             return kinds
     return ANY_KIND

@@ -8,10 +8,10 @@ from fleetwright_contracts._values import (
     ANY_KIND,
     Kind,
     Value,
-    common,
     fraction,
     identity,
-    united,
+    joined,
+    shared,
 )
 from fleetwright_contracts.errors import Unresolvable
 from fleetwright_contracts.shapes._kinds import kinds_of
@@ -86,11 +86,11 @@ class Shapes:
         kinds = ANY_KIND
         for part in parts:
             if isinstance(part, OfKind):
-                kinds = common(kinds, part.kinds)
+                kinds = shared(kinds, part.kinds)
                 continue
             for one in part.parts if isinstance(part, Every) else (part,):
                 if isinstance(one, OfKind):
-                    kinds = common(kinds, one.kinds)
+                    kinds = shared(kinds, one.kinds)
                 else:
                     flat[one] = None
         if self.nothing in flat or not kinds:
@@ -115,7 +115,7 @@ class Shapes:
         for part in parts:
             for one in part.parts if isinstance(part, Either) else (part,):
                 if isinstance(one, OfKind):
-                    kinds = united(kinds, one.kinds)
+                    kinds = joined(kinds, one.kinds)
                 else:
                     flat[one] = None
         if self.anything in flat or kinds == ANY_KIND:

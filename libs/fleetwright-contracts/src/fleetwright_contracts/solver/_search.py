@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from fleetwright_contracts._values import ANY_KIND, Kind, Value, common, kinds_in, meet
+from fleetwright_contracts._values import ANY_KIND, Kind, Value, kinds_in, meet, shared
 from fleetwright_contracts.errors import ContractError, Exhausted
 from fleetwright_contracts.shapes import Shape, Shapes, all_hold, holds, opposite
 from fleetwright_contracts.shapes._model import Either, Every, Named
@@ -149,11 +149,11 @@ class Search(ABC):
         """Return the kinds outside of which there is certainly no value."""
         kinds = ANY_KIND
         for part in key:
-            kinds = common(kinds, self.shapes.kinds(part))
+            kinds = shared(kinds, self.shapes.kinds(part))
             if isinstance(part, Named) and not part.negative:
                 with suppress(ContractError):  # said where it is looked at
                     meaning = self.shapes.meaning(part.name)
-                    kinds = common(kinds, self.shapes.kinds(meaning))
+                    kinds = shared(kinds, self.shapes.kinds(meaning))
         return kinds
 
     def _of_kind(self, key: Key, kind: Kind) -> Answer:
