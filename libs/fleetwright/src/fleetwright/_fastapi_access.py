@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 
 from fleetwright._service import Service
 from fleetwright.auth._access import Access, access_of
@@ -42,6 +42,20 @@ def routes_of(app: FastAPI) -> dict[str, Access | None]:
     # `frontend()` serves files past the routes and cannot say who may ask for them.
     for number, _ in enumerate(app.router._iter_low_priority_routes(), 1):
         found[f"FRONTEND {number} (mount public(StaticFiles(...)) instead)"] = None
+    return found
+
+
+def methods_at(app: FastAPI, scope: Scope) -> set[str]:
+    """Return the methods of all routes that a path fits.
+
+    Args:
+        app: The application.
+        scope: What was asked for, whatever the method.
+    """
+    found: set[str] = set()
+    for context in iter_route_contexts(app.routes):
+        if context.methods and context.matches(scope)[0] is not Match.NONE:
+            found |= context.methods
     return found
 
 

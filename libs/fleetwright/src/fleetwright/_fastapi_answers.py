@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from fleetwright._body import is_json_type
 from fleetwright._context import current_call
+from fleetwright._fastapi_access import methods_at
 from fleetwright._problem import (
     MEDIA_TYPE,
     Answered,
@@ -63,7 +64,14 @@ async def _on_http_exception(request: Request, error: HTTPException) -> Response
     if error.status_code < 200 or error.status_code in (204, 304):
         return Response(status_code=error.status_code, headers=error.headers)
     title = phrase(error.status_code)
-    problem = Problem(error.status_code, title, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        methods = methods_at(request.app, request.scope)
+        # Starlette names the methods of the first route; a path may have several. A
+        # handler that refuses its own method knows better.
+        if methods and request.method not in methods:
+            headers["Allow"] = ", ".join(sorted(methods))
+    problem = Problem(error.status_code, title, headers=headers)
     told: Any = error.detail  # Starlette says text, FastAPI lets any JSON in
     if not isinstance(told, str):
         problem.extensions["errors"] = told

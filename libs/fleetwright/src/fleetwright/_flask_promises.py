@@ -16,6 +16,7 @@ from werkzeug.routing import Rule
 
 from fleetwright._flask_access import routes_of
 from fleetwright._problem_schema import refused
+from fleetwright._promised_bodies import promise_bodies
 from fleetwright._promised_callers import promise_access
 from fleetwright._service import Service
 from fleetwright.errors import DeclarationError
@@ -160,6 +161,7 @@ def openapi_by(app: Flask, writer: type[GenerateJsonSchema]) -> dict[str, Any]:
     }
     access = {path_of(name): who for name, who in routes_of(app).items()}
     promise_access(document, access)
+    promise_bodies(document)
     return document
 
 

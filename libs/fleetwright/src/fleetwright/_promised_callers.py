@@ -25,7 +25,8 @@ def promise_access(
     """Have a description say who may call each operation.
 
     A closed operation asks for a token (`security`), names its callers (`x-callers`)
-    and promises 401 and 403; what it promises already is kept.
+    and what a person must be (`x-role`), and promises 401 and 403; what it promises
+    already is kept.
 
     Args:
         document: The description; it is changed.
@@ -41,5 +42,7 @@ def promise_access(
         asked = [access.scope] if access.scope is not None else []
         operation.setdefault("security", [{_SCHEME: asked}])
         operation["x-callers"] = sorted(access.services)
+        if access.role is not None:
+            operation["x-role"] = access.role
         for status, answer in _ANSWERS.items():
             operation["responses"].setdefault(status, answer)

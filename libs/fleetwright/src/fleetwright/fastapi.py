@@ -24,7 +24,7 @@ except ModuleNotFoundError as error:
 
 from fleetwright._fastapi_access import guard, routes_of
 from fleetwright._fastapi_answers import answer_with_problems
-from fleetwright._fastapi_promises import promise_callers
+from fleetwright._fastapi_promises import promise_answers
 from fleetwright._sync_handlers import SyncHandlers
 
 __all__ = ["INVALID_REQUEST", "Caller", "ProblemDocument", "Uses", "mount", "refused"]
@@ -61,7 +61,7 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
     service.add(SyncHandlers())
     _live_with(app, service)
     answer_with_problems(app)
-    promise_callers(app)
+    promise_answers(app)
     if service.settings.environment == "production" and not service.settings.open_docs:
         _close_docs(app)
     build = app.build_middleware_stack

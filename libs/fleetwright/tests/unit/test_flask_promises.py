@@ -90,7 +90,9 @@ def test_description_says_what_goes_in_and_out() -> None:
     assert made["requestBody"]["content"]["application/json"]["schema"] == {
         "$ref": "#/components/schemas/NewTill"
     }
-    assert set(made["responses"]) == {"201", "401", "403", "409", "422"}
+    assert set(made["responses"]) == {
+        *("201", "400", "401", "403", "409", "413", "415", "422"),
+    }
     assert made["security"] == [{"token": ["tills:write"]}]
     assert {"NewTill", "Till"} <= set(promised["components"]["schemas"])
 

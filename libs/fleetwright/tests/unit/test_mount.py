@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import pytest
 import structlog
-from fastapi import BackgroundTasks, FastAPI, HTTPException, Request
+from fastapi import APIRouter, BackgroundTasks, FastAPI, HTTPException, Request
 from httpx2 import ASGITransport, AsyncClient
 from pydantic import BaseModel
 
@@ -278,6 +278,28 @@ async def test_unknown_route_and_method_are_problems() -> None:
 
     assert (missing.status_code, missing.json()["title"]) == (404, "Not Found")
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET")
+
+
+async def test_all_methods_of_a_path_are_allowed_however_it_is_declared() -> None:
+    """`Allow` names those of every route that the path fits, of routers as well."""
+    app, _ = shop()
+    router = APIRouter(prefix="/v1")
+
+    @router.get("/things/{name}")
+    async def look(name: str) -> None:
+        return None
+
+    @router.put("/things/{name}")
+    async def keep(name: str) -> None:
+        raise HTTPException(405, headers={"Allow": "GET"})
+
+    app.include_router(router)
+    async with client(app) as http:
+        wrong = await http.delete("/v1/things/tea")
+        refused = await http.put("/v1/things/tea")
+
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, PUT")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
 
 
 async def test_invalid_request_is_explained_without_its_input() -> None:
