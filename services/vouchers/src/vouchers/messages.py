@@ -33,7 +33,9 @@ class NewVoucher(BaseModel):
 
     amount_pence: Pence = Field(description="What it is worth, in pence.")
     expires_at: AwareDatetime | None = Field(
-        default=None, description="Until when it can be redeemed; null for ever."
+        default=None,
+        strict=True,  # else 0 would be the beginning of 1970
+        description="Until when it can be redeemed; null for ever.",
     )
 
 

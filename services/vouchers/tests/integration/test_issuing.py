@@ -59,6 +59,7 @@ async def test_a_request_without_a_key_is_refused(vouchers: AsyncClient) -> None
         ({"amount_pence": "500"}, "body.amount_pence"),
         ({"amount_pence": 5, "color": "red"}, "body.color"),
         ({"amount_pence": 5, "expires_at": "2030-01-01T00:00:00"}, "body.expires_at"),
+        ({"amount_pence": 5, "expires_at": 0}, "body.expires_at"),
         ({}, "body.amount_pence"),
     ],
 )
