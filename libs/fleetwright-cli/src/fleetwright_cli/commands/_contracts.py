@@ -11,6 +11,7 @@ import typer
 
 from fleetwright_cli._errors import DONE, NOT_COMPLIANT, WRONG_ARGUMENTS, FleetError
 from fleetwright_cli._printer import Printer, table
+from fleetwright_cli.fuzz._command import fuzz
 from fleetwright_contracts import (
     REPORTS,
     ContractError,
@@ -40,8 +41,9 @@ contracts = typer.Typer(
     "Examples: `fleet contracts freeze`, `fleet contracts verify`,"
     " `fleet contracts diff --against origin/main`,"
     " `fleet contracts can-deploy --environment production`,"
-    " `fleet contracts diff old.yaml new.yaml`.",
+    " `fleet contracts diff old.yaml new.yaml`, `fleet contracts fuzz`.",
 )
+contracts.command()(fuzz)
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
 
