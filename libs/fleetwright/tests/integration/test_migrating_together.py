@@ -159,8 +159,9 @@ async def test_ten_replicas_that_start_together_migrate_once(
 ) -> None:
     """One does it; the nine wait longer than any statement may take, and are content.
 
-    The revision lasts three seconds, a statement two: who waits does not time out. (Less
-    than two, and a replica that gets no core for a while is cut off as it connects.)
+    The revision lasts three seconds, a statement two: who waits does not time out.
+    (Less than two, and a replica that gets no core for a while is cut off as it
+    connects.)
     """
     revision(tmp_path, "import time; time.sleep(3)")
 
