@@ -188,7 +188,7 @@ def new_call(
     matters = cast(Criticality, criticality)
     parsed = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if parsed is None or (parsed[1] == "00" and parsed[5] is not None):
-        trace_id, span_id = _hex(32), _hex(16)
+        trace_id, span_id = new_trace_id(), new_span_id()
         sampled = sampler is None or sampler(trace_id, None)
         new = (id or trace_id, caller, trace_id, span_id, None, sampled, service)
         return Call(*new, criticality=matters)
@@ -199,7 +199,7 @@ def new_call(
         id or trace_id,
         caller,
         trace_id,
-        _hex(16),
+        new_span_id(),
         parent,
         sampled if sampler is None else sampler(trace_id, sampled),
         service,
@@ -218,16 +218,12 @@ if hasattr(os, "register_at_fork"):
 
 def new_span_id() -> str:
     """Return an id for one call out, 16 hexadecimal digits."""
-    return _hex(16)
+    return (_random.getrandbits(64) or 1).to_bytes(8, "big").hex()
 
 
 def new_trace_id() -> str:
     """Return an id for a trace, 32 hexadecimal digits."""
-    return _hex(32)
-
-
-def _hex(digits: int) -> str:
-    return f"{_random.getrandbits(4 * digits) or 1:0{digits}x}"
+    return (_random.getrandbits(128) or 1).to_bytes(16, "big").hex()
 
 
 def _state(header: str) -> str:

@@ -90,16 +90,16 @@ class Lines:
             line["call_id"] = call.id
             line["trace_id"] = call.trace_id
             line["span_id"] = call.span_id
-        for name, value in fields.items():
-            line.setdefault(name, shown(name, value))
+        said = {n: shown(n, value) for n, value in fields.items() if n not in line}
         if exporting is not None:
-            exporting(level, line.copy())  # a renderer may take it apart
+            exporting(level, line["event"], said, call)
+        line |= said
         self.writer.write(self.render(line), urgent=level in _URGENT)
 
 
 _lines: Lines | None = None
-# Takes the level and the fields of each line that is written, to send them elsewhere.
-exporting: Callable[[str, Mapping[str, Any]], None] | None = None
+# Takes what each line says that is written, and the call it belongs to, to send it on.
+exporting: Callable[[str, str, Mapping[str, Any], Call | None], None] | None = None
 
 
 def timestamp(now: float, _seen: list[Any] = [0, ""]) -> str:  # noqa: B006 - a cache
@@ -362,7 +362,7 @@ def canonical(event: str, call: Call, fields: dict[str, Any]) -> None:
         }
         line |= fields
         if exporting is not None:
-            exporting("info", line)
+            exporting("info", event, fields, call)
         _lines.writer.write(escaped(plain_json(line)) + b"\n")
 
 

@@ -62,6 +62,8 @@ def mask(text: str) -> str:
     for value in _values:
         if value in text:
             text = text.replace(value, MASK)
+    if len(text) < _SHORTEST_CARD and text.isalnum():
+        return text  # one short word: nothing below has such a shape
     if "://" in text:
         text = _USERINFO.sub(rf"\1:{MASK}@", text)
         text = _TOKEN_AS_USER.sub(f"://{MASK}@", text)

@@ -119,12 +119,12 @@ def test_what_comes_while_the_queue_is_full_is_dropped_and_counted() -> None:
     assert target is not None
     held = Signal()
 
-    def encode(batch: Any) -> bytes:
+    def join(batch: Any) -> bytes:
         held.wait()
         return b""
 
-    batches: Batches[int] = Batches(
-        "spans", encode, Sending("spans", target), Limits(4, 2)
+    batches: Batches[int, int] = Batches(
+        "spans", abs, join, Sending("spans", target), Limits(4, 2)
     )
     for number in range(9):
         batches.put(number)
@@ -201,6 +201,28 @@ def test_log_lines_go_with_their_trace_and_without_secrets(
     told = attributes(record)
     assert (told["sku"], told["count"]) == ("tea", 2)
     assert (told["password"], told["to"]) == ("***", "***")
+
+
+def test_what_cannot_be_written_is_dropped_and_fails_nobody(
+    receiver: Receiver,
+) -> None:
+    """A span is written where it ends, in the user's own thread."""
+
+    class Speechless:
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    _telemetry.set_up("shop", SETTINGS)
+    tracer = trace.get_tracer("users")
+
+    tracer.start_span("odd", attributes={"of": Speechless()}).end()  # type: ignore[dict-item]
+    tracer.start_span("plain").end()
+
+    told = _setup.telemetry()
+    assert told is not None
+    assert told.spans is not None
+    assert told.spans.dropped == 1
+    assert names(receiver) == ["plain"]
 
 
 async def test_a_decorated_function_is_a_span_each_time(receiver: Receiver) -> None:

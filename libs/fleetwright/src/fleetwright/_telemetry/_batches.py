@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ import structlog
 from fleetwright._telemetry._sending import Clockwork, Sending
 
 T = TypeVar("T")
-_PIECE = 64  # made ready at a time: others may need the interpreter meanwhile
+W = TypeVar("W")
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
 
@@ -33,22 +32,25 @@ class Limits:
     seconds: float = 5.0
 
 
-class Batches(Generic[T]):
+class Batches(Generic[T, W]):
     """Takes things from any thread at once, and sends them from one of its own.
 
-    At most `limits.waiting` wait; a receiver that is away costs what comes then, which
-    is counted, and nothing else.
+    Each is written as it comes: later it would have left the processor's caches and
+    cost twice, and the collector of garbage would have looked at it meanwhile. At most
+    `limits.waiting` wait; a receiver that is away costs what comes then, which is
+    counted, and nothing else.
 
     Attributes:
         taken: How many were put in.
-        dropped: How many were lost: there was no room, or the receiver did not take
-            them.
+        dropped: How many were lost: there was no room, they could not be written, or
+            the receiver did not take them.
     """
 
     def __init__(
         self,
         signal: str,
-        encode: Callable[[Sequence[T]], bytes],
+        write: Callable[[T], W],
+        join: Callable[[Sequence[W]], bytes],
         sending: Sending,
         limits: Limits,
     ) -> None:
@@ -56,18 +58,20 @@ class Batches(Generic[T]):
 
         Args:
             signal: What is sent, for the log and the thread.
-            encode: Makes the body of a batch.
+            write: Makes ready what comes; what it says is all that is kept of it.
+            join: Makes the body of a batch.
             sending: Where it goes.
             limits: How much is kept.
         """
         self.taken = 0
         self.dropped = 0
         self._signal = signal
-        self._encode = encode
+        self._write = write
+        self._join = join
         self._sending = sending
         self._limits = limits
         self._most, self._batch = limits.waiting, limits.batch
-        self._waiting: deque[T] = deque()
+        self._waiting: deque[W] = deque()
         self._at_work = threading.Lock()
         self._clockwork = Clockwork(f"fleetwright-{signal}", self.flush, limits.seconds)
         if hasattr(os, "register_at_fork"):
@@ -75,12 +79,16 @@ class Batches(Generic[T]):
             os.register_at_fork(after_in_child=lambda: _call(forked))
 
     def put(self, one: T) -> None:
-        """Take one thing; returns at once."""
+        """Take one thing; neither waits nor fails."""
         waiting = self._waiting
         if len(waiting) >= self._most:
             self.dropped += 1
             return
-        waiting.append(one)
+        try:
+            waiting.append(self._write(one))
+        except Exception:  # whose words fail is told by nobody, and fails nothing else
+            self.dropped += 1
+            return
         if len(waiting) == self._batch:
             self._clockwork.ask()
         if not self._clockwork.is_running:
@@ -95,15 +103,10 @@ class Batches(Generic[T]):
     def _send_one_batch(self) -> None:
         waiting = self._waiting
         batch = [waiting.popleft() for _ in range(min(len(waiting), self._batch))]
-        if not batch:
-            return
         self.taken += len(batch)
-        bodies = []
-        for start in range(0, len(batch), _PIECE):
-            bodies.append(self._encode(batch[start : start + _PIECE]))
-            time.sleep(0)  # gives the interpreter away, however little is asked for
-        # Repeated fields are joined by writing one message after the other.
-        if not self._sending.send(b"".join(bodies), self._clockwork.stopping):
+        if batch and not self._sending.send(
+            self._join(batch), self._clockwork.stopping
+        ):
             self.dropped += len(batch)
 
     def _forked(self) -> None:

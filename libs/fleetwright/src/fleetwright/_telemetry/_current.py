@@ -3,74 +3,74 @@
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from contextvars import Token
-from typing import Any, Protocol
+from typing import Any, Final
 
 from opentelemetry import context
 from opentelemetry.context.context import Context
 from opentelemetry.trace import Span, StatusCode
+from opentelemetry.trace.propagation import _SPAN_KEY
 
-from fleetwright._spans import within
+from fleetwright._spans import attach, current
 
-
-class Starting(Protocol):
-    """What begins spans."""
-
-    def start_span(self, name: str, *given: Any, **options: Any) -> Span:
-        """Begin a span."""
-        ...
+OPTIONS: Final = (
+    "links",
+    "start_time",
+    "record_exception",
+    "set_status_on_exception",
+    "end_on_exit",
+)
+_AS_USUAL: Final[Mapping[str, Any]] = {}
 
 
 class Current:
     """What `start_as_current_span` returns: for one `with`, or to decorate with."""
 
-    __slots__ = ("_given", "_name", "_options", "_span", "_starting", "_token")
+    __slots__ = ("_asked", "_given", "_span", "_start", "_token")
 
     def __init__(
         self,
-        starting: Starting,
-        name: str,
+        start: Callable[..., Span],
         given: tuple[Any, ...],
-        options: Mapping[str, Any],
+        asked: Mapping[str, Any] | None,
     ) -> None:
         """Begin nothing yet.
 
         Args:
-            starting: Begins the span.
-            name: What it is called.
-            given: What else was said of it, in order.
-            options: What else was said of it, by name.
+            start: Begins the span.
+            given: What was said of it.
+            asked: What was asked for beside that, by the names of the API.
         """
-        self._starting = starting
-        self._name = name
+        self._start = start
         self._given = given
-        self._options = options
+        self._asked = asked
 
     def __enter__(self) -> Span:
         """Begin the span, and make it the current one."""
-        known = self._options
-        if "end_on_exit" in known:
-            known = {k: v for k, v in known.items() if k != "end_on_exit"}
-        self._span = self._starting.start_span(self._name, *self._given, **known)
-        self._token: Token[Context] = context.attach(within(self._span))
-        return self._span
+        if self._asked is None:
+            span = self._start(*self._given)
+        else:
+            said = {name: self._asked.get(name) for name in ("links", "start_time")}
+            span = self._start(*self._given, **said)
+        self._span = span
+        self._token = attach(Context({**current(), _SPAN_KEY: span}))
+        return span
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: object
     ) -> None:
         """Say what went wrong, end the span, and take it back."""
         context.detach(self._token)
-        span, options = self._span, self._options
+        span, asked = self._span, self._asked or _AS_USUAL
         if isinstance(error, Exception) and span.is_recording():
-            if options.get("record_exception", True):
+            if asked.get("record_exception", True):
                 span.record_exception(error)
-            if options.get("set_status_on_exception", True):
+            if asked.get("set_status_on_exception", True):
                 span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
-        if options.get("end_on_exit", True):
+        if asked.get("end_on_exit", True):
             span.end()
 
     def _again(self) -> "Current":
-        return Current(self._starting, self._name, self._given, self._options)
+        return Current(self._start, self._given, self._asked)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that is a span of its own each time it is called."""

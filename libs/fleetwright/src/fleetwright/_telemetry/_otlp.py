@@ -6,19 +6,22 @@ most spans say the same few things.
 
 import struct
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
+from types import NoneType
 from typing import Any, Final
 
 from fleetwright._secrets import MASK, is_secret_name, mask
 
 LONGEST_TEXT: Final = 16 * 1024
-_REMEMBERED_LENGTH = 400  # a longer text hardly comes again
+_REMEMBERED: Final = frozenset((str, int, NoneType))  # no two of them are equal
+_REMEMBERED_LENGTH = 2_200  # the longest text of a statement, and its name
+_MOST_REMEMBERED = 4_096
 _DEEPEST = 4
 # Never the same twice and never a secret: not worth being remembered or looked at.
 _IDS: Final = frozenset(
     ("call_id", "fleetwright.call_id", "message", "messaging.message.id")
 )
-_LONGEST_ID = 40
+_SHORT = 60  # characters of a text whose length as it is written has one byte
 fixed64 = struct.Struct("<Q").pack
 signed64 = struct.Struct("<q").pack
 double = struct.Struct("<d").pack
@@ -44,8 +47,11 @@ def field(number: int, content: bytes) -> bytes:
         content: What is in it.
     """
     size = len(content)
-    if number < 16 and size < 128:
-        return bytes((number << 3 | 2, size)) + content
+    if number < 16:
+        if size < 128:
+            return bytes((number << 3 | 2, size)) + content
+        if size < 16384:
+            return bytes((number << 3 | 2, size & 127 | 128, size >> 7)) + content
     return varint(number << 3 | 2) + varint(size) + content
 
 
@@ -59,23 +65,95 @@ def attributes(number: int, said: Mapping[str, Any]) -> bytes:
 
     Args:
         number: The number of the field.
-        said: Names and values.
+        said: Names and values; one without a value is left out.
     """
-    found = []
-    for name, value in said.items():
-        kind = value.__class__
-        if name in _IDS and kind is str:
-            content = value[:_LONGEST_ID].encode("utf-8", "replace")
-            size = bytes((0x12, len(content) + 2, 0x0A, len(content)))
-            found.append(field(number, _named(name)[0] + size + content))
-        elif (kind is str and len(value) <= _REMEMBERED_LENGTH) or kind is int:
-            found.append(_remembered(number, name, value))
-        elif kind is float:
-            content = b"\x12\x09\x21" + double(value)
-            found.append(field(number, _named(name)[0] + content))
+    written = _written(number)
+    return b"".join(
+        [
+            (
+                written[pair]
+                if pair[1].__class__ in _REMEMBERED
+                else _seldom(number, *pair)
+            )
+            for pair in said.items()
+        ]
+    )
+
+
+class _Written(dict[tuple[str, Any], bytes]):
+    """What was written for a pair of name and value; begins anew when it is full."""
+
+    def __init__(self, number: int) -> None:
+        """Remember the pairs of one field.
+
+        Args:
+            number: The number of the field.
+        """
+        self._number = number
+
+    def __missing__(self, pair: tuple[str, Any]) -> bytes:
+        """Write a pair; one that may come again is remembered."""
+        name, value = pair
+        is_id = name in _IDS
+        if value.__class__ is str and len(value) <= _SHORT:
+            found = short_text(self._number, name, value if is_id else mask(value))
         else:
-            found.append(_pair(number, name, value))
-    return b"".join(found)
+            found = _pair(self._number, name, value)
+        if not is_id and len(found) <= _REMEMBERED_LENGTH:
+            if len(self) >= _MOST_REMEMBERED:
+                self.clear()
+            self[pair] = found
+        return found
+
+
+_written = cache(_Written)
+
+
+def forget_values() -> None:
+    """Write every value anew: another one may be a secret now."""
+    _written.cache_clear()
+
+
+def _seldom(number: int, name: str, value: Any) -> bytes:
+    """Return an attribute whose value hardly comes again."""
+    if value.__class__ is float and (head := _number_head(number, name)):
+        return head + double(value)
+    return _pair(number, name, value)
+
+
+@lru_cache(maxsize=1024)
+def _number_head(number: int, name: str) -> bytes:
+    """Return what stands before a float; nothing for one that is a secret."""
+    written, is_secret = _named(name)
+    return b"" if is_secret else _head(number, written + b"\x12\x09\x21", 8)
+
+
+def short_text(number: int, name: str, value: str) -> bytes:
+    """Return an attribute whose value is a short text.
+
+    Args:
+        number: The number of the field.
+        name: Of the attribute.
+        value: Without secrets.
+    """
+    content = value.encode("utf-8", "replace")
+    head = _text_head(number, name, len(content))
+    return head + content if head else _pair(number, name, value)
+
+
+@lru_cache(maxsize=4096)
+def _text_head(number: int, name: str, size: int) -> bytes:
+    """Return what stands before a text; nothing for one that is a secret or long."""
+    written, is_secret = _named(name)
+    if is_secret or size > 125:  # its length has more than one byte
+        return b""
+    return _head(number, written + bytes((0x12, size + 2, 0x0A, size)), size)
+
+
+def _head(number: int, before: bytes, size: int) -> bytes:
+    """Return what stands before so many bytes that are written last in a field."""
+    whole = field(number, before + bytes(size))
+    return whole[: len(whole) - size]
 
 
 @lru_cache(maxsize=1024)
@@ -85,17 +163,11 @@ def _named(name: str) -> tuple[bytes, bool]:
 
 
 def _pair(number: int, name: str, value: Any) -> bytes:
+    if value is None:
+        return b""
     written, is_secret = _named(name)
     content = any_value(MASK if is_secret else value)
     return field(number, written + field(2, content))
-
-
-_remembered = lru_cache(maxsize=8192, typed=True)(_pair)
-
-
-def forget_values() -> None:
-    """Write every value anew: another one may be a secret now."""
-    _remembered.cache_clear()
 
 
 def any_value(value: Any, depth: int = 0) -> bytes:

@@ -1,65 +1,60 @@
 """Log lines as OTLP has them: what was written, without being read again."""
 
-from collections.abc import Iterable, Mapping
+import struct
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from fleetwright._context import Call
 from fleetwright._telemetry._otlp import (
     any_value,
     attributes,
     field,
-    fixed64,
     request,
+    short_text,
     text,
 )
 
 SCOPE: Final = ("fleetwright", "")
 _SEVERITIES: Final = {"debug": 5, "info": 9, "warning": 13, "error": 17, "critical": 21}
-_ELSEWHERE: Final = frozenset(
-    ("time", "level", "event", "service", "trace_id", "span_id", "parent_span_id")
-)
+_times = struct.Struct("<BQBQ").pack  # fields 1 and 11, each with its tag
 _NAMED: Final = {"exception": "exception.stacktrace", "logger": "logger.name"}
 
 
-class Line(NamedTuple):
-    """One line that was logged.
-
-    Attributes:
-        at: When, in nanoseconds since 1970.
-        level: In lower case.
-        fields: The whole line, its secrets masked.
-    """
-
-    at: int
-    level: str
-    fields: Mapping[str, Any]
+Line = tuple[int, str, str, Mapping[str, Any], Call | None]
+"""A line that was logged: when, in nanoseconds since 1970, its level in lower case,
+what happened, what else stands on it, its secrets masked, and its call."""
 
 
-def encode_logs(resource: bytes, lines: Iterable[Line]) -> bytes:
+def join_lines(resource: bytes, lines: Sequence[bytes]) -> bytes:
     """Return an `ExportLogsServiceRequest`.
 
     Args:
         resource: An encoded `Resource`.
-        lines: What was logged.
+        lines: Written ones.
     """
-    return request(resource, {SCOPE: [field(2, _record(line)) for line in lines]})
+    return request(resource, {SCOPE: lines})
 
 
-def _record(line: Line) -> bytes:
-    at, level, fields = line
-    said = {
-        _NAMED.get(name, name): value
-        for name, value in fields.items()
-        if name not in _ELSEWHERE and value is not None
-    }
-    moment = fixed64(at)
-    head = _head(level, str(fields["event"]))
-    parts = [b"\x09", moment, head, attributes(6, said), b"\x59", moment]
-    trace_id, span_id = fields.get("trace_id"), fields.get("span_id")
-    if isinstance(trace_id, str) and isinstance(span_id, str):
-        parts += (b"\x4a\x10", bytes.fromhex(trace_id))
-        parts += (b"\x52\x08", bytes.fromhex(span_id))
-    return b"".join(parts)
+def write_line(line: Line) -> bytes:
+    """Return a line as a field of its `ScopeLogs`.
+
+    Args:
+        line: What was logged.
+    """
+    at, level, event, fields, call = line
+    if not _NAMED.keys().isdisjoint(fields):
+        fields = {_NAMED.get(name, name): value for name, value in fields.items()}
+    parts = [_times(0x09, at, 0x59, at), _head(level, event), attributes(6, fields)]
+    if call is not None:
+        parts += (
+            short_text(6, "call_id", call.id[:128]),
+            b"\x4a\x10",
+            bytes.fromhex(call.trace_id),
+            b"\x52\x08",
+            bytes.fromhex(call.span_id),
+        )
+    return field(2, b"".join(parts))
 
 
 @lru_cache(maxsize=1024)

@@ -1,5 +1,6 @@
 """Spans as OTLP has them."""
 
+import struct
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
@@ -10,50 +11,64 @@ from fleetwright._secrets import mask
 from fleetwright._telemetry._otlp import attributes, field, fixed64, request, text
 from fleetwright._telemetry._span import Span
 
-_KINDS: Final = {kind: bytes((0x30, kind.value + 1)) for kind in SpanKind}
+Written = tuple[tuple[str, str], bytes]
+"""Who made a span, and the span as a field of its `ScopeSpans`."""
+
+_UNSET = StatusCode.UNSET
 _CODES: Final = {
     code: b"" if code is StatusCode.UNSET else bytes((0x18, code.value))
     for code in StatusCode
 }
-_FLAGS: Final = b"\x85\x01"  # field 16, four bytes
 _LOCAL, _REMOTE = 0x100, 0x300  # it is known whether the parent is of another process
+# By whether the parent is remote, the trace was drawn, its id is random: field 16.
+_FLAGS: Final = {
+    (is_remote, is_drawn, is_random): b"\x85\x01"
+    + ((_REMOTE if is_remote else _LOCAL) | is_drawn | is_random << 1).to_bytes(
+        4, "little"
+    )
+    for is_remote in (False, True)
+    for is_drawn in (False, True)
+    for is_random in (False, True)
+}
+_times = struct.Struct("<BQBQ").pack  # fields 7 and 8, each with its tag
 
 
-def encode_spans(resource: bytes, spans: Iterable[Span]) -> bytes:
+def join_spans(resource: bytes, spans: Iterable[Written]) -> bytes:
     """Return an `ExportTraceServiceRequest`.
 
     Args:
         resource: An encoded `Resource`.
-        spans: Which have ended.
+        spans: Written ones.
     """
     scopes: dict[tuple[str, str], list[bytes]] = {}
-    for span in spans:
-        scopes.setdefault(span.scope, []).append(_span(span))
+    for scope, span in spans:
+        scopes.setdefault(scope, []).append(span)
     return request(resource, scopes)
 
 
 @lru_cache(maxsize=1024)
-def _name(name: str) -> bytes:
-    return text(5, mask(name))
+def _head(name: str, kind: SpanKind) -> bytes:
+    return text(5, mask(name)) + bytes((0x30, kind.value + 1))
 
 
-def _span(span: Span) -> bytes:
-    trail = span.trail
-    parts = [b"\x0a\x10", bytes.fromhex(trail.id), b"\x12\x08", bytes.fromhex(span.id)]
+def write_span(span: Span) -> Written:
+    """Return a span that has ended as it is sent.
+
+    Args:
+        span: The span.
+    """
+    trail, unhex = span.trail, bytes.fromhex
+    parts = [b"\x0a\x10", unhex(trail.id), b"\x12\x08", unhex(span.id)]
+    if span.parent is not None:
+        parts += (b"\x22\x08", unhex(span.parent))
+    parts += (
+        _head(span.name, span.kind),
+        _times(0x39, span.begun, 0x41, span.ended),
+        attributes(9, span.attributes),
+        _FLAGS[span.is_remote, trail.is_drawn, trail.is_random],
+    )
     if trail.state:
         parts.append(text(3, trail.state))
-    if span.parent is not None:
-        parts += (b"\x22\x08", bytes.fromhex(span.parent))
-    parts += (
-        _name(span.name),
-        _KINDS[span.kind],
-        b"\x39",
-        fixed64(span.begun),
-        b"\x41",
-        fixed64(span.ended),
-    )
-    if span.attributes:
-        parts.append(attributes(9, span.attributes))
     if span.events is not None:
         for name, said, at in span.events:
             told = b"\x09" + fixed64(at) + text(2, mask(name))
@@ -63,10 +78,7 @@ def _span(span: Span) -> bytes:
             linked = b"\x0a\x10" + context.trace_id.to_bytes(16, "big")
             linked += b"\x12\x08" + context.span_id.to_bytes(8, "big")
             parts.append(field(13, linked + attributes(4, said or {})))
-    if span.status is not StatusCode.UNSET:
+    if span.status is not _UNSET:
         words = text(2, mask(span.said)) if span.said else b""
         parts.append(field(15, words + _CODES[span.status]))
-    flags = (_REMOTE if span.is_remote else _LOCAL) | trail.is_drawn
-    flags |= trail.is_random << 1
-    parts += (_FLAGS, flags.to_bytes(4, "little"))
-    return field(2, b"".join(parts))
+    return span.scope, field(2, b"".join(parts))

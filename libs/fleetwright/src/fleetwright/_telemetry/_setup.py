@@ -16,14 +16,15 @@ from opentelemetry import metrics, trace
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from fleetwright import _context, _exposed, _logs, _spans
+from fleetwright._context import Call
 from fleetwright._settings import Settings
 from fleetwright._telemetry import _otlp
 from fleetwright._telemetry._batches import Batches, Limits
 from fleetwright._telemetry._environment import Environment, Target
 from fleetwright._telemetry._meter import MeterProvider
-from fleetwright._telemetry._otlp_logs import Line, encode_logs
+from fleetwright._telemetry._otlp_logs import Line, join_lines, write_line
 from fleetwright._telemetry._otlp_metrics import encode_metrics
-from fleetwright._telemetry._otlp_spans import encode_spans
+from fleetwright._telemetry._otlp_spans import Written, join_spans, write_span
 from fleetwright._telemetry._prometheus import exposition
 from fleetwright._telemetry._sampling import sampler_of
 from fleetwright._telemetry._sending import Clockwork, Sending
@@ -60,8 +61,8 @@ class Telemetry:
         """
         self.said = said
         self.resource = _otlp.attributes(1, said)
-        self.spans: Batches[Span] | None = None
-        self.lines: Batches[Line] | None = None
+        self.spans: Batches[Span, Written] | None = None
+        self.lines: Batches[Line, bytes] | None = None
         self._stock: list[Any] = []
         self._reading: Clockwork | None = None
         self._sending: Sending | None = None
@@ -83,8 +84,9 @@ class Telemetry:
         self, environment: Environment, target: Target, slow_seconds: float | None
     ) -> None:
         limits = _limits(environment, "BSP", 5000)
-        encode = partial(encode_spans, self.resource)
-        self.spans = Batches("spans", encode, Sending("spans", target), limits)
+        join = partial(join_spans, self.resource)
+        sending = Sending("spans", target)
+        self.spans = Batches("spans", write_span, join, sending, limits)
         sampler = sampler_of(environment)
         tracer = Tracer(self.spans.put, sampler, slow_seconds=slow_seconds)
         _provider.tracer = tracer
@@ -122,12 +124,14 @@ class Telemetry:
         if target is None:
             return
         limits = _limits(environment, "BLRP", 1000)
-        encode = partial(encode_logs, self.resource)
-        self.lines = Batches("logs", encode, Sending("logs", target), limits)
+        join, sending = partial(join_lines, self.resource), Sending("logs", target)
+        self.lines = Batches("logs", write_line, join, sending, limits)
         put, now = self.lines.put, time.time_ns
 
-        def export(level: str, fields: Mapping[str, Any]) -> None:
-            put(Line(now(), level, fields))
+        def export(
+            level: str, event: str, fields: Mapping[str, Any], call: Call | None
+        ) -> None:
+            put((now(), level, event, fields, call))
 
         _logs.exporting = export
 

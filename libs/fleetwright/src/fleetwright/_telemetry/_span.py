@@ -22,6 +22,7 @@ from opentelemetry.trace import (
 MOST: Final = 128  # attributes, events and links of one span, as the standard has it
 _MOST_WAITING = 512  # spans of one trace that may be wanted yet
 _RECORDED, _NOT_RECORDED = TraceFlags(3), TraceFlags(2)  # the id is random: level 2
+_UNSET, _ERROR = StatusCode.UNSET, StatusCode.ERROR  # looked up once: an Enum is slow
 _now = time.time_ns  # not the Clock: spans are compared with those of other machines
 
 
@@ -33,32 +34,28 @@ class Trail:
 
     Attributes:
         id: The trace, 32 hexadecimal digits.
+        keep: Takes a span that is to be sent.
         is_drawn: Whether the sampler has chosen the trace.
-        state: The `tracestate` that goes with it.
+        is_kept: Whether its spans are sent as they end.
         is_random: Whether the id was made at random.
+        state: The `tracestate` that goes with it.
+        first: Of a trace that was not drawn, the span that decides for the others.
     """
 
     __slots__ = (
-        "_first",
-        "_is_kept",
-        "_keep",
         "_slow_ns",
         "_waiting",
+        "first",
         "id",
         "is_drawn",
+        "is_kept",
         "is_random",
+        "keep",
         "state",
     )
 
     def __init__(
-        self,
-        id: str,
-        keep: Callable[["Span"], None],
-        slow_ns: int,
-        *,
-        is_drawn: bool,
-        is_random: bool = True,
-        state: str = "",
+        self, id: str, keep: Callable[["Span"], None], slow_ns: int, is_drawn: bool
     ) -> None:
         """Begin without spans.
 
@@ -67,41 +64,38 @@ class Trail:
             keep: Takes a span that is to be sent.
             slow_ns: How long the first span takes at least to be kept anyway.
             is_drawn: Whether the sampler has chosen the trace.
-            is_random: Whether the id was made at random.
-            state: The `tracestate` that goes with it.
         """
         self.id = id
-        self.is_drawn = is_drawn
-        self.is_random = is_random
-        self.state = state
-        self._keep = keep
+        self.keep = keep
+        self.is_drawn = self.is_kept = is_drawn
+        self.is_random = True
+        self.state = ""
+        self.first: Span | None = None
         self._slow_ns = slow_ns
-        self._first: Span | None = None
-        self._is_kept = is_drawn
-        self._waiting: list[Span] | None = None if is_drawn else []
+        self._waiting: list[Span] | None = None
 
-    def began(self, span: "Span") -> None:
-        """Know the first span: what becomes of it decides for the others."""
-        if self._first is None and not self._is_kept:
-            self._first = span
+    def decided(self, first: "Span", at: int) -> bool:
+        """Return whether the spans are sent, as the first one is when it ends."""
+        failed = first.status is _ERROR
+        return self.is_kept or failed or at - first.begun >= self._slow_ns
 
-    def ended(self, span: "Span") -> None:
-        """Send a span, have it wait, or forget it."""
-        if self._is_kept:
-            self._keep(span)
-        elif self._waiting is None:
-            return  # what ends after the first is not wanted either
-        elif span is not self._first:
-            if len(self._waiting) < _MOST_WAITING:
+    def waits(self, span: "Span") -> None:
+        """Have a span wait that has ended; send or forget all with the first one."""
+        first = self.first
+        if span is not first:
+            if first is None:
+                return  # what ends after the first is not wanted either
+            if self._waiting is None:
+                self._waiting = [span]
+            elif len(self._waiting) < _MOST_WAITING:
                 self._waiting.append(span)
-        else:
-            waiting, self._waiting = self._waiting, None
-            self._first = None  # no cycle is left for the collector of garbage
-            took_ns = span.ended - span.begun
-            if span.status is StatusCode.ERROR or took_ns >= self._slow_ns:
-                self._is_kept = True
-                for one in (*waiting, span):
-                    self._keep(one)
+            return
+        waiting, self._waiting = self._waiting, None
+        self.first = None  # no cycle is left for the collector of garbage
+        if self.decided(span, span.ended):
+            self.is_kept = True
+            for one in (*(waiting or ()), span):
+                self.keep(one)
 
 
 class Span(trace.Span):
@@ -142,30 +136,33 @@ class Span(trace.Span):
         "trail",
     )
 
+    # All in order, as names cost a dictionary a span.
     def __init__(
         self,
         name: str,
         kind: SpanKind,
-        trail: Trail,
-        id: str,
-        parent: str | None,
-        *,
+        place: tuple[Trail, str, str | None],
         scope: tuple[str, str],
-        attributes: dict[str, Any] | None = None,
-        is_remote: bool = False,
+        attributes: dict[str, Any],
     ) -> None:
-        """Begin now."""
+        """Begin now.
+
+        Args:
+            name: What happens.
+            kind: What it is to the others of the trace.
+            place: The trace, the span's own id, and its parent.
+            scope: Who makes the span.
+            attributes: What is known of it; it is the span's from now on.
+        """
         self.name = name
         self.kind = kind
-        self.trail = trail
-        self.id = id
-        self.parent = parent
-        self.is_remote = is_remote
+        self.trail, self.id, self.parent = place
         self.scope = scope
-        self.attributes = {} if attributes is None else attributes
+        self.attributes = attributes
+        self.is_remote = False
         self.events: list[tuple[str, Mapping[str, Any] | None, int]] | None = None
         self.links: list[tuple[SpanContext, Mapping[str, Any] | None]] | None = None
-        self.status = StatusCode.UNSET
+        self.status = _UNSET
         self.said = ""
         self.ended = 0
         self._context: SpanContext | None = None
@@ -279,7 +276,11 @@ class Span(trace.Span):
         """End now; only the first time counts."""
         if not self.ended:
             self.ended = end_time or _now()
-            self.trail.ended(self)
+            trail = self.trail
+            if trail.is_kept:
+                trail.keep(self)
+            else:
+                trail.waits(self)
 
     def __exit__(self, kind: Any, error: BaseException | None, where: Any) -> None:
         """End, with the error that ended it."""

@@ -47,7 +47,7 @@ class StockTracer:
                 span_id=f"{ids.span_id:016x}",
                 sampled=ids.trace_flags.sampled,
             )
-        return Entry(call, span)
+        return Entry(self, call, span)
 
     def span_of(self, call: Call, name: str, kind: SpanKind) -> Span:
         """Begin the same without making it the current one."""
@@ -65,6 +65,10 @@ class StockTracer:
     def traceparent(self, span: Span) -> str:
         """Return the W3C header for what a span causes elsewhere."""
         return traceparent_of(span.get_span_context())
+
+    def is_seen(self, span: Span, at: int) -> bool:
+        """Return whether anybody will see what is said of a span from now on."""
+        return span.is_recording()
 
 
 def _is_current() -> bool:

@@ -1,7 +1,7 @@
 """Tracer: our spans behind OpenTelemetry's API, for the stories and for everybody."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from opentelemetry import trace
 from opentelemetry.context.context import Context
@@ -12,10 +12,11 @@ from opentelemetry.trace import (
     TraceFlags,
     TraceState,
 )
+from opentelemetry.trace.propagation import _SPAN_KEY
 
 from fleetwright._context import Call, new_span_id, new_trace_id
-from fleetwright._spans import Attributes, Entry
-from fleetwright._telemetry._current import Current
+from fleetwright._spans import Attributes, Entry, current, current_span
+from fleetwright._telemetry._current import OPTIONS, Current
 from fleetwright._telemetry._sampling import Sampler
 from fleetwright._telemetry._span import Span, Trail
 
@@ -58,45 +59,44 @@ class Tracer(trace.Tracer):
 
     def enter(self, call: Call, name: str, kind: SpanKind) -> Entry:
         """Begin the span of a call that came in, and make it the current one."""
-        return Entry(call, self.span_of(call, name, kind))
+        return Entry(self, call, self.span_of(call, name, kind))
 
     def span_of(self, call: Call, name: str, kind: SpanKind) -> trace.Span:
         """Begin the same without making it the current one."""
         if not (call.sampled or self._keeps_others):
             return NonRecordingSpan(_context_of(call))
         trail = self._trail_of(call)
-        span = Span(
-            name,
-            kind,
-            trail,
-            call.span_id,
-            call.parent_span_id,
-            scope=self._scope,
-            is_remote=True,
-        )
-        trail.began(span)
+        place = trail, call.span_id, call.parent_span_id
+        span = Span(name, kind, place, self._scope, {})
+        span.is_remote = True
+        if not trail.is_kept:
+            trail.first = span
         return span
 
     def begin(
         self, name: str, kind: SpanKind, attributes: Attributes, within: Call | None
     ) -> trace.Span:
         """Begin a span below the current one, or below a call."""
-        parent = trace.get_current_span()
-        if parent.__class__ is Span:
-            return self._below(parent, name, kind, dict(attributes))
-        if within is None or parent.get_span_context().is_valid:
-            return self.start_span(name, kind=kind, attributes=attributes)
+        parent, said = current_span(), dict(attributes)
+        if isinstance(parent, Span):
+            return self._below(parent, name, kind, said)
+        if within is None or _is_valid(parent):
+            return self._from_elsewhere(parent, name, kind, said)
         if not (within.sampled or self._keeps_others):
             return NonRecordingSpan(_context_of(within))
         # The call has no span of its own here: each below it stands alone.
         trail = self._trail_of(within)
-        return self._first(trail, within.span_id, name, kind, dict(attributes))
+        return self._first(trail, within.span_id, name, kind, said)
 
     def traceparent(self, span: trace.Span) -> str:
         """Return the W3C header for what a span causes elsewhere."""
         if isinstance(span, Span):
             return span.traceparent
         return traceparent_of(span.get_span_context())
+
+    def is_seen(self, span: trace.Span, at: int) -> bool:
+        """Return whether anybody will see what is said of a span from now on."""
+        return isinstance(span, Span) and span.trail.decided(span, at)
 
     # -- for everybody: the API
 
@@ -110,61 +110,64 @@ class Tracer(trace.Tracer):
         **options: Any,
     ) -> trace.Span:
         """Begin a span below the current one, or below that of a context."""
-        parent = trace.get_current_span(context)
-        said = dict(attributes) if attributes else None
+        parent = (current() if context is None else context).get(_SPAN_KEY)
+        said = dict(attributes) if attributes else {}
+        span: trace.Span
         if parent.__class__ is Span:
             span = self._below(parent, name, kind, said)
         else:
-            found = self._from_elsewhere(parent.get_span_context(), name, kind, said)
-            if not isinstance(found, Span):
-                return found
-            span = found
-        if given or options:
-            asked = dict(zip(("links", "start_time"), given, strict=False)) | options
+            span = self._from_elsewhere(parent, name, kind, said)
+        if (given or options) and isinstance(span, Span):
+            asked = dict(zip(OPTIONS, given, strict=False)) | options
             span.link_all(asked.get("links"))
             span.begun = asked.get("start_time") or span.begun
         return span
 
     # The API has a generator here; a class does the same and costs a third.
     def start_as_current_span(  # type: ignore[override]
-        self, name: str, *given: Any, **options: Any
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = _INTERNAL,
+        attributes: Mapping[str, Any] | None = None,
+        *given: Any,
+        **options: Any,
     ) -> Current:
         """Begin a span that is the current one in a block, or in a function."""
-        return Current(self, name, given, options)
+        asked = None
+        if given or options:
+            asked = dict(zip(OPTIONS, given, strict=False)) | options
+        return Current(self.start_span, (name, context, kind, attributes), asked)
 
     def _below(
-        self, parent: Span, name: str, kind: SpanKind, said: dict[str, Any] | None
+        self, parent: Span, name: str, kind: SpanKind, said: dict[str, Any]
     ) -> Span:
-        return Span(
-            name,
-            kind,
-            parent.trail,
-            new_span_id(),
-            parent.id,
-            scope=self._scope,
-            attributes=said,
-        )
+        place = parent.trail, new_span_id(), parent.id
+        return Span(name, kind, place, self._scope, said)
 
     def _from_elsewhere(
-        self,
-        context: SpanContext,
-        name: str,
-        kind: SpanKind,
-        said: dict[str, Any] | None,
+        self, around: object, name: str, kind: SpanKind, said: dict[str, Any]
     ) -> trace.Span:
         """Go on with a trace that others have begun, or begin one."""
-        known = context.is_valid
-        id = f"{context.trace_id:032x}" if known else new_trace_id()
-        is_drawn = self._sampler(id, context.trace_flags.sampled if known else None)
+        if not _is_valid(around):
+            id = new_trace_id()
+            is_drawn = self._sampler(id, None)
+            if not (is_drawn or self._keeps_others):
+                made = int(id, 16), int(new_span_id(), 16)
+                return NonRecordingSpan(SpanContext(*made, False, TraceFlags(2)))
+            trail = Trail(id, self._keep, self._slow_ns, is_drawn)
+            return self._first(trail, None, name, kind, said)
+        context = around.get_span_context()
+        id = f"{context.trace_id:032x}"
+        is_drawn = self._sampler(id, context.trace_flags.sampled)
         if not (is_drawn or self._keeps_others):
-            made = int(id, 16), context.span_id or int(new_span_id(), 16)
+            made = context.trace_id, context.span_id
             return NonRecordingSpan(
                 SpanContext(*made, False, TraceFlags(2), context.trace_state)
             )
-        state = context.trace_state.to_header() if known else ""
-        trail = Trail(id, self._keep, self._slow_ns, is_drawn=is_drawn, state=state)
-        parent = f"{context.span_id:016x}" if known else None
-        return self._first(trail, parent, name, kind, said)
+        trail = Trail(id, self._keep, self._slow_ns, is_drawn)
+        trail.state = context.trace_state.to_header()
+        return self._first(trail, f"{context.span_id:016x}", name, kind, said)
 
     def _first(
         self,
@@ -172,24 +175,19 @@ class Tracer(trace.Tracer):
         parent: str | None,
         name: str,
         kind: SpanKind,
-        said: dict[str, Any] | None,
+        said: dict[str, Any],
     ) -> Span:
-        scope = self._scope
-        span = Span(
-            name, kind, trail, new_span_id(), parent, scope=scope, attributes=said
-        )
-        trail.began(span)
+        place = trail, new_span_id(), parent
+        span = Span(name, kind, place, self._scope, said)
+        if not trail.is_kept:
+            trail.first = span
         return span
 
     def _trail_of(self, call: Call) -> Trail:
-        return Trail(
-            call.trace_id,
-            self._keep,
-            self._slow_ns,
-            is_drawn=call.sampled,
-            is_random=call.random,
-            state=call.tracestate,
-        )
+        trail = Trail(call.trace_id, self._keep, self._slow_ns, call.sampled)
+        trail.is_random = call.random
+        trail.state = call.tracestate
+        return trail
 
 
 class Provider(trace.TracerProvider):
@@ -221,6 +219,13 @@ def traceparent_of(context: SpanContext) -> str:
     """
     flags = context.trace_flags
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{flags:02x}"
+
+
+def _is_valid(around: object) -> TypeGuard[trace.Span]:
+    """Return whether something is a span that has a place in a trace."""
+    if around is None:  # an abstract class is slow to say so
+        return False
+    return isinstance(around, trace.Span) and around.get_span_context().is_valid
 
 
 def _context_of(call: Call) -> SpanContext:
