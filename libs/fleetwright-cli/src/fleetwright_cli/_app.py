@@ -39,6 +39,7 @@ COMMANDS = {
         "rehearse",
         "Roll a service under load, count what is lost",
     ),
+    "plan": ("_plan", "plan", "Reckon what a rate of requests needs"),
     "deploy": ("_deploy", "app", "Write files for Compose and Kubernetes; release"),
     "bench": ("_bench", "bench", "Measure a running service"),
     "lock": ("_lock", "lock", "Lock the requirements with hashes"),

@@ -25,7 +25,12 @@ before = [{ send = "GET /v1/rate" }]
 --- .gitignore
 .fleet/
 __pycache__/
+--- libs/fleetwright/pyproject.toml
+[project]
+name = "fleetwright"
+version = "1"
 --- services/rates/requirements.in
+-e ../../libs/fleetwright
 --- services/rates/requirements.txt
 # nothing
 --- services/rates/src/rates/__init__.py

@@ -1,20 +1,32 @@
 """A service of the standard library only; what it does wrong its package says.
 
 `MODE` of the package's app is a version's own: `well`, `drops` (ends at once), `deaf`
-(does not end when told), `forgets` (answers a key anew), `fails` (500 as it stops) or
-`late` (never ready).
+(does not end when told), `forgets` (answers a key anew), `fails` (500 as it stops),
+`late` (never ready) or `works` (10 ms of CPU a call, and a line in the log).
 """
 
 import asyncio
 import importlib
+import json
 import os
 import signal
 import sys
+import time
 import uuid
 from typing import Any, ClassVar
 
 WORK_SECONDS = 0.2
 MODE = importlib.import_module(sys.argv[1].partition(".")[0] + ".app").MODE
+
+
+def work() -> None:
+    """Use 10 ms of CPU and tell of a call."""
+    until = time.process_time() + 0.01
+    while time.process_time() < until:
+        pass
+    said = {"event": "call.answered", "route": "/v1/rate", "duration_ms": 10.0}
+    sys.stdout.write(json.dumps(said) + "\n")
+    sys.stdout.flush()
 
 
 class Connection(asyncio.Protocol):
@@ -50,6 +62,8 @@ class Connection(asyncio.Protocol):
         status, body = "200 OK", "{}"
         if path == "/readyz" and MODE == "late":
             status = "503 Service Unavailable"
+        elif MODE == "works" and not path.endswith("z"):
+            work()
         elif not path.endswith("z"):
             await asyncio.sleep(WORK_SECONDS)
             key = headers.get("idempotency-key", "")

@@ -12,12 +12,6 @@ if TYPE_CHECKING:
     from rehearse.conftest import Rates
 
 ON_THE_RUNTIME = """\
---- libs/fleetwright/pyproject.toml
-[project]
-name = "fleetwright"
-version = "1"
---- services/rates/requirements.in
--e ../../libs/fleetwright
 --- services/rates/src/fleetwright/serve.py
 --- services/rates/src/rates/app.py
 import asyncio

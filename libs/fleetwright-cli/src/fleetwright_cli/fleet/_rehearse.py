@@ -36,6 +36,8 @@ class Rehearse(RehearseSection):
     Attributes:
         through: Who is asked instead: it calls this service, or is heard by it.
         roles: What the person who asks is.
+        environment: Variables of this service, whoever is rehearsed: what stands in for
+            others shall not fail at random.
         before: Sent once, before anything else.
         requests: Sent over and over; what its OpenAPI document has examples of when
             left out.
@@ -43,5 +45,6 @@ class Rehearse(RehearseSection):
 
     through: str = ""
     roles: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
     before: tuple[Sent, ...] = ()
     requests: tuple[Sent, ...] = ()

@@ -117,6 +117,7 @@ class Load:
         self._caller = Caller(pace.answer_seconds)
         self._word = secrets.token_hex(6)  # other keys in each rehearsal
         self._numbers = itertools.count(1)
+        self._with_key = itertools.count(1)
         self._ends = asyncio.Event()
 
     def turn(self) -> Tally:
@@ -170,7 +171,7 @@ class Load:
         began = asyncio.get_running_loop().time()
         first = await self._counted(tally, ask, f"{self._word}-{number}", anew=False)
         tally.seconds.append(asyncio.get_running_loop().time() - began)
-        if not ask.is_keyed or number % REPEATED_EACH:
+        if not ask.is_keyed or next(self._with_key) % REPEATED_EACH:
             return
         # On a connection of its own: as likely as not to the other version.
         again = await self._counted(tally, ask, f"{self._word}-{number}", anew=True)

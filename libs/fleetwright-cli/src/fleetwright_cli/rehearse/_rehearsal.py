@@ -8,27 +8,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fleetwright_cli._errors import FleetError
-from fleetwright_cli.contracts import frozen
-from fleetwright_cli.drills._stage import staged
 from fleetwright_cli.fleet import Fleet, Service
 from fleetwright_cli.fleet._rehearse import Rehearse
-from fleetwright_cli.local._backoff import Timings
 from fleetwright_cli.local._launch import Launch
 from fleetwright_cli.local._plan import Plan, needed
-from fleetwright_cli.local._status import State
-from fleetwright_cli.local._supervisor import Supervisor
-from fleetwright_cli.rehearse._asks import Ask, Asks, asks_of
+from fleetwright_cli.rehearse._asking import Asking, apart, asks_for, running
+from fleetwright_cli.rehearse._asks import Asks
 from fleetwright_cli.rehearse._balancer import Balancer
-from fleetwright_cli.rehearse._caller import Lost
 from fleetwright_cli.rehearse._clashes import Clash, clashes
 from fleetwright_cli.rehearse._events import waiting
-from fleetwright_cli.rehearse._load import Load, Pace, Tally
+from fleetwright_cli.rehearse._load import Pace, Tally
 from fleetwright_cli.rehearse._rolling import Manners, Rollout
-from fleetwright_cli.rehearse._tokens import Tokens
 from fleetwright_cli.rehearse._versions import old_version, tree_version
-from fleetwright_cli.standard import _kinds as kinds
-from fleetwright_cli.standard import open_repository
 
 # The stage keeps a hundred ports free; instances get those that no service has.
 _FIRST_INSTANCE, _LAST_INSTANCE = 40, 98
@@ -141,40 +132,13 @@ def rehearse(
     asked = fleet.chosen([said.through])[0] if said.through else wish.service
     if said.through:
         said = fleet.manifest.rehearse.get(asked.name, Rehearse())
-    asks = _asks(fleet, asked, said)
+    asks = asks_for(fleet, asked, said)
     with tempfile.TemporaryDirectory(prefix="fleet-rehearse-") as state:
         names = [wish.service.name, asked.name]
         chosen = needed(fleet, names)
-        plan = staged(fleet, chosen, pythons, Path(state).resolve())
+        plan = apart(fleet, chosen, pythons, Path(state).resolve())
         rehearsal = _Rehearsal(fleet, plan, wish, asked, asks, said.roles, tell)
         return asyncio.run(rehearsal.run())
-
-
-def _asks(fleet: Fleet, asked: Service, said: Rehearse) -> Asks:
-    """Return what a service is asked for.
-
-    Raises:
-        FleetError: There is nothing to ask it for.
-    """
-    repository = open_repository(fleet.root)
-    pages = {
-        route
-        for unit in repository.services
-        if unit.name == asked.name
-        for method, route, _, _ in kinds.operations(repository, unit)
-        if method == "get" and "{" not in route and "<" not in route
-    }
-    contract = frozen([asked])[asked.name].get("openapi")
-    asks = asks_of(
-        contract, before=said.before, requests=said.requests, pages=sorted(pages)
-    )
-    if not asks.over_and_over:
-        raise FleetError(
-            f"nobody knows what to ask {asked.name} for",
-            where=f"[rehearse.{asked.name}] in {fleet.root / 'fleet.toml'}",
-            hint='name requests there, or `through = "another service"`',
-        )
-    return asks
 
 
 @dataclass(slots=True)
@@ -209,10 +173,15 @@ class _Rehearsal:
         report = Report(service.name, self.asked.name, old.name)
         report.left_out = self.asks.left_out
         report.clashes = clashes(self.fleet, service.name, revision)
-        async with self._neighbours(), self._rollout(like) as rollout:
+        others = [one for one in self.plan.launches if one.service != service.name]
+        asking = Asking(self.fleet, self.plan, self.asked, self.asks, self.roles)
+        async with (
+            running(others, self.plan.stop_seconds, self.tell),
+            self._rollout(like) as rollout,
+        ):
             for number in range(self.wish.instances):
                 await rollout.start(old, migrates=number == 0)
-            async with self._load() as (load, loading):
+            async with asking.at(self.wish.pace) as (load, loading):
                 for number in itertools.count(1):
                     version = (old, new)[number % 2]
                     self.tell(f"turn {number}: {service.name} becomes {version.name}")
@@ -225,35 +194,6 @@ class _Rehearsal:
         report.ends = rollout.unwell()
         report.cuts = rollout.cuts
         return report
-
-    @asynccontextmanager
-    async def _neighbours(self) -> AsyncIterator[None]:
-        """Run what the service calls, and the issuer."""
-        name = self.wish.service.name
-        others = [one for one in self.plan.launches if one.service != name]
-        supervisor = Supervisor(
-            tuple(others),
-            stop_seconds=self.plan.stop_seconds,
-            reload=False,
-            timings=Timings(failed_starts=1),
-        )
-        running = asyncio.create_task(supervisor.run())
-        try:
-            self.tell(
-                f"starting {', '.join(one.name for one in others) or 'nothing else'}"
-            )
-            await supervisor.settled_or_failed()
-            for status in supervisor.statuses:
-                if status.state is State.FAILED:
-                    raise FleetError(
-                        f"{status.name} does not start: {status.reason}",
-                        where=f"{name} cannot be rehearsed without it",
-                        hint=f"see what it says: `fleet up {status.name}`",
-                    )
-            yield
-        finally:
-            supervisor.stop()
-            await running
 
     @asynccontextmanager
     async def _rollout(self, like: Launch) -> AsyncIterator[Rollout]:
@@ -271,44 +211,3 @@ class _Rehearsal:
             await rollout.close()
             await http.close()
             await grpc.close()
-
-    @asynccontextmanager
-    async def _load(self) -> AsyncIterator[tuple[Load, asyncio.Task[None]]]:
-        """Send requests inside the block, after those that come first."""
-        ports = {one.service: one.port for one in self.plan.launches}
-        ports[""] = ports[self.asked.name]
-        targets = {one.service for one in self.asks.before} | {""}
-        names = {target: target or self.asked.name for target in targets}
-        tokens = Tokens(self.fleet, self.plan.identity, names, self.roles)
-        async with tokens.kept_fresh():
-            load = Load(self.asks.endless(), ports, self.wish.pace, tokens.of)
-            for ask in self.asks.before:
-                await _prepared(load, ask)
-            loading = asyncio.create_task(load.run())
-            try:
-                yield load, loading
-                load.end()
-                await loading
-            finally:
-                loading.cancel()
-                await asyncio.wait((loading,))
-
-
-async def _prepared(load: Load, ask: Ask) -> None:
-    """Send what comes first.
-
-    Raises:
-        FleetError: It was refused, or there was no answer.
-    """
-    try:
-        answer = await load.once(ask)
-        said = f"{answer.status}: {answer.body[:200].decode('utf-8', 'replace')}"
-        is_good = answer.status < 400
-    except Lost as lost:
-        said, is_good = str(lost), False
-    if not is_good:
-        raise FleetError(
-            f"{ask.method} {ask.service}{ask.path} did not succeed",
-            where=said,
-            hint="mend what [rehearse] of fleet.toml says is sent first",
-        )
