@@ -1,5 +1,7 @@
 """The console of a running shop, as a person uses it: one start for all tests."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +21,10 @@ ORDER = {
     "country": "France",
     "lines": [{"sku": "71053", "quantity": 1}],
 }
+CAPTURING = """
+[up.services.orders]
+environment = { CAPTURE_CALLS = "true" }
+"""
 PATIENCE = 30_000
 SECONDS_TO_END = 15.0
 
@@ -30,7 +36,7 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     manifest = shop.folder / "fleet.toml"
     console = f"[up]\nconsole_port = {shop.port + 15}\n"
     text = manifest.read_text("utf-8").replace("[up] #", f"{console}#", 1)
-    manifest.write_text(text, "utf-8")
+    manifest.write_text(text + CAPTURING, "utf-8")
     shop.fleet("up", "orders", "--detach", "--no-reload")
     shop.sell("WHITE METAL LANTERN")
     token = shop.token("orders", "orders:write")
@@ -167,6 +173,25 @@ def test_log_level_is_changed_while_a_service_runs(page: Page, shop: Shop) -> No
     chip = page.get_by_role("button", name="back to info")
     expect(chip).to_be_visible(timeout=PATIENCE)
     assert log_level(shop) == "WARNING"
+
+
+def test_captured_call_is_sent_again_and_saved_as_a_test(
+    page: Page, shop: Shop
+) -> None:
+    """With a token of whoever made it; the saved test passes beside the shop."""
+    page.goto("/explorer?service=orders")
+    row = page.locator("tr", has_text="POST /v1/orders")
+    row.get_by_role("link", name="send again").first.click(timeout=PATIENCE)
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#answer h2")).to_contain_text("201 in", timeout=PATIENCE)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Save as a test").click()
+
+    file = shop.folder / download.value.suggested_filename
+    download.value.save_as(file)
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)]
+    done = subprocess.run(words, cwd=shop.folder, capture_output=True, check=False)
+    assert b"1 passed" in done.stdout, done.stdout.decode()
 
 
 def restarts(shop: Shop) -> int:

@@ -13,6 +13,7 @@ from fleetwright._asgi_answers import (
     turn_away,
 )
 from fleetwright._body import Incoming, check_json, too_long
+from fleetwright._capture import Capture
 from fleetwright._context import Call, _lacking, current_call, degraded
 from fleetwright._deadline import lift_deadline
 from fleetwright._exposed import MEDIA_TYPE, METRICS
@@ -48,7 +49,7 @@ class FleetMiddleware:
             app: The application.
             service: The service it is the API of.
         """
-        self._app = app
+        self._app = Capture(app) if service.settings.capture_calls else app
         self._service = service
         self._inbound = Inbound(service)
         self._admission = service.admission

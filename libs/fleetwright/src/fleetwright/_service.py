@@ -73,6 +73,10 @@ class Service:
             from fleetwright._fault_file import fault_file
 
             self.add(fault_file(settings, settings.fleet_faults))
+        if settings.capture_calls:
+            from fleetwright._capture import refuse_production
+
+            refuse_production(settings)
         if settings.fleet_log_levels is not None:
             from fleetwright._log_level_file import LogLevelFile
 

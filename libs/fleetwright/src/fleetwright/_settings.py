@@ -64,6 +64,9 @@ class Settings(BaseSettings):
         fleet_log_levels: JSON file of the levels that services are to log at from now
             on, written by `fleet log-level`; `log_level` holds again after a restart.
         faults_allowed: Whether faults may be injected in production all the same.
+        capture_calls: Whether each call is written to the log with its bodies, up to
+            4 KiB and secrets masked, so that a developer may send it again; refused in
+            production.
         auth: `required` asks for a token wherever a route is not public; `off` lets
             everyone in, and says so in the log.
         auth_issuer: Who issues the tokens this service accepts, as their `iss` says it.
@@ -111,6 +114,7 @@ class Settings(BaseSettings):
     fleet_faults: Path | None = None
     fleet_log_levels: Path | None = None
     faults_allowed: bool = False
+    capture_calls: bool = False
     auth: Literal["required", "off"] = "required"
     auth_issuer: str = ""
     auth_jwks_url: str = ""

@@ -5,6 +5,7 @@ import secrets
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,6 +31,7 @@ from fleetwright_cli.local._fault_plan import (
 )
 from fleetwright_cli.local._fault_words import require_sense, words
 from fleetwright_cli.local._log_levels import FILE, change, level_of
+from fleetwright_cli.local._tokens import issued
 
 MOST_BYTES = 1_000_000
 CALL_SECONDS = 30.0
@@ -171,6 +173,9 @@ class Actions:
             name, _, value = line.partition(":")
             if name.strip() and value.strip().isprintable():
                 headers[name.strip()] = value.strip()
+        headers |= self._who(service, given)
+        if given.get("once"):
+            headers["Idempotency-Key"] = str(uuid.uuid4())
         body = str(given.get("body") or "").encode()
         if body:
             headers.setdefault("Content-Type", "application/json")
@@ -179,6 +184,17 @@ class Actions:
         )
         self._note(service, "call", f"{method} {path[:200]}")
         return _answered(request) | {"trace": trace}
+
+    def _who(self, service: str, given: Given) -> dict[str, str]:
+        """Return the header of a token, where it is said who calls."""
+        subject = str(given.get("subject") or "")
+        if not subject:
+            return {}
+        scopes, roles = (str(given.get(it) or "").split() for it in ("scopes", "roles"))
+        answer = issued(
+            self._site.places, service, subject=subject, scopes=scopes, roles=roles
+        )
+        return {"Authorization": f"Bearer {answer['access_token']}"}
 
     def _note(self, resource: str, what: str, why: str) -> None:
         """Note what the owner of the fleet had done, and when."""

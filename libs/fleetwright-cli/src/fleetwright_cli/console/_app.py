@@ -28,6 +28,7 @@ from starlette.staticfiles import StaticFiles
 from fleetwright_cli._errors import FleetError
 from fleetwright_cli.console import (
     _bus_views,
+    _captured,
     _compared,
     _details,
     _logs,
@@ -119,6 +120,7 @@ def views(
         "contracts": promises.contracts,
         "faults": _bus_views.faults,
         "explorer": _bus_views.explorer,
+        "captured": _captured.captured,
     }
 
 
@@ -167,6 +169,7 @@ class Console:
             *(Route(page.path, self._page(name)) for name, page in PAGES.items()),
             Route("/part/{part}", self._part),
             Route("/api/status", self._status),
+            Route("/api/captured.py", self._test),
             Route("/api/{view}", self._json),
             Route("/stream", self._stream),
             Route("/livez", _alive),
@@ -228,6 +231,15 @@ class Console:
             return JSONResponse(known, 404)
         found = await run_in_threadpool(view, self._site, _asked(request))
         return JSONResponse(found)
+
+    def _test(self, request: Request) -> Response:
+        """Give a captured call as a test to keep."""
+        call = _captured.one(self._site, _asked(request))
+        if call is None:
+            return PlainTextResponse("no such call is kept", 404)
+        name = f"test_{call['service'].replace('-', '_')}_{call['id']}.py"
+        kept = {"content-disposition": f'attachment; filename="{name}"'}
+        return PlainTextResponse(_captured.as_test(call), headers=kept)
 
     def _status(self, request: Request) -> Response:
         store = self._site.store

@@ -9,6 +9,8 @@ from typing import Any
 
 from fleetwright_cli._errors import FleetError
 from fleetwright_cli.console._asked import Asked
+from fleetwright_cli.console._asked import asked as asked_for
+from fleetwright_cli.console._captured import captured, one
 from fleetwright_cli.console._site import Site
 from fleetwright_cli.local._bus import Answers, ask_all
 from fleetwright_cli.local._bus import Asked as Service
@@ -161,15 +163,24 @@ def explorer(site: Site, asked: Asked) -> dict[str, Any]:
     ]
     chosen = asked.text("operation")
     found = next((it for it in operations if _name(it) == chosen), None)
+    known = one(site, asked) if asked.text("captured") else None
+    blank = found or (operations[0] if operations else _BLANK)
     return {
         "services": names,
         "service": service,
         "operations": [it | {"name": _name(it)} for it in operations],
-        "chosen": found or (operations[0] if operations else None),
+        "chosen": blank,
+        "form": _UNSAID | (known or blank),
+        "captured": captured(site, asked_for({"service": service}))["calls"],
         "url": site.urls().get(service, ""),
     }
 
 
+_BLANK = {"method": "GET", "path": "/", "body": ""}
+_UNSAID = {
+    **{"id": 0, "subject": "", "scopes": "", "roles": "", "once": False},
+    **{"left_out": "", "masked": False},
+}
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from fleetwright_cli.console import _charts, _otlp
 from fleetwright_cli.console._asked import Asked
+from fleetwright_cli.console._captured import one
 from fleetwright_cli.console._masks import masked
 from fleetwright_cli.console._overview import resources
 from fleetwright_cli.console._reader import Durations, now_seconds
@@ -141,6 +142,7 @@ def span(site: Site, asked: Asked) -> dict[str, Any]:
             "kind": kind,
             "duration_ms": round(row["duration_ns"] / 1e6, 3),
             "at": row["start_ns"] / 1e9,
+            "captured": (one(site, asked) or {"id": 0})["id"],
             **_otlp.details(row["raw"]),
         }
     }
