@@ -1,5 +1,6 @@
 """Tells whether a changed API still fits, and shows the value that does not."""
 
+from fleetwright_contracts._explained import RULES, Explanation, explained
 from fleetwright_contracts._files import compare
 from fleetwright_contracts._findings import Finding, Severity, Witness, verdict_of
 from fleetwright_contracts._judgement import Judgement, Verdict, compare_schemas
@@ -35,9 +36,11 @@ __all__ = [
     "OPENAPI_30",
     "OPENAPI_31",
     "REPORTS",
+    "RULES",
     "ContractError",
     "Dialect",
     "Exhausted",
+    "Explanation",
     "Files",
     "Finding",
     "Judgement",
@@ -52,6 +55,7 @@ __all__ = [
     "compare_asyncapi",
     "compare_openapi",
     "compare_schemas",
+    "explained",
     "load",
     "parse",
     "rust_prover",

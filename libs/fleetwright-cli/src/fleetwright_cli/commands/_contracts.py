@@ -234,31 +234,14 @@ def can_deploy(
     `fleet contracts can-deploy --deployed orders=v1.2.0 --deployed catalog=v1.1.0`.
     Exit 1 where somebody breaks in whatever order; the value that shows it is told.
     """
-    from fleetwright_cli.contracts import (
-        newest,
-        pairs_of,
-        plan_rollout,
-        release,
-        running,
-    )
+    from fleetwright_cli.contracts import candidates as releases
+    from fleetwright_cli.contracts import plan_rollout, running
     from fleetwright_cli.contracts._rollout_words import rollout_data, rollout_text
     from fleetwright_cli.fleet import discover
 
     fleet = discover()
     runs = running(fleet, environment, deployed or [])
-    chosen = pairs_of(candidates or ())
-    if tags:
-        latest = newest(fleet)
-        names = chosen or latest
-        chosen = {name: chosen.get(name) or latest.get(name) for name in names}
-    elif not chosen:
-        chosen = dict.fromkeys(fleet.services)
-    wanted = {name: release(fleet, name, chosen[name]) for name in chosen}
-    changed = {
-        name: one
-        for name, one in wanted.items()
-        if name not in runs or one.contracts != runs[name].contracts
-    }
+    changed = releases(fleet, runs, candidates or [], tags=tags)
     found = plan_rollout(fleet, runs, changed)
     Printer(as_json=as_json).data(rollout_data(found), rollout_text(found))
     raise typer.Exit(DONE if found.is_safe else NOT_COMPLIANT)
@@ -282,25 +265,55 @@ def record_deployed(
     Examples: `fleet contracts deployed staging orders=v1.2.0 catalog=HEAD`,
     `fleet contracts deployed staging`. Exit 2 where git knows no such revision.
     """
-    from fleetwright_cli.contracts import pairs_of, record, recorded
+    from fleetwright_cli.contracts import record, recorded
     from fleetwright_cli.fleet import discover
 
     fleet = discover()
-    for word in running or ():
-        if "=" not in word:
-            raise FleetError(
-                f"`{word}` says no version",
-                hint=f"write `{word}=v1.2.0`, or `{word}=HEAD`",
-                exit_code=WRONG_ARGUMENTS,
-            )
     if running:
-        said = {name: one or "" for name, one in pairs_of(running).items()}
-        file = record(fleet, environment, said)
+        file = record(fleet, environment, running)
         Printer().talk(f"{file.relative_to(fleet.root)} written")
     known = recorded(fleet, environment)
     data = {name: {"version": one, "commit": at} for name, (one, at) in known.items()}
     rows = [(name, one, at[:12]) for name, (one, at) in sorted(known.items())]
     text = table(("service", "version", "commit"), rows)
+    Printer(as_json=as_json).data(data, text)
+
+
+@contracts.command()
+def explain(
+    words: Annotated[
+        list[str],
+        typer.Argument(help="A rule, a finding (`FC-...`), or consumer and provider."),
+    ],
+    *,
+    against: Annotated[
+        str | None,
+        typer.Option(help="A revision: look for the finding in what changed since."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what is compared, who sends and who reads, what shows it, and what to do.
+
+    Of a rule what it means, anywhere; of a finding of `verify` (or, with `--against`,
+    of `diff`) where it is as well; of two services all that one needs of the other.
+
+    Examples: `fleet contracts explain request-narrowed`,
+    `fleet contracts explain FC-3f21aa07`, `fleet contracts explain orders catalog`.
+    Exit 2 where there is nothing of that name.
+    """
+    from fleetwright_cli.contracts._explaining import explain_edge, explain_one
+    from fleetwright_cli.fleet import discover
+
+    if len(words) > 2:
+        raise FleetError(
+            "it is not said what to explain",
+            hint="name a rule, a finding, or a consumer and a provider",
+            exit_code=WRONG_ARGUMENTS,
+        )
+    if len(words) == 2:
+        data, text = explain_edge(discover(), *words)
+    else:
+        data, text = explain_one(words[0], against)
     Printer(as_json=as_json).data(data, text)
 
 

@@ -17,11 +17,9 @@ from fleetwright_cli.contracts._gate import (
 )
 from fleetwright_cli.contracts._releases import (
     Release,
-    newest,
-    pairs_of,
+    candidates,
     record,
     recorded,
-    release,
     running,
 )
 from fleetwright_cli.contracts._rollout import Rollout, plan_rollout
@@ -39,19 +37,17 @@ __all__ = [
     "Unmet",
     "Verification",
     "break_problems",
+    "candidates",
     "drift",
     "drift_problems",
     "evolution",
     "extract",
     "frozen",
     "frozen_at",
-    "newest",
-    "pairs_of",
     "plan_rollout",
     "problems",
     "record",
     "recorded",
-    "release",
     "running",
     "unmet_problems",
     "verify",

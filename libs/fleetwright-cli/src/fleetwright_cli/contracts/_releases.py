@@ -95,13 +95,13 @@ def _read(file: Path) -> dict[str, tuple[str, str]]:
         ) from error
 
 
-def record(fleet: Fleet, environment: str, now: Mapping[str, str]) -> Path:
+def record(fleet: Fleet, environment: str, words: Iterable[str]) -> Path:
     """Write down what runs in an environment now, beside what was there.
 
     Args:
         fleet: The fleet on disk.
         environment: Its name.
-        now: Revisions by service; an empty one: it runs there no more.
+        words: `SERVICE=REVISION`; without a revision it runs there no more.
 
     Returns:
         The file.
@@ -109,6 +109,14 @@ def record(fleet: Fleet, environment: str, now: Mapping[str, str]) -> Path:
     Raises:
         FleetError: There is no such service or revision.
     """
+    now = _pairs_of(words)
+    for name, revision in now.items():
+        if revision is None:
+            raise FleetError(
+                f"`{name}` says no version",
+                hint=f"write `{name}=v1.2.0`, or `{name}=HEAD`",
+                exit_code=WRONG_ARGUMENTS,
+            )
     file = record_of(fleet, environment)
     known = _read(file) if file.is_file() else {}
     fleet.chosen([name for name, revision in now.items() if revision])
@@ -172,17 +180,33 @@ def release(
     return Release(service, called or ref, frozen_at(fleet, chosen, ref)[service])
 
 
-def pairs_of(words: Iterable[str]) -> dict[str, str | None]:
-    """Return what was typed as `SERVICE=REVISION`, None for a service alone.
+def candidates(
+    fleet: Fleet,
+    runs: Mapping[str, Release],
+    words: Sequence[str],
+    *,
+    tags: bool = False,
+) -> dict[str, Release]:
+    """Return what is to be released, by service; what says what it said is left out.
 
     Args:
-        words: What was typed.
+        fleet: The fleet on disk.
+        runs: What runs.
+        words: What was typed: `SERVICE=REVISION`, or a service alone; none for all.
+        tags: Whether the newest tag is meant where no revision is named, and not the
+            working tree.
     """
-    found: dict[str, str | None] = {}
-    for word in words:
-        name, sign, revision = word.partition("=")
-        found[name] = revision if sign else None
-    return found
+    latest = newest(fleet) if tags else {}
+    named = _pairs_of(words) or dict.fromkeys(latest if tags else fleet.services)
+    wanted = {
+        name: release(fleet, name, revision or latest.get(name))
+        for name, revision in named.items()
+    }
+    return {
+        name: one
+        for name, one in wanted.items()
+        if name not in runs or one.contracts != runs[name].contracts
+    }
 
 
 def running(
@@ -212,7 +236,7 @@ def running(
         runs = {name: (tag, tag) for name, tag in newest(fleet).items()}
     for revision in named:
         runs = {name: (revision, revision) for name in fleet.services}
-    for name, one in pairs_of(word for word in said if "=" in word).items():
+    for name, one in _pairs_of(word for word in said if "=" in word).items():
         runs[name] = (one or "", one or "")
     if not runs:
         raise FleetError(
@@ -227,3 +251,12 @@ def running(
     }
     # One revision for all is older than the newest of them.
     return {name: one for name, one in found.items() if one.contracts or not named}
+
+
+def _pairs_of(words: Iterable[str]) -> dict[str, str | None]:
+    """Return what was typed as `SERVICE=REVISION`, None for a service alone."""
+    found: dict[str, str | None] = {}
+    for word in words:
+        name, sign, revision = word.partition("=")
+        found[name] = revision if sign else None
+    return found
