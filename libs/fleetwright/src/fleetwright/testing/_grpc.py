@@ -5,11 +5,14 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
 from fleetwright.grpc import RpcServer, StubPart, stub
-from fleetwright.resilience import Pipeline
+from fleetwright.resilience import Pipeline, Retry, Timeout
 from fleetwright.testing._issuer import TESTS, Credentials
 from fleetwright.testing._serving import service_of
 
 T = TypeVar("T")
+# What is tested is the answer, not how busy the machine is that runs the tests.
+_TOTAL_SECONDS = 60.0
+_ATTEMPT_SECONDS = 30.0
 
 
 @asynccontextmanager
@@ -31,18 +34,20 @@ async def calling(
         caller: Who calls: `tests`, who may call everything; the name of a service;
             with `scopes`, a user; None for nobody.
         scopes: What the user's token is good for.
-        pipeline: How calls are guarded, if not as usual.
+        pipeline: How calls are guarded; as usual when left out, only that a minute is
+            waited: how long a provider may take is not what its own tests ask.
 
     Yields:
         The stub.
     """
     service = service_of(app)
     port = service.find(RpcServer).port
+    patient = Timeout(_TOTAL_SECONDS), Retry(), Timeout(_ATTEMPT_SECONDS)
     made = stub(
         kind,
         provider=service.name,
         url=f"http://{service.settings.host}:{port}",
-        pipeline=pipeline,
+        pipeline=pipeline or Pipeline(service.name, *patient),
     )
     part = cast(StubPart, cast(Any, made).__part__)
     if caller is not None and service.gate.identifies:
