@@ -33,11 +33,11 @@ def named(identity: str, example: str) -> str:
     return example.replace("test_words.py", f"{own}.py")
 
 
-def told(small: "Shop") -> set[tuple[str, str, int]]:
+def told(small: "Shop", **passed: float) -> set[tuple[str, str, int]]:
     """Return what the tests say when they are run: rule, path, line."""
     repository = open_repository(small.root)
     pythons = {"billing": Path(sys.executable)}
-    found = breaches(repository, pythons, lambda text: None)
+    found = breaches(repository, pythons, lambda text: None, passed)
     return {(rule, breach.path, breach.line) for rule, breach in found}
 
 
@@ -68,6 +68,23 @@ def test_coverage_that_cannot_be_asked_for_is_told(small: "Shop") -> None:
     laid(small, rules()["TST-12"].bad)
 
     assert ("TST-12", "services/billing/tests", 1) in told(small)
+
+
+def test_tests_that_passed_before_are_not_run_again(small: "Shop") -> None:
+    """But for the unit tests: whether they are alone, `fleet test` does not tell."""
+    for identity in ("TST-03", "TST-11"):
+        laid(small, named(identity, rules()[identity].bad))
+    alone = ("TST-03", "services/billing/tests/unit/test_tst_03.py", 6)
+
+    assert told(small, billing=95.0) == {alone}
+    assert told(small, billing=60.0) == {
+        alone,
+        ("TST-08", "services/billing/tests", 1),
+    }
+
+    laid(small, rules()["TST-12"].bad)
+
+    assert told(small, billing=95.0) == {("TST-12", "services/billing/tests", 1)}
 
 
 INSIDE = (

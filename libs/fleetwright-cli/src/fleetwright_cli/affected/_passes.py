@@ -201,6 +201,33 @@ class Inputs:
                 yield f"{name}={value}"
 
 
+def covered_before(
+    repository: Repository, suites: Iterable[Suite], least_percent: float
+) -> dict[str, float]:
+    """Return the share of lines that suites ran when they passed with these inputs.
+
+    Args:
+        repository: The fleet's files as they are.
+        suites: Those that are asked about.
+        least_percent: Least coverage of the fleet.
+
+    Returns:
+        0 to 100, by name; nothing of a suite that did not pass, or is not known.
+    """
+    if repository.cache is None:
+        return {}  # a cache that came with the repository
+    root = repository.tree.root
+    inputs, passes = Inputs(repository, os.environ), Passes(root)
+    options = Options(root)
+    digests = {one.name: inputs.digest(one, options, least_percent) for one in suites}
+    found = {name: passes.find(name, digest) for name, digest in digests.items()}
+    return {
+        name: one.coverage.percent
+        for name, one in found.items()
+        if one is not None and one.coverage is not None
+    }
+
+
 def _hidden(folder: Path, root: Path) -> Iterator[str]:
     """Yield the local settings that git does not see and services would read."""
     for path in (folder / ".env", root / ".env"):

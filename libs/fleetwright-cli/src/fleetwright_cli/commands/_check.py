@@ -31,6 +31,7 @@ from fleetwright_cli.standard._reports import (
 )
 from fleetwright_cli.standard._sarif import sarif_of
 from fleetwright_cli.standard._tools import RULES, interpreters, tool_breaches
+from fleetwright_cli.suites import suites_of
 
 Form = Literal["text", "json", "sarif", "github", "markdown"]
 
@@ -124,13 +125,25 @@ def _checked(
     more: list[tuple[str, Breach]] = []
     looked: frozenset[str] = frozenset()
     if further.tools:
-        more += tool_breaches(repository, talk)
+        more += tool_breaches(repository, talk, _passed(repository))
         looked |= RULES
     if further.deep:
         found, seen = _deep(repository, further, talk)
         more += found
         looked |= seen
     return check_all(repository, chosen=chosen, frozen=frozen, more=more, tools=looked)
+
+
+def _passed(repository: Repository) -> dict[str, float]:
+    """Return the services that passed `fleet test` as they are: what it covered."""
+    from fleetwright_cli.affected import covered_before
+
+    fleet = discover(repository.tree.root)
+    locked = [one.name for one in fleet.services.values() if one.lock.is_file()]
+    if not locked:
+        return {}
+    suites = suites_of(fleet, locked)
+    return covered_before(repository, suites, fleet.manifest.test.coverage_percent)
 
 
 def _deep(

@@ -2,6 +2,7 @@
 
 A service's tests are run as the standard says, `pytest --cov=src` in its folder, by the
 interpreter of its own environment; its unit tests once more with nothing to reach for.
+Where `fleet test` passed with the same inputs, only the latter are run.
 """
 
 import json
@@ -11,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,21 @@ class _Run:
     python: Path
     folder: Path
     kept: Path
+
+    @property
+    def report(self) -> Path:
+        """Where lines are told that tests ran."""
+        return self.kept / "coverage.json"
+
+    @property
+    def counting(self) -> tuple[str, str]:
+        """The words that have pytest count lines, as the standard writes them."""
+        return "--cov=src", f"--cov-report=json:{self.report}"
+
+    @property
+    def tests(self) -> str:
+        """The folder of the tests, below the root."""
+        return self.service.path("tests")
 
     def pytest(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run pytest to its end.
@@ -102,7 +118,10 @@ def interpreter(fleet: Fleet, service: Service, tell: Callable[[str], None]) -> 
 
 
 def test_breaches(
-    repository: Repository, pythons: dict[str, Path], tell: Callable[[str], None]
+    repository: Repository,
+    pythons: Mapping[str, Path],
+    tell: Callable[[str], None],
+    passed: Mapping[str, float] | None = None,
 ) -> Iterator[tuple[str, Breach]]:
     """Yield what comes out when the tests of services are run.
 
@@ -110,15 +129,22 @@ def test_breaches(
         repository: A repository on disk.
         pythons: The interpreter of each service.
         tell: Gets a line when work begins.
+        passed: The services whose tests passed before with the same inputs, each with
+            the share of lines that they ran, 0 to 100.
     """
     tested = [one for one in repository.services if one.tests and one.name in pythons]
+    before = passed or {}
 
     def run(service: Unit) -> list[tuple[str, Breach]]:
-        tell(f"running the tests of {service.name}")
+        known = before.get(service.name)
+        which = "tests" if known is None else "unit tests"
+        tell(f"running the {which} of {service.name}")
         with tempfile.TemporaryDirectory(prefix="fleet-check-") as kept:
             folder = repository.tree.root / service.folder
             one = _Run(service, pythons[service.name], folder, Path(kept))
-            return [*_whole(one), *_alone(one)]
+            if known is None:
+                return [*_whole(one), *_alone(one)]
+            return [*_alone(one, *one.counting), *_covered(one, known)]
 
     with ThreadPoolExecutor(2) as pool:
         for found in pool.map(run, tested):
@@ -127,9 +153,7 @@ def test_breaches(
 
 def _whole(run: _Run) -> Iterator[tuple[str, Breach]]:
     """Yield what fails, and what is not covered, when all tests are run."""
-    report = run.kept / "coverage.json"
-    done = run.pytest("--cov=src", f"--cov-report=json:{report}")
-    tests = run.service.path("tests")
+    done = run.pytest(*run.counting)
     failed = list(_FAILED.findall(done.stdout))
     for path, name, why in failed[:_MOST_TOLD]:
         what = f"{name or 'it'} fails: {why}".rstrip(": ")
@@ -138,32 +162,34 @@ def _whole(run: _Run) -> Iterator[tuple[str, Breach]]:
         said = (done.stderr or done.stdout).strip().splitlines() or ["it says nothing"]
         rule = "TST-12" if "--cov" in done.stderr else "TST-11"
         what = f"pytest ends with {done.returncode}: {said[-1]}"
-        yield rule, Breach(tests, 1, what[:200])
+        yield rule, Breach(run.tests, 1, what[:200])
         return
-    yield from _covered(run, report, tests)
+    yield from _covered(run)
 
 
-def _covered(run: _Run, report: Path, tests: str) -> Iterator[tuple[str, Breach]]:
-    """Yield what the tests leave out of the code."""
+def _covered(run: _Run, known: float | None = None) -> Iterator[tuple[str, Breach]]:
+    """Yield what the tests leave out of the code; how much may be known already."""
     try:
-        totals = json.loads(report.read_text("utf-8"))["totals"]
+        totals = json.loads(run.report.read_text("utf-8"))["totals"]
         lines, percent = totals["num_statements"], totals["percent_covered"]
     except (OSError, ValueError, KeyError):
         lines, percent = 0, 0.0
+    percent = percent if known is None else known
     if not lines:
-        yield "TST-12", Breach(tests, 1, "`pytest --cov=src` counts no line of `src`")
+        what = "`pytest --cov=src` counts no line of `src`"
+        yield "TST-12", Breach(run.tests, 1, what)
     elif percent < LEAST_PERCENT:
         what = f"the tests run {percent:.1f} % of src, less than {LEAST_PERCENT} %"
-        yield "TST-08", Breach(tests, 1, what)
+        yield "TST-08", Breach(run.tests, 1, what)
 
 
-def _alone(run: _Run) -> Iterator[tuple[str, Breach]]:
+def _alone(run: _Run, *more: str) -> Iterator[tuple[str, Breach]]:
     """Yield unit tests that reach for the network, start processes or write files."""
     shutil.copy(_PLUGIN, run.kept / "fleet_alone.py")
     report = run.kept / "alone.jsonl"
     unit = run.folder / "tests" / "unit"
     chosen = (str(unit),) if unit.is_dir() else ("-m", "unit")
-    run.pytest("-p", "fleet_alone", *chosen, FLEET_ALONE=str(report))
+    run.pytest("-p", "fleet_alone", *chosen, *more, FLEET_ALONE=str(report))
     seen = dict.fromkeys(_text(report).splitlines())
     for one in map(json.loads, seen):
         path = os.path.relpath(one["path"], run.folder)

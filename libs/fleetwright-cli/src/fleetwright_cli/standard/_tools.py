@@ -33,13 +33,17 @@ _EXAMPLES = (".example", ".template", ".sample")
 
 
 def tool_breaches(
-    repository: Repository, tell: Callable[[str], None] = lambda text: None
+    repository: Repository,
+    tell: Callable[[str], None] = lambda text: None,
+    passed: Mapping[str, float] | None = None,
 ) -> Iterator[tuple[str, Breach]]:
     """Yield what the tools find, with the rule that asks for each.
 
     Args:
         repository: A repository on disk.
         tell: Gets a line when long work begins.
+        passed: The services whose tests passed before with the same inputs, each with
+            the share of lines that they ran, 0 to 100.
 
     Raises:
         FleetError: A tool is not there, cannot do its work, or does not end.
@@ -51,7 +55,7 @@ def tool_breaches(
         if service.name in pythons:
             yield from unlocked(repository, service, pythons[service.name])
     yield from contract_breaches(repository, fleet, tell)
-    yield from test_runs.test_breaches(repository, pythons, tell)
+    yield from test_runs.test_breaches(repository, pythons, tell, passed)
 
 
 def interpreters(fleet: Fleet, tell: Callable[[str], None]) -> dict[str, Path]:
