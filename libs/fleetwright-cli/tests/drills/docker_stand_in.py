@@ -24,6 +24,8 @@ def docker(words: list[str]) -> int:
     """Do what docker is asked."""
     if words[0] == "version":
         return int(STATE.get("away", False))
+    if words[0] == "build":
+        return int(STATE.get("plugin_missing", False))
     if words[0] == "ps" and STATE.get("runs"):
         label = "com.docker.compose.service=billing"
         sys.stdout.write(json.dumps({"ID": "c1", "Labels": f"a=b,{label}"}) + "\n")

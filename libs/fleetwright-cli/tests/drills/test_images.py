@@ -1,6 +1,7 @@
 """`fleet check --deep` and containers: what Docker says becomes a breach."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
         (folder / name).write_text(f"#!{sys.executable}\n{stand_in}", "utf-8")
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
+    images._buildkit.cache_clear()
 
     def set_up(**faults: object) -> None:
         (folder / "state.json").write_text(json.dumps(faults), "utf-8")
@@ -102,6 +104,24 @@ def test_engine_is_there_or_not(
     monkeypatch.setenv("PATH", "")
 
     assert not images.engine_answers()
+
+
+def test_client_that_can_build_is_taken(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One without its plugin may come first on the path; there may be no other."""
+    engine()
+    older = tmp_path / "bin"
+    newer = tmp_path / "newer"
+    shutil.copytree(older, newer)
+    (newer / "state.json").write_text('{"plugin_missing": true}', "utf-8")
+
+    monkeypatch.setenv("PATH", f"{newer}:{older}")
+    assert images._buildkit()["PATH"] == f"{older}:{newer}:{older}"
+
+    images._buildkit.cache_clear()
+    monkeypatch.setenv("PATH", str(newer))
+    assert images._buildkit() == {}
 
 
 @pytest.mark.parametrize("identity", sorted(images.IMAGE_RULES))

@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from fleetwright_cli.standard.parsed import Map
 
 IMAGE_RULES = frozenset(("CON-01", "CON-04", "CON-05", "CON-08", "CON-10"))
 BUILD_SECONDS = 1800
-UP_SECONDS = 120.0
+UP_SECONDS = 300.0
 LARGEST_BYTES = 500_000_000
 _LOOK_SECONDS = 0.5
 _PORT = re.compile(r"\$\{(\w*PORT\w*):-\d+\}")
@@ -183,8 +184,27 @@ class _Project:
         root = self.repository.tree.root
         file = ["--file", self.repository.compose_path]
         whole = [*_compose_words(), *file, "--project-name", self.name, *words]
-        variables = {"COMPOSE_DOCKER_CLI_BUILD": "1", "DOCKER_BUILDKIT": "1"}
-        return _run(whole, seconds=seconds, folder=root, **variables, **self._variables)
+        variables = _buildkit() | self._variables
+        return _run(whole, seconds=seconds, folder=root, **variables)
+
+
+@cache
+def _buildkit() -> dict[str, str]:
+    """Return the variables that have compose build by BuildKit; none where it cannot.
+
+    A newer client needs a plugin for that, which may be missing; an older one beside it
+    does not.
+    """
+    variables = {"COMPOSE_DOCKER_CLI_BUILD": "1", "DOCKER_BUILDKIT": "1"}
+    for folder in os.get_exec_path():
+        client = os.path.join(folder, "docker")
+        if not os.access(client, os.X_OK):
+            continue
+        done = _run([client, "build", "--help"], seconds=20, folder=None, **variables)
+        if done.returncode == 0:
+            before = os.environ.get("PATH", "")
+            return {**variables, "PATH": f"{folder}{os.pathsep}{before}"}
+    return {}
 
 
 def _compose_words() -> list[str]:
