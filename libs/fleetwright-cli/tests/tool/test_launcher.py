@@ -26,6 +26,12 @@ case "$*" in
 esac
 echo "started: $*"
 """
+# Stands for uv of venv/: tells how it was called, and fails when it is told to.
+UV = """\
+#!/bin/sh
+echo "uv $UV_INDEX_URL $*" >>"$CALLS"
+[ ! -e "$CALLS.uv" ]
+"""
 
 
 class Checkout:
@@ -127,6 +133,41 @@ def test_interrupted_first_use_goes_on_where_it_stopped(checkout: Checkout) -> N
     assert "--require-hashes" in packages
     assert "--no-deps" in packages
     assert f"-e {checkout.root}/libs/shop/" in libraries
+
+
+def test_lock_is_installed_by_the_uv_that_it_names(checkout: Checkout) -> None:
+    """Of pip only uv itself is asked, by its hashes; of pip's index both."""
+    checkout.made()
+    checkout.program(checkout.root / "venv" / "bin" / "uv", UV)
+    lock = (
+        "six==1\nuv==2 \\\n    --hash=sha256:1 \\\n    --hash=sha256:2\n    # via x\n"
+    )
+    (checkout.root / "requirements-dev.txt").write_text(f"{lock}zope==3\n")
+
+    done = checkout.run("ps", PIP_INDEX_URL="http://index", UV_INDEX_URL="")
+
+    assert done.stdout == "started: -m fleetwright_cli ps\n"
+    own, packages, libraries = checkout.calls.read_text().splitlines()
+    assert "-m pip install" in own
+    assert (checkout.root / "venv" / ".uv.txt").read_text() in lock
+    assert packages.startswith("uv http://index --quiet pip install")
+    assert f"--require-hashes -r {checkout.root}/requirements-dev.txt" in packages
+    assert f"-e {checkout.root}/libs/shop/" in libraries
+
+
+def test_what_uv_cannot_do_is_done_by_pip(checkout: Checkout) -> None:
+    """An index that only pip is told of, for example."""
+    checkout.made()
+    checkout.program(checkout.root / "venv" / "bin" / "uv", UV)
+    (checkout.root / "calls.uv").touch()
+
+    done = checkout.run("ps")
+
+    assert done.stdout == "started: -m fleetwright_cli ps\n"
+    calls = checkout.calls.read_text().splitlines()
+    assert [one.startswith("uv ") for one in calls] == [True, False, True, False]
+    assert "--require-hashes" in calls[1]
+    assert f"-e {checkout.root}/libs/shop/" in calls[3]
 
 
 def test_later_use_installs_nothing_and_is_quick(checkout: Checkout) -> None:
