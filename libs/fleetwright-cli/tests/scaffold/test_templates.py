@@ -12,7 +12,9 @@ import pytest
 from packaging.requirements import Requirement
 from scaffold.kinds import FLEET, KINDS
 
-from fleetwright_cli.fleet import read_manifest
+from fleetwright_cli.deploy._facts import World
+from fleetwright_cli.deploy.compose._file import files as composed
+from fleetwright_cli.fleet import discover, read_manifest
 from fleetwright_cli.locks import pins
 from fleetwright_cli.scaffold import (
     VENDORED,
@@ -55,6 +57,7 @@ def locks(made: dict[str, str]) -> dict[str, str]:
                 for line in text.splitlines()
                 if line[:1].isalpha()
             ]
+            names += ["pyjwt"] if "auth" in text else []
             pins = "".join(f"{name}==1\n" for name in names)
             found[path.replace(".in", ".txt")] = LOCK + pins
     return found
@@ -82,11 +85,21 @@ def runtime() -> dict[str, str]:
     }
 
 
+def whole(ci: Pipeline, folder: Path) -> dict[str, str]:
+    """Return a fleet with a service of each kind with all that is made from it."""
+    made = files(replace(FLEET, ci=ci), KINDS.values())
+    made |= {**locks(made), **runtime()}
+    for path, text in made.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, "utf-8")
+    repository = Repository(Tree.of(made), read_manifest(folder))
+    return made | composed(World(discover(folder), repository))
+
+
 def report_of(ci: Pipeline, folder: Path) -> Report:
     """Return what the standard says of a fleet with a service of each kind."""
-    made = files(replace(FLEET, ci=ci), KINDS.values())
-    (folder / "fleet.toml").write_text(made["fleet.toml"], "utf-8")
-    tree = Tree.of({**made, **locks(made), **runtime()})
+    tree = Tree.of(whole(ci, folder))
     return check(Repository(tree, read_manifest(folder)))
 
 
@@ -126,12 +139,10 @@ def test_a_pipeline_of_gitlab_keeps_the_standard(tmp_path: Path) -> None:
 
 def test_a_breach_of_a_template_would_be_seen(tmp_path: Path) -> None:
     """The tests above look at something."""
-    made = files(FLEET, KINDS.values())
+    made = whole("github", tmp_path)
     del made["services/heard/Dockerfile"]
-    (tmp_path / "fleet.toml").write_text(made["fleet.toml"], "utf-8")
-    tree = Tree.of({**made, **locks(made), **runtime()})
 
-    failing = check(Repository(tree, read_manifest(tmp_path))).failing
+    failing = check(Repository(Tree.of(made), read_manifest(tmp_path))).failing
 
     assert {one.rule.id for one in failing} >= {"CON-02"}
 

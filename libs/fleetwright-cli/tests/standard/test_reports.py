@@ -58,6 +58,7 @@ def test_text_shows_sentence_place_reason_and_mend(report: Report) -> None:
     assert lines[1] == "  services/billing/.env:1  it is in the repository"
     assert lines[4].startswith("hint: `git rm --cached .env`")
     assert lines[-2] == "2 breaches of 1 rule, 1 waived"
+    assert "not looked at" not in text_of(report)
     assert "of 133 statements checked" in lines[-1]
 
 
@@ -119,3 +120,15 @@ def test_report_without_a_breach_is_short(fleet: "Made") -> None:
 
     assert text_of(report).splitlines()[0] == "no breach"
     assert "|---" not in markdown_of(report)
+
+
+def test_libraries_that_are_left_out_are_named(fleet: "Made") -> None:
+    """Who reads that there is no breach knows where nobody looked."""
+    manifest = '[fleet]\nname = "shop"\nvendored = ["money"]\n'
+    pyproject = '[project]\nname = "money"\nversion = "1"\n'
+    files = {"fleet.toml": manifest, "libs/money/pyproject.toml": pyproject}
+    report = check(fleet(files))
+
+    told = "not looked at, because they came with the tool: libs/money"
+    assert told in text_of(report).splitlines()
+    assert '"vendored": ["libs/money"]' in json.dumps(facts_of(report))

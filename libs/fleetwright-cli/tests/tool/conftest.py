@@ -169,7 +169,7 @@ def small(shop: Shop) -> Shop:
 
 
 @cache
-def _index_answers() -> bool:
+def index_answers() -> bool:
     """Return whether a package index answers here."""
     index = os.environ.get("UV_INDEX_URL") or os.environ.get("PIP_INDEX_URL")
     url = (index or "https://pypi.org/simple").rstrip("/") + "/iniconfig/"
@@ -183,5 +183,5 @@ def _index_answers() -> bool:
 @pytest.fixture
 def index() -> None:
     """Give a world with a package index, or no test."""
-    if not _index_answers():
+    if not index_answers():
         pytest.skip("no package index can be reached")

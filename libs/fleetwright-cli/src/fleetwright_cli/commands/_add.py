@@ -19,7 +19,6 @@ from fleetwright_cli.scaffold import (
     add_service,
     files_of_library,
     files_of_service,
-    next_port,
     owner_by_git,
     owner_of,
     require_name,
@@ -73,20 +72,22 @@ def service(
     record = Record(fleet.root)
     _require_free(fleet, name, "service", "fleet add service {}")
     _require_runtime(fleet)
-    answers = ServiceAnswers(
-        name,
-        _owner(record, fleet.root, owner),
-        framework,
-        database,
-        events,
-        next_port(record),
-    )
+    whose = _owner(record, fleet.root, owner)
+    answers = ServiceAnswers(name, whose, framework, database, events)
     answers.require_sense()
     printer = Printer(as_json=as_json)
     if dry_run:
         _tell_files(printer, files_of_service(answers, _inside(record, fleet)))
         return
+    from fleetwright_cli.deploy.compose._kept import composed
+
+    is_ours = not composed(fleet.root, check=True)
     added = add_service(fleet.root, answers, printer.talk)
+    if is_ours:
+        for one in composed(fleet.root):
+            printer.talk(f"{one.state} {one.path}")
+    else:
+        printer.talk("docker-compose.yml was edited: `fleet deploy compose` writes it")
     hint = f"fleet up {name}, fleet test {name}, fleet check"
     _tell(printer, f"service {name}", added, hint, has_root=record.fleet is not None)
 

@@ -9,7 +9,7 @@ from fleetwright_cli._printer import Printer, paint
 from fleetwright_cli.deploy._facts import World
 from fleetwright_cli.deploy._files import Stale, mend
 from fleetwright_cli.deploy._yaml import written
-from fleetwright_cli.deploy.compose._file import files as compose_files
+from fleetwright_cli.deploy.compose._kept import composed
 from fleetwright_cli.deploy.images._inputs import default_image, tag_of
 from fleetwright_cli.deploy.kubernetes._cluster import Cluster, Fault
 from fleetwright_cli.deploy.kubernetes._kubectl import Kubectl
@@ -18,7 +18,7 @@ from fleetwright_cli.deploy.kubernetes._rendered import rendered
 from fleetwright_cli.deploy.kubernetes._rules import faults
 from fleetwright_cli.deploy.kubernetes._schemas import has_schemas, schema_faults
 from fleetwright_cli.deploy.kubernetes._tree import FOLDER, files, namespace_of
-from fleetwright_cli.fleet import discover
+from fleetwright_cli.fleet import discover, find_root
 from fleetwright_cli.standard import open_repository
 
 app = typer.Typer(
@@ -115,8 +115,7 @@ def compose(*, check: Check = False, as_json: AsJson = False) -> None:
     For docker-compose 1.29 and v2. `[up] database` and `[up] broker` of fleet.toml
     say what services use; the servers they do not use start by `--profile infra`.
     """
-    world = _world()
-    stale = mend(world.fleet.root, compose_files(world), check=check)
+    stale = composed(find_root(), check=check)
     _tell(Printer(as_json=as_json), stale, {}, checks=check)
     if check and stale:
         raise typer.Exit(NOT_COMPLIANT)

@@ -68,7 +68,7 @@ def new(
     printer = Printer(as_json=as_json)
     inside = is_inside_repository(near)
     if not dry_run:
-        make_fleet(target, fleet, first, git=git, tell=printer.talk)
+        make_fleet(target, fleet, first, git=git, tell=printer.talk, finish=_composed)
     files = _files(fleet, first)
     facts = {
         "path": str(target),
@@ -80,6 +80,13 @@ def new(
         "written": not dry_run,
     }
     printer.data(facts, "\n".join(files) if dry_run else _next(path, facts))
+
+
+def _composed(root: Path) -> None:
+    """Write the compose file."""
+    from fleetwright_cli.deploy.compose._kept import composed
+
+    composed(root)
 
 
 def _require_place(target: Path) -> None:

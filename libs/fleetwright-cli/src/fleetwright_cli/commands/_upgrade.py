@@ -10,6 +10,7 @@ from fleetwright_cli.fleet import find_root
 from fleetwright_cli.scaffold import Drift, drift_of
 from fleetwright_cli.scaffold import upgrade as bring
 
+COMPOSE = "docker-compose.yml"  # a template once; it follows from the tree now
 COLOURS = {
     "new": "green",
     "updated": "green",
@@ -59,7 +60,11 @@ def upgrade(
     if check:
         printer.data(_facts(drift), _told(drift))
         raise typer.Exit(DONE if drift.is_none else NOT_COMPLIANT)
-    bring(root, drift, printer.talk, with_markers=conflicts)
+    written = bring(root, drift, printer.talk, with_markers=conflicts)
+    if any((one.path, one.kind) == (COMPOSE, "removed") for one in written):
+        from fleetwright_cli.deploy.compose._kept import composed
+
+        composed(root)
     printer.data(_facts(drift), _told(drift))
     if drift.conflicts:
         names = ", ".join(one.path for one in drift.conflicts)

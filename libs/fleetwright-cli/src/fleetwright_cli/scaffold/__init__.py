@@ -13,7 +13,6 @@ from fleetwright_cli.scaffold._making import (
     add_library,
     add_service,
     make_fleet,
-    next_port,
 )
 from fleetwright_cli.scaffold._merge import Change
 from fleetwright_cli.scaffold._names import owner_of, require_name
@@ -45,7 +44,6 @@ __all__ = [
     "files_of_service",
     "is_inside_repository",
     "make_fleet",
-    "next_port",
     "owner_by_git",
     "owner_of",
     "require_name",

@@ -54,7 +54,6 @@ class ServiceAnswers:
         framework: How it is served.
         database: Whether it keeps something.
         events: Whether it publishes, or hears.
-        port: Where compose shows it on this machine.
     """
 
     name: str
@@ -62,7 +61,6 @@ class ServiceAnswers:
     framework: Framework = "fastapi"
     database: bool = False
     events: bool = False
-    port: int = 8000
 
     @property
     def contract(self) -> str:
@@ -113,7 +111,6 @@ class ServiceAnswers:
             "contract": self.contract,
             "contract_package": package_of(self.contract),
             "extras": ",".join(extras),
-            "port": str(self.port),
             "fastapi": kind == "fastapi",
             "flask": kind == "flask",
             "grpc": kind == "grpc",
@@ -174,6 +171,7 @@ def read(text: str, where: str) -> Answers:
     """
     try:
         facts = json.loads(text)
+        facts.pop("port", None)  # compose has them in the order of names now
         return KINDS[facts.pop("kind")](**facts)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FleetError(

@@ -28,8 +28,6 @@ from fleetwright_cli.scaffold._templates import (
 from fleetwright_cli.scaffold._vendor import home, vendor, vendored_digest
 
 Tell = Callable[[str], None]
-FIRST_PORT = 8000
-ISSUER_PORT = 8009
 _OWN_LOCKS = ("requirements-dev.txt", "requirements-test.txt")
 
 
@@ -65,16 +63,6 @@ def files_of(record: Record) -> Files:
     return found
 
 
-def next_port(record: Record) -> int:
-    """Return a port of this machine that no service of the compose file has.
-
-    Args:
-        record: What the fleet was made with.
-    """
-    used = {one.port for one in record.services.values()} | {ISSUER_PORT}
-    return next(one for one in range(FIRST_PORT, 65_000) if one not in used)
-
-
 def make_fleet(
     target: Path,
     answers: FleetAnswers,
@@ -82,6 +70,7 @@ def make_fleet(
     *,
     git: bool,
     tell: Tell,
+    finish: Callable[[Path], object] = lambda root: None,
 ) -> None:
     """Make a fleet in a folder; there is all of it or nothing.
 
@@ -91,6 +80,7 @@ def make_fleet(
         service: Its first service; None for none.
         git: Whether it becomes a git repository, unless it is in one.
         tell: Gets a line when something begins.
+        finish: Writes what is made from all other files.
 
     Raises:
         FleetError: The place refuses, or a lock cannot be made.
@@ -103,6 +93,7 @@ def make_fleet(
         _fill(draft, answers, service, source, tell)
         if git and not is_inside_repository(target.parent):
             start_repository(draft)
+        finish(draft)
         if target.exists():
             target.rmdir()
         os.replace(draft, target)

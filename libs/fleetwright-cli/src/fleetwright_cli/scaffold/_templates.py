@@ -66,7 +66,6 @@ def files_of_fleet(
         libraries: Its own libraries.
     """
     inside = sorted(services, key=lambda one: one.name)
-    issuer = next((one.name for one in inside if one.asks_for_tokens), "")
     values: dict[str, Value] = {
         **fleet.values(),
         "services": [one.values() for one in inside],
@@ -74,8 +73,6 @@ def files_of_fleet(
             one.values() for one in sorted(libraries, key=lambda one: one.name)
         ],
         "vendored": [{"vendored_name": one} for one in VENDORED],
-        "issuer": bool(issuer),
-        "issuer_service": issuer,
         "any": bool(inside),
     }
     return _rendered("fleet", "", values)

@@ -121,6 +121,7 @@ class Report:
         covered: How many breaches each waiver excuses, by its number.
         mended: How many breaches of the baseline are there no more.
         files: How many files the repository has.
+        vendored: Folders that came with the tool: no breach below them is told.
     """
 
     findings: tuple[Finding, ...]
@@ -128,6 +129,7 @@ class Report:
     covered: dict[int, int]
     mended: int
     files: int
+    vendored: tuple[str, ...] = ()
 
     @property
     def failing(self) -> list[Finding]:
@@ -195,6 +197,7 @@ def check(
         covered,
         sum(unseen.values()),
         len(repository.tree.entries),
+        tuple(sorted(repository.vendored)),
     )
 
 

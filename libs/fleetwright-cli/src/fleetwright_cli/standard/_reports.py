@@ -26,6 +26,7 @@ def facts_of(report: Report) -> dict[str, object]:
             "notes": len(report.notes),
             "mended_since_baseline": report.mended,
             "files": report.files,
+            "vendored": list(report.vendored),
         },
         "coverage": {
             "statements": covered.statements,
@@ -59,6 +60,9 @@ def text_of(report: Report, *, every: bool = False) -> str:
     for one in report.notes:
         told = f"{_place(one)}  {one.breach.what}: {one.rule.mend}"
         lines.append(f"{paint('note', 'cyan')}  {one.rule.id}  {told}")
+    if report.vendored:
+        names = ", ".join(report.vendored)
+        lines.append(f"not looked at, because they came with the tool: {names}")
     return "\n".join([*lines, summary_of(report), str(report.coverage)])
 
 

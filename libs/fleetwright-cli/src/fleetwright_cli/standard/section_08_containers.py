@@ -26,6 +26,7 @@ _BUILD_PACKAGES = {
 }
 _SMALL = re.compile(r"slim|alpine|distroless|chainguard|wolfi|minimal|scratch")
 _ROOT = {"root", "0", "0:0", "root:root"}
+_DEFAULT = re.compile(r"\$\{\w+:?-([^}]*)\}")
 _IGNORED = (".git", "venv", "tests", ".env")
 
 
@@ -146,8 +147,9 @@ def compose_has_all(repository: Repository) -> Iterator[Breach]:
 
 @checks("CON-09")
 def compose_builds(repository: Repository) -> Iterator[Breach]:
-    """Yield what compose is to build from files that are not there."""
+    """Yield what is built from files that are not there, and ports given twice."""
     path = repository.compose_path
+    yield from _ports_taken_twice(repository)
     for name, one in repository.compose.items():
         if not isinstance(one, Map) or "build" not in one:
             continue
@@ -157,6 +159,20 @@ def compose_builds(repository: Repository) -> Iterator[Breach]:
             yield Breach(
                 path, line, f"{name} is built from {dockerfile}, which is not there"
             )
+
+
+def _ports_taken_twice(repository: Repository) -> Iterator[Breach]:
+    """Yield services of compose that want the same port of the machine."""
+    taken: dict[str, str] = {}
+    for name, one in repository.compose.items():
+        ports = one.get("ports") if isinstance(one, Map) else None
+        for port in ports if isinstance(ports, list) else ():
+            place, colon, _ = _DEFAULT.sub(r"\1", str(port)).rpartition(":")
+            first = taken.setdefault(place, name) if colon else name
+            if first != name:
+                line = repository.compose.line_of(name)
+                what = f"{name} and {first} are both to be had at {place}"
+                yield Breach(repository.compose_path, line, what)
 
 
 def _dockerfiles(repository: Repository) -> Iterator[tuple[str, Dockerfile]]:
