@@ -181,6 +181,71 @@ def test_folder_taken_from_another_file_counts(library: "Kept") -> None:
     assert library.files("money") == ["test_places.py"]
 
 
+CONFTEST = """\
+import pytest
+
+
+@pytest.fixture
+def coin():
+    from money import coins
+    return coins.KIND
+
+
+@pytest.fixture(name="paper")
+def _paper():
+    return start()
+
+
+def start():
+    import subprocess
+    subprocess.run(["money"])
+
+
+{}
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "more", "sees"),
+    [
+        ("def test_it(): pass", "", False),
+        ("def test_it(coin): pass", "", True),
+        ("def test_it(paper): pass", "", True),
+        ("from conftest import start", "", True),
+        ("def test_it(both): pass", "@pytest.fixture\ndef both(coin): pass", True),
+        ("def test_it(request): request.getfixturevalue(name)", "", True),
+        ("def test_it(): pass", "@pytest.fixture(autouse=True)\ndef x(coin): 1", True),
+        ("def test_it(): pass", "def pytest_configure(): start()", True),
+        ("def test_it(): pass", "@app.get('/')\ndef page(): start()", True),
+        ("def test_it(): pass", "class Page(Route):\n    a = start", True),
+        ("def test_it(): pass", "class Page:\n    a = start", False),
+        ("def test_it(): pass", "PAGE = start()", True),
+        ("def test_it(): pass", "from conftest import start as run", True),
+    ],
+)
+def test_fixture_counts_for_who_asks_for_it(
+    library: "Kept", test: str, more: str, sees: bool
+) -> None:
+    """What a conftest could do does nothing to a test that does not use it."""
+    library.change("libs/money/tests/deep/conftest.py", CONFTEST.format(more))
+    library.change("libs/money/tests/deep/test_deep.py", test)
+    # Somebody names them all: what nobody names is asked for by somebody unseen.
+    every = "def test_it(coin, paper, start, both, page, Page): pass\n"
+    library.change("libs/money/tests/deep/test_every.py", every)
+
+    assert ("test_deep.py" in told(library, source("coins"))) is sees
+
+
+def test_fixture_that_nobody_names_is_asked_for_by_somebody_unseen(
+    library: "Kept",
+) -> None:
+    """A plugin takes the place of its own fixture by this name."""
+    library.change("libs/money/tests/deep/conftest.py", CONFTEST.format(""))
+    library.change("libs/money/tests/deep/test_deep.py", PASSES)
+
+    assert "test_deep.py" in told(library, source("coins"))
+
+
 def test_what_tests_share_is_found_by_pythonpath(shop: "Shop", kept: "Kept") -> None:
     """A module beside the tests of one package may serve those of another."""
     shop.add_library("money")

@@ -1,11 +1,11 @@
 """What a test reads beside what it imports: files, by paths it builds from its own."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from fleetwright_cli.standard.parsed import Python
+from fleetwright_cli.standard.parsed import Call
 
 EVERYTHING = ""
 _CLIMB = re.compile(
@@ -47,16 +47,16 @@ class Looks(NamedTuple):
     starts: bool = False
 
 
-def looks_of(path: str, unit: str, text: str, facts: Python) -> Looks:
+def looks_of(path: str, unit: str, text: str, calls: Iterable[Call]) -> Looks:
     """Return what a file of tests reads beside its imports.
 
     Args:
         path: The file.
         unit: The folder of the package it belongs to.
-        text: Its content.
-        facts: What was read from it.
+        text: What of its content is used.
+        calls: What that calls.
     """
-    starts = any(_PROCESSES.search(one.name) for one in facts.calls)
+    starts = any(_PROCESSES.search(one.name) for one in calls)
     starts = starts or _OWN_FILES.search(text) is not None
     beyond: set[str] = set()
     names: set[str] = set()

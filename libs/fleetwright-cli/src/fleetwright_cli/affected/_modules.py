@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import PurePosixPath
 
@@ -13,6 +13,9 @@ _RELATIVE = re.compile(rb"^\s*from\s+\.", re.MULTILINE)
 _TYPES_ONLY = re.compile(
     r"^if (?:typing\.)?TYPE_CHECKING:.*\n(?:(?:[ \t]+.*)?\n)+", re.MULTILINE
 )
+# No line is left out.
+ALL_LINES = frozenset[int]()
+Unused = Mapping[str, frozenset[int]]
 _STARTS = ("importlib.import_module", "__import__", "runpy.")
 
 
@@ -41,6 +44,11 @@ class Modules:
         tops = {re.escape(one) for one in tops if len(one) > 2}
         self._said = re.compile(rf"\b(?:{'|'.join(sorted(tops)) or '$.'})(?:\.\w+)+")
         self._direct = cache(self._imported)
+        self._loaded = cache(self._read_loaded)
+        self.said_in = cache(self._read_said)
+        self._own = {
+            path: name for name, all_ in self._by_name.items() for path in all_
+        }
 
     def imported_by(self, path: str) -> frozenset[str]:
         """Return the files that one file imports, packages around them included.
@@ -48,38 +56,41 @@ class Modules:
         Args:
             path: A Python file; one that is gone imports nothing.
         """
-        return self._direct(path)
+        return self._direct(path, ALL_LINES)
 
-    def closure(self, paths: Iterable[str]) -> set[str]:
+    def closure(self, paths: Iterable[str], unused: Unused | None = None) -> set[str]:
         """Return files with all that they import, directly and through others.
 
         Args:
             paths: Python files.
+            unused: Lines of files that are not looked at.
         """
+        dead = unused or {}
         found: set[str] = set()
         ahead = list(paths)
         while ahead:
             path = ahead.pop()
             if path not in found:
                 found.add(path)
-                ahead += self._direct(path) - found
+                ahead += self._direct(path, dead.get(path, ALL_LINES)) - found
         return found
 
-    def loads_anything(self, path: str) -> bool:
+    def loads_anything(self, path: str, unused: frozenset[int] = ALL_LINES) -> bool:
         """Return whether a file imports modules whose names nobody can read off it.
 
         Args:
             path: A Python file.
+            unused: Its lines that are not looked at.
         """
-        return any(name is None for name in self._loaded(path))
+        return any(name is None for name in self._loaded(path, unused))
 
-    def said_in(self, path: str) -> set[str]:
-        """Return the modules that a file names anywhere in its text: `"orders.app"`.
+    def _read_said(self, text: str) -> set[str]:
+        """Return the modules that a text names anywhere: `"orders.app:create_app"`.
 
         Args:
-            path: A Python file.
+            text: Of a Python file.
         """
-        names = self._said.findall(self._repository.text(path))
+        names = self._said.findall(text)
         return {one for name in names for one in self._files(name)}
 
     def named(self, module: str) -> set[str]:
@@ -99,11 +110,11 @@ class Modules:
         for folder in options.get("pythonpath", ()):
             yield str(folder).strip("/")
 
-    def _imported(self, path: str) -> frozenset[str]:
+    def _imported(self, path: str, unused: frozenset[int]) -> frozenset[str]:
         """Return what a file imports."""
         if path not in self._repository.tree.entries:
             return frozenset()
-        unseen = self._for_types(path)
+        unseen = self._for_types(path) | unused
         found: set[str] = set()
         for one in self._repository.python(path).imports:
             if one.line not in unseen:
@@ -114,7 +125,7 @@ class Modules:
             both = (f"{one}{end}" for one in beside for end in (".py", "/__init__.py"))
             found |= self._paths.intersection(both)
         if not self._is_lazy(path):
-            for loaded in self._loaded(path):
+            for loaded in self._loaded(path, unused):
                 found |= set(self._files(loaded or ""))
         return frozenset(found - {path})
 
@@ -144,7 +155,11 @@ class Modules:
         """Return the modules that a module loads when it is asked for their names."""
         if not self._is_lazy(path):
             return set()
-        return {one for name in self._loaded(path) for one in self._files(name or "")}
+        return {
+            one
+            for name in self._loaded(path, ALL_LINES)
+            for one in self._files(name or "")
+        }
 
     def _bound(self, path: str) -> set[str]:
         """Return the names that a module has from the beginning."""
@@ -167,16 +182,16 @@ class Modules:
             for line in _lines(text, block.start(), block.end())
         }
 
-    def _loaded(self, path: str) -> list[str | None]:
+    def _read_loaded(self, path: str, unused: frozenset[int]) -> list[str | None]:
         """Return modules that a file imports by name; None for what cannot be told."""
         if path not in self._repository.tree.entries or not _starts(
             self._repository.python(path)
         ):
             return []
-        own = next((name for name, files in self._by_name.items() if path in files), "")
+        own = self._own.get(path, "")
         found: list[str | None] = []
         for node in ast.walk(ast.parse(self._repository.tree.read(path))):
-            if isinstance(node, ast.Call) and _is_loading(node):
+            if isinstance(node, ast.Call) and _is_loading(node, unused):
                 found += self._names(node.args[0] if node.args else None, own)
         return found
 
@@ -247,8 +262,10 @@ def _starts(facts: Python) -> bool:
     return any(one.name.startswith(_STARTS) for one in facts.calls)
 
 
-def _is_loading(node: ast.Call) -> bool:
-    """Return whether a call imports what its first argument names."""
+def _is_loading(node: ast.Call, unused: frozenset[int]) -> bool:
+    """Return whether a call that is looked at imports what its argument names."""
+    if node.lineno in unused:
+        return False
     name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
     name = node.func.id if isinstance(node.func, ast.Name) else name
     return name in {"import_module", "__import__", "run_module", "run_path"}

@@ -1,5 +1,6 @@
 """What each test file may depend on: imports, plugins, processes, files it looks at."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -8,7 +9,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from fleetwright_cli.affected._looks import EVERYTHING, Looks, looks_of
-from fleetwright_cli.affected._modules import Modules
+from fleetwright_cli.affected._modules import ALL_LINES, Modules, Unused
+from fleetwright_cli.affected._parts import (
+    ASKED_BY_OTHERS,
+    Parts,
+    parts_of,
+    unused,
+    words_of,
+)
 from fleetwright_cli.graph import Graph
 from fleetwright_cli.standard import Repository
 from fleetwright_cli.standard._repository import Unit
@@ -67,6 +75,8 @@ class Reach:
         self._graph = graph
         self._gone = frozenset(gone)
         self._looks = cache(self._looked)
+        self._parts = cache(self._read_parts)
+        self._unasked = cache(self._read_unasked)
         self.of = cache(self._reached)
 
     @cached_property
@@ -128,27 +138,75 @@ class Reach:
     def _reached(self, unit: Unit, test: str) -> Reached:
         """Return what a test file of a unit may depend on."""
         modules = self.modules
-        paths = modules.closure([test, *self._fixtures(test), *self._plugins(unit)])
-        around = {path for path in paths if _is_test_code(path)}
-        paths |= modules.closure(
-            one for path in around for one in modules.said_in(path)
+        paths, dead = self._used(unit, test)
+        around = sorted(filter(_is_test_code, paths))
+        looks = [self._looks(path, dead.get(path, ALL_LINES)) for path in around]
+        loads = any(
+            modules.loads_anything(one, dead.get(one, ALL_LINES)) for one in around
         )
-        around = {path for path in paths if _is_test_code(path)}
-        looks = [self._looks(path) for path in sorted(around)]
-        if any(one.starts for one in looks) or any(map(modules.loads_anything, around)):
+        if loads or any(one.starts for one in looks):
             libraries = self.libraries(unit)
             for other in self._repository.units:
                 if other is unit or other.name in libraries:
                     paths |= modules.closure(other.sources)
             support = [path for path in unit.tests if not self.is_test(path)]
             paths |= modules.closure(support)
-        elif any(map(modules.loads_anything, paths)):
+        elif any(map(modules.loads_anything, paths.difference(around))):
             paths |= modules.closure(unit.sources)
         beyond = {one for look in looks for one in look.beyond}
         if any(self._takes_a_folder(path) for path in around):
             beyond.add(EVERYTHING)
-        text = "\n".join(self._repository.text(path) for path in sorted(around))
+        text = "\n".join(self._repository.text(path) for path in around)
         return Reached(frozenset(paths), frozenset(beyond), text)
+
+    def _used(self, unit: Unit, test: str) -> tuple[set[str], Unused]:
+        """Return what a test file imports, and which lines of test code it leaves.
+
+        Less used means less imported, which means less used: until nothing changes.
+        """
+        modules = self.modules
+        plugins = set(self._plugins(unit))
+        begin = [test, *self._fixtures(test), *plugins]
+        words = words_of(self._repository.text(test)) | ASKED_BY_OTHERS
+        words |= self._unasked(unit.name)
+        dead: Unused = {}
+        while True:
+            paths = modules.closure(begin, dead)
+            around = {path for path in paths if _is_test_code(path)}
+            for path in around:
+                text = self._live(path, dead.get(path, ALL_LINES))
+                paths |= modules.closure(modules.said_in(text), dead)
+            shared = {path for path in paths if _is_test_code(path)} | plugins
+            files = {path: self._parts(path) for path in shared - {test}}
+            left = unused(words, files)
+            if left == dead:
+                return paths, dead
+            dead = left
+
+    def _read_unasked(self, name: str) -> frozenset[str]:
+        """Return the fixtures that nobody in a unit names: somebody unseen asks."""
+        unit = next(one for one in self._repository.units if one.name == name)
+        said: Counter[str] = Counter()
+        for path in unit.tests:
+            made = self._parts(path)
+            said.update(made.words)
+            for part in made.parts:
+                said.update(part.words)
+        support = [path for path in unit.tests if not self.is_test(path)]
+        parts = [part for path in support for part in self._parts(path).parts]
+        alone = [one for one in parts if all(said[each] < 2 for each in one.names)]
+        return frozenset(each for one in alone for each in one.names)
+
+    def _read_parts(self, path: str) -> Parts:
+        """Return the parts of a file."""
+        return parts_of(self._repository.text(path))
+
+    def _live(self, path: str, dead: frozenset[int]) -> str:
+        """Return the text of a file without the lines that are not used."""
+        lines = self._repository.text(path).splitlines()
+        return "\n".join(
+            "" if number in dead else line for number, line in enumerate(lines, 1)
+        )
 
     def _fixtures(self, test: str) -> Iterator[str]:
         """Yield the conftest.py files whose fixtures a test file has."""
@@ -171,8 +229,8 @@ class Reach:
                 for module in points.values():
                     yield from self.modules.named(str(module).partition(":")[0])
 
-    def _looked(self, path: str) -> Looks:
-        """Return what a file of tests reads beside its imports."""
+    def _looked(self, path: str, dead: frozenset[int]) -> Looks:
+        """Return what the used lines of a file of tests read beside its imports."""
         if path not in self._repository.tree.entries:
             return Looks()
         unit = next(
@@ -183,8 +241,9 @@ class Reach:
             ),
             "tests",
         )
-        text, facts = self._repository.text(path), self._repository.python(path)
-        return looks_of(path, unit, text, facts)
+        calls = self._repository.python(path).calls
+        used = [one for one in calls if one.line not in dead]
+        return looks_of(path, unit, self._live(path, dead), used)
 
     def _takes_a_folder(self, path: str) -> bool:
         """Return whether a file imports from another what that one calls a folder."""
@@ -192,7 +251,7 @@ class Reach:
             name
             for other in self.modules.imported_by(path)
             if _is_test_code(other)
-            for name in self._looks(other).names
+            for name in self._looks(other, ALL_LINES).names
         }
         if not offered or path not in self._repository.tree.entries:
             return False
