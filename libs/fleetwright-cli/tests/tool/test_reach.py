@@ -246,6 +246,20 @@ def test_fixture_that_nobody_names_is_asked_for_by_somebody_unseen(
     assert "test_deep.py" in told(library, source("coins"))
 
 
+def test_fixture_that_the_settings_ask_for_counts_for_all(library: "Kept") -> None:
+    """Whether or not another test asks for it, too."""
+    library.change("libs/money/tests/deep/conftest.py", CONFTEST.format(""))
+    library.change("libs/money/tests/deep/test_deep.py", PASSES)
+    every = "def test_it(coin, paper): start()\n"
+    library.change("libs/money/tests/deep/test_every.py", every)
+    assert "test_deep.py" not in told(library, source("coins"))
+
+    library.change("pyproject.toml", "usefixtures = ['coin']\n")
+    library.commit()
+
+    assert "test_deep.py" in told(library, source("coins"))
+
+
 def test_what_tests_share_is_found_by_pythonpath(shop: "Shop", kept: "Kept") -> None:
     """A module beside the tests of one package may serve those of another."""
     shop.add_library("money")

@@ -169,6 +169,7 @@ class Reach:
         begin = [test, *self._fixtures(test), *plugins]
         words = words_of(self._repository.text(test)) | ASKED_BY_OTHERS
         words |= self._unasked(unit.name)
+        words |= words_of(str(self._settings.get("usefixtures", "")))
         dead: Unused = {}
         while True:
             paths = modules.closure(begin, dead)
