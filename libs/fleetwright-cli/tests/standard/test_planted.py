@@ -82,6 +82,17 @@ def test_planted_breach_is_found(
     assert after - found(shop, identity, History())
 
 
+def test_untouched_shop_breaks_no_rule(shop: dict[str, bytes]) -> None:
+    """Beyond what its waivers excuse, each of which excuses something."""
+    values = tomllib.loads(shop["fleet.toml"].decode())
+    manifest = Manifest.model_validate(values)
+
+    report = check(Repository(Tree.of(shop), manifest, FACTS, history=History()))
+
+    assert [(one.rule.id, one.breach) for one in report.failing] == []
+    assert len(report.covered) == len(manifest.waivers)
+
+
 def texts(files: dict[str, bytes]) -> dict[str, str]:
     """Return files as texts."""
     return {path: one.decode(errors="replace") for path, one in files.items()}

@@ -117,6 +117,9 @@ def change(
         level: One of `LEVELS`, or `CONFIGURED`.
         statuses: `Status.facts()` of its processes.
 
+    Returns:
+        At which level each of its processes logs now.
+
     Raises:
         FleetError: None of its processes reads the file, or one has not taken it.
     """
