@@ -1,7 +1,7 @@
 """A rule, a finding or an edge, explained: what is compared, and in which direction."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -19,7 +19,7 @@ from fleetwright_cli.contracts._words import (
     unmet_text,
 )
 from fleetwright_cli.fleet import Fleet, discover
-from fleetwright_contracts import RULES, Explanation, explained
+from fleetwright_contracts import RULES, Explanation, Finding, explained
 from fleetwright_contracts.needs import sent_by
 
 _FINDING = "FC-"
@@ -101,6 +101,9 @@ def explain_edge(fleet: Fleet, consumer: str, provider: str) -> Page:
         consumer: Who needs something.
         provider: Of whom.
 
+    Returns:
+        It as data, and for a person.
+
     Raises:
         FleetError: There is no such service, or the one needs nothing of the other.
     """
@@ -127,29 +130,33 @@ def explain_edge(fleet: Fleet, consumer: str, provider: str) -> Page:
         for one in verify(fleet, contracts).unmet
         if (one.mismatch.consumer, one.mismatch.provider) == (consumer, provider)
     ]
-    fits = not any(one.fails for one in unmet)
     data = {
         "consumer": consumer,
         "provider": provider,
-        "fits": fits,
+        "fits": not any(one.fails for one in unmet),
         "uses": uses,
         "findings": [finding_data(one.finding) for one in unmet],
     }
-    lines = [f"{consumer} -> {provider}: {'fits' if fits else 'does not fit'}", ""]
-    for use in uses:
+    return data, _edge_text(data, [one.finding for one in unmet])
+
+
+def _edge_text(data: Mapping[str, Any], findings: Iterable[Finding]) -> str:
+    """Return an edge for a person."""
+    fits = "fits" if data["fits"] else "does not fit"
+    lines = [f"{data['consumer']} -> {data['provider']}: {fits}", ""]
+    for use in data["uses"]:
         name = use["declared"].partition(":")[2]
         lines += [
             f"{use['what']}  {name}  {use['file']}:{use['line']}",
             *(f"  {one['sends']} -> {one['reads']}" for one in use["compared"]),
         ]
-    for one in unmet:
-        finding = one.finding
+    for one in findings:
         lines += [
             "",
-            f"{finding.severity.upper()}  {finding.where}  ({finding.rule})",
-            *finding_lines(finding),
+            f"{one.severity.upper()}  {one.where}  ({one.rule})",
+            *finding_lines(one),
         ]
-    return data, "\n".join(lines)
+    return "\n".join(lines)
 
 
 def _calls(needs: Mapping[str, Any], provider: str) -> list[dict[str, Any]]:
