@@ -1,6 +1,8 @@
 """What was read and found once is not read again, and nothing is believed blindly."""
 
 import subprocess
+import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,85 @@ def test_content_counts_and_not_only_names(kept: Path) -> None:
     (kept / ".gitignore").write_text(".env\n.fleet/\n\n", "utf-8")
 
     assert found(kept) == set()
+
+
+def test_how_files_are_counts_and_not_only_what_is_in_them(kept: Path) -> None:
+    """A file that may be run, is empty or gone, tells one state from another."""
+    new, keys = kept / "run.sh", set[str]()
+    new.write_text("", "utf-8")
+    keys.add(open_repository(kept).key)
+    new.chmod(0o755)
+    keys.add(open_repository(kept).key)
+    git(kept, "add", "--all")
+    keys.add(open_repository(kept).key)
+    new.write_text("#!/bin/sh\n", "utf-8")
+    git(kept, "add", "--all")
+    new.write_text("", "utf-8")
+    keys.add(open_repository(kept).key)
+    new.unlink()
+    keys.add(open_repository(kept).key)
+
+    assert len(keys) == 5
+
+
+def test_what_fleet_toml_says_counts_though_git_ignores_it(kept: Path) -> None:
+    """The manifest is read past git, and so it counts past git."""
+    (kept / ".gitignore").write_text(".fleet/\n.env\nfleet.toml\n", "utf-8")
+    git(kept, "rm", "--quiet", "--cached", "fleet.toml")
+    before = open_repository(kept).key
+
+    (kept / "fleet.toml").write_text('[fleet]\nname = "shop"\nservices = "apps/*"\n')
+
+    assert open_repository(kept).key != before
+
+
+def test_what_git_knows_of_before_counts(kept: Path) -> None:
+    """The same files after another commit are another change."""
+    said = ("-c", "user.name=ann", "-c", "user.email=ann@example.org")
+    commit = (*said, "commit", "--quiet", "--allow-empty", "-m")
+    git(kept, *commit, "first")
+    git(kept, *commit, "second")
+    before = open_repository(kept).key
+
+    git(kept, *commit, "third")
+
+    assert open_repository(kept).key != before
+
+
+def test_a_waiver_ends_though_no_file_changes(kept: Path) -> None:
+    """What is kept are breaches: what excuses them is looked at each day anew."""
+    (kept / ".gitignore").write_text(".fleet/\n", "utf-8")
+    waiver = '[[waivers]]\nrule = "CFG-04"\nwhere = ".gitignore"\n'
+    waiver += 'reason = "it is ignored by the template of everybody"\n'
+    waiver += "since = 2026-01-01\nuntil = 2026-02-01\n"
+    (kept / "fleet.toml").write_text(f'[fleet]\nname = "shop"\n{waiver}', "utf-8")
+    days = date(2026, 1, 31), date(2026, 2, 2)
+
+    states = [
+        [one.fails for one in report.findings if one.rule.id == "CFG-04"]
+        for report in (check(open_repository(kept), today=day) for day in days)
+    ]
+
+    assert states == [[False], [True]]
+
+
+def test_what_is_kept_is_told_without_any_reader(kept: Path) -> None:
+    """Nothing that parses is loaded when nothing has changed."""
+    code = (
+        "import sys; from pathlib import Path;"
+        "from fleetwright_cli.commands import _check;"
+        "from fleetwright_cli.standard import check, open_repository;"
+        "check(open_repository(Path('.')));"
+        "print(*sys.modules)"
+    )
+    words = [sys.executable, "-c", code]
+    loaded = subprocess.run(words, cwd=kept, stdout=subprocess.PIPE, check=True).stdout
+
+    names = loaded.decode().split()
+    assert "fleetwright_cli.standard._kept" in names
+    heavy = ("multiprocessing", "fleetwright_contracts", "jinja2")
+    assert not [one for one in names if one.partition(".")[0] in heavy]
+    assert "fleetwright_cli.standard._checkers" not in names
 
 
 def test_cache_that_came_with_the_repository_is_not_believed(kept: Path) -> None:

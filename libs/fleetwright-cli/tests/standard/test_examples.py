@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fleetwright_cli.standard import CHECKERS, check, open_repository, rules
+from fleetwright_cli.standard import check, open_repository, rules
+from fleetwright_cli.standard._checkers import checkers
 from fleetwright_cli.standard._examples import files_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def test_small_fleet_keeps_every_rule(fleet: "Made") -> None:
     assert [f"{one.rule.id} {one.breach}" for one in report.findings] == []
 
 
-@pytest.mark.parametrize("identity", CHECKERS)
+@pytest.mark.parametrize("identity", checkers())
 def test_bad_example_is_caught(fleet: "Made", identity: str) -> None:
     """The breach is found, at a place that the example speaks of."""
     found = check(fleet(files_of(rules()[identity].bad)), chosen=frozenset([identity]))
@@ -32,7 +33,7 @@ def test_bad_example_is_caught(fleet: "Made", identity: str) -> None:
     assert all(one.breach.what.strip() for one in found.findings)
 
 
-@pytest.mark.parametrize("identity", CHECKERS)
+@pytest.mark.parametrize("identity", checkers())
 def test_good_example_passes(fleet: "Made", identity: str) -> None:
     """What the standard asks for is not called a breach."""
     found = check(fleet(files_of(rules()[identity].good)), chosen=frozenset([identity]))

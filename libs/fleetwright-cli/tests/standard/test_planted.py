@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fleetwright_cli.fleet import Manifest
-from fleetwright_cli.standard import CHECKERS, Repository, Tree, check, read_tree, rules
+from fleetwright_cli.standard import Repository, Tree, check, read_tree, rules
+from fleetwright_cli.standard._checkers import checkers
 from fleetwright_cli.standard._examples import files_of
 from fleetwright_cli.standard._facts import Facts
 from fleetwright_cli.standard._history import History
@@ -69,7 +70,7 @@ def moved(example: str) -> str:
     return text.replace("from billing", f"from {VICTIM}").replace("ledger", "abacus")
 
 
-@pytest.mark.parametrize("identity", CHECKERS)
+@pytest.mark.parametrize("identity", checkers())
 def test_planted_breach_is_found(
     shop: dict[str, bytes], identity: str, history: "Told"
 ) -> None:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fleetwright_cli.standard import (
-    CHECKERS,
     READABLE,
     SECTIONS,
     check,
+    read_ones,
     rules,
     standard_text,
 )
+from fleetwright_cli.standard._checkers import checkers
 
 if TYPE_CHECKING:
     from standard.conftest import Made
@@ -51,7 +52,7 @@ def test_rule_stands_in_the_section_of_its_line(number: int) -> None:
     assert all(heads[number] < line <= end for line in lines)
 
 
-@pytest.mark.parametrize("identity", CHECKERS)
+@pytest.mark.parametrize("identity", checkers())
 def test_checked_rule_says_how_why_and_mend(identity: str) -> None:
     """Whoever gets a finding can act on it."""
     rule = rules()[identity]
@@ -60,19 +61,24 @@ def test_checked_rule_says_how_why_and_mend(identity: str) -> None:
     assert all((rule.how, rule.why, rule.mend, rule.good, rule.bad))
 
 
-@pytest.mark.parametrize("identity", sorted(rules().keys() - CHECKERS.keys()))
+@pytest.mark.parametrize("identity", sorted(rules().keys() - checkers().keys()))
 def test_unchecked_rule_says_why_not(identity: str) -> None:
     """A statement without a checker leans on another, or says what is open."""
     rule = rules()[identity]
 
     assert rule.how
     if rule.same_as:
-        assert rule.same_as in CHECKERS
+        assert rule.same_as in checkers()
     elif rule.is_checked:
         assert rule.depth in {"tools", "deep"}
         assert all((rule.why, rule.mend, rule.good, rule.bad))
     else:
         assert rule.depth == "human"
+
+
+def test_what_is_read_is_known_without_its_checkers() -> None:
+    """The data of the rules says which of them have one."""
+    assert read_ones() == checkers().keys()
 
 
 def test_coverage_counts_each_statement_once(fleet: "Made") -> None:
@@ -83,7 +89,7 @@ def test_coverage_counts_each_statement_once(fleet: "Made") -> None:
     assert told.checked + told.human + told.open == STATEMENTS
     assert told.deeper <= told.in_part <= told.checked
     assert told.checked == sum(
-        (one.same_as or one.id) in CHECKERS for one in rules().values()
+        (one.same_as or one.id) in checkers() for one in rules().values()
     )
     assert str(told).startswith(f"{told.checked} of 133 statements checked: ")
 

@@ -11,27 +11,23 @@ from fleetwright_cli._errors import DONE, NOT_COMPLIANT, WRONG_ARGUMENTS, FleetE
 from fleetwright_cli._printer import Printer
 from fleetwright_cli.fleet import discover, find_root
 from fleetwright_cli.standard import (
-    CHECKERS,
     Breach,
     Report,
     Repository,
     open_repository,
+    read_ones,
     rules,
 )
 from fleetwright_cli.standard import (
     check as check_all,
 )
 from fleetwright_cli.standard._baseline import NAME, read_baseline, write_baseline
-from fleetwright_cli.standard._fixes import edits, write
 from fleetwright_cli.standard._reports import (
     annotations_of,
     facts_of,
     markdown_of,
     text_of,
 )
-from fleetwright_cli.standard._sarif import sarif_of
-from fleetwright_cli.standard._tools import RULES, interpreters, tool_breaches
-from fleetwright_cli.suites import suites_of
 
 Form = Literal["text", "json", "sarif", "github", "markdown"]
 
@@ -84,6 +80,8 @@ def check(
     repository = open_repository(root)
     report = _checked(repository, chosen, frozen, further)
     if fix:
+        from fleetwright_cli.standard._fixes import edits, write
+
         broken = [(one.rule.id, one.breach) for one in report.failing]
         changes = edits(repository, broken)
         if dry_run:
@@ -125,6 +123,9 @@ def _checked(
     more: list[tuple[str, Breach]] = []
     looked: frozenset[str] = frozenset()
     if further.tools:
+        # Imported where they run: reading alone takes less time than loading them.
+        from fleetwright_cli.standard._tools import RULES, tool_breaches
+
         more += tool_breaches(repository, talk, _passed(repository))
         looked |= RULES
     if further.deep:
@@ -137,6 +138,7 @@ def _checked(
 def _passed(repository: Repository) -> dict[str, float]:
     """Return the services that passed `fleet test` as they are: what it covered."""
     from fleetwright_cli.affected import covered_before
+    from fleetwright_cli.suites import suites_of
 
     fleet = discover(repository.tree.root)
     locked = [one.name for one in fleet.services.values() if one.lock.is_file()]
@@ -151,6 +153,7 @@ def _deep(
 ) -> tuple[list[tuple[str, Breach]], frozenset[str]]:
     """Return what is found by trying, and the rules that could be tried here."""
     from fleetwright_cli import drills
+    from fleetwright_cli.standard._tools import interpreters
 
     fleet = discover(repository.tree.root)
     pythons = interpreters(fleet, talk)
@@ -193,6 +196,8 @@ def _written(report: Report, form: Form, *, every: bool) -> str:
     if form == "json":
         return json.dumps(facts_of(report), indent=2, ensure_ascii=False)
     if form == "sarif":
+        from fleetwright_cli.standard._sarif import sarif_of
+
         return json.dumps(sarif_of(report), indent=2, ensure_ascii=False)
     if form == "github":
         return annotations_of(report)
@@ -202,7 +207,7 @@ def _written(report: Report, form: Form, *, every: bool) -> str:
 def _known(identity: str) -> str:
     """Return the id of a rule that has a checker."""
     rule = rules().get(identity.upper())
-    if rule is not None and (rule.same_as or rule.id) in CHECKERS:
+    if rule is not None and (rule.same_as or rule.id) in read_ones():
         return rule.same_as or rule.id
     what = f"{rule.id} is checked by nothing" if rule else f"`{identity}` is no rule"
     hint = rule.how if rule else "docs/standard.md lists them; `fleet explain CFG-04`"

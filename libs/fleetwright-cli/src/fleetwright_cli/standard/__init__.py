@@ -9,11 +9,11 @@ from fleetwright_cli.standard._check import (
 )
 from fleetwright_cli.standard._repository import Repository
 from fleetwright_cli.standard._rule import (
-    CHECKERS,
     READABLE,
     SECTIONS,
     Breach,
     Rule,
+    read_ones,
     rules,
     standard_text,
 )
@@ -21,7 +21,6 @@ from fleetwright_cli.standard._tree import Tree, read_tree
 from fleetwright_cli.standard._waivers import Debt, debt
 
 __all__ = [
-    "CHECKERS",
     "READABLE",
     "SECTIONS",
     "Breach",
@@ -35,6 +34,7 @@ __all__ = [
     "check",
     "debt",
     "open_repository",
+    "read_ones",
     "read_tree",
     "rules",
     "standard_text",

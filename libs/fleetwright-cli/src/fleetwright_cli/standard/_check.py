@@ -8,40 +8,15 @@ from pathlib import Path
 
 from fleetwright_cli._digests import digest_of
 from fleetwright_cli.fleet import Waiver, read_manifest
-from fleetwright_cli.standard import (
-    section_01_philosophy,
-    section_02_principles,
-    section_03_environment,
-    section_04_structure,
-    section_05_quality,
-    section_06_services,
-    section_07_testing,
-    section_08_containers,
-    section_09_pipeline,
-    section_10_documentation,
-)
 from fleetwright_cli.standard._cache import FOLDER
 from fleetwright_cli.standard._facts import Facts, uncollected
 from fleetwright_cli.standard._history import History, read_history
 from fleetwright_cli.standard._kept import Found, keep_breaches, kept_breaches
 from fleetwright_cli.standard._repository import Repository
-from fleetwright_cli.standard._rule import CHECKERS, READABLE, Breach, Rule, rules
+from fleetwright_cli.standard._rule import READABLE, Breach, Rule, read_ones, rules
 from fleetwright_cli.standard._tree import read_tree
 from fleetwright_cli.standard._waivers import excuses, late_faults, line_of
 
-# Each registers its checkers where it is imported.
-SECTIONS = (
-    section_01_philosophy,
-    section_02_principles,
-    section_03_environment,
-    section_04_structure,
-    section_05_quality,
-    section_06_services,
-    section_07_testing,
-    section_08_containers,
-    section_09_pipeline,
-    section_10_documentation,
-)
 _NUMBERS = re.compile(r"\d+")
 
 
@@ -182,7 +157,7 @@ def check(
         What was found.
     """
     today = today or datetime.now(UTC).date()
-    wanted = chosen or frozenset(CHECKERS)
+    wanted = chosen or read_ones()
     with uncollected():
         found = [*_found(repository, wanted), *(more or ())]
     findings, covered = _waived(repository, found, today)
@@ -204,19 +179,22 @@ def check(
 def _found(repository: Repository, wanted: frozenset[str]) -> Found:
     """Return what is broken where; from the last run when no file has changed."""
     folder, key = repository.cache, repository.key
-    is_whole = folder is not None and bool(key) and wanted == frozenset(CHECKERS)
+    is_whole = folder is not None and bool(key) and wanted == read_ones()
     if (
         folder is not None
         and is_whole
         and (kept := kept_breaches(folder, key)) is not None
     ):
         return kept
+    # Loaded here: where nothing has changed, nothing is read.
+    from fleetwright_cli.standard._checkers import checkers
+
     repository.prepare()
     found = [
         (identity, breach)
-        for identity in CHECKERS
+        for identity, look in checkers().items()
         if identity in wanted
-        for breach in CHECKERS[identity](repository)
+        for breach in look(repository)
     ]
     found += [
         (READABLE.id, Breach(path, line, reason))

@@ -3,10 +3,8 @@
 import gc
 import hashlib
 import json
-import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -73,6 +71,9 @@ class Facts:
         new = {key: one for one in files if (key := _key(*one)) not in self._raw}
         if self._workers < 2 or len(new) < WORTH_PROCESSES:
             return
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+
         start = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
         context = multiprocessing.get_context(start)
         with ProcessPoolExecutor(self._workers, mp_context=context) as pool:

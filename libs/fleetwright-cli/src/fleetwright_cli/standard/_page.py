@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from fleetwright_cli.standard._check import coverage
 from fleetwright_cli.standard._examples import files_of
-from fleetwright_cli.standard._rule import CHECKERS, SECTIONS, Rule, rules
+from fleetwright_cli.standard._rule import SECTIONS, Rule, read_ones, rules
 
 _HEAD = """\
 # The standard, statement by statement
@@ -25,7 +25,7 @@ _CHECKED_BY = {
 
 def page() -> str:
     """Return the page as Markdown."""
-    told = coverage(frozenset(CHECKERS))
+    told = coverage(read_ones())
     parts = [_HEAD.format(coverage=str(told))]
     for number, title in SECTIONS.items():
         found = [one for one in rules().values() if one.section == number]

@@ -96,8 +96,8 @@ class Repository:
     @property
     def key(self) -> str:
         """What all is that findings come from; empty where git does not tell."""
-        key = self.tree.key
-        return digest_of(key, self.history.key) if key else ""
+        key, said = self.tree.key, self.manifest.model_dump_json()
+        return digest_of(key, self.history.key, said) if key else ""
 
     @cached_property
     def services(self) -> list[Unit]:

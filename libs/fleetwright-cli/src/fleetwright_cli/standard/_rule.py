@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from fleetwright_cli.standard._repository import Repository
+if TYPE_CHECKING:
+    from fleetwright_cli.standard._repository import Repository
 
 Force = Literal["must", "should", "recommended", "described"]
 Depth = Literal["static", "tools", "deep", "human"]
@@ -93,7 +94,7 @@ class Breach:
     what: str
 
 
-Checker = Callable[[Repository], Iterator[Breach]]
+Checker = Callable[["Repository"], Iterator[Breach]]
 CHECKERS: dict[str, Checker] = {}
 
 
@@ -140,6 +141,13 @@ def rules() -> dict[str, Rule]:
             rule = Rule(section=section, **raw)
             found[rule.id] = rule
     return found
+
+
+@cache
+def read_ones() -> frozenset[str]:
+    """Return the ids of the rules whose checkers read files, without loading those."""
+    found = (one for one in rules().values() if one.depth == "static")
+    return frozenset(one.id for one in found if not one.same_as)
 
 
 @cache

@@ -148,9 +148,11 @@ def read_tree(root: Path) -> Tree:
     if staged is None or others is None or changed is None:
         return Tree(root, _walked(root), has_git=False)
     tree = Tree(root, _indexed(root, staged, others))
-    # What git has in its index it names by content; the rest is read.
-    own = [tree.read(path) for path in (changed + others).split("\0")]
-    tree.key = digest_of(staged, changed, others, *own)
+    # What git has in its index it names by content; the rest is looked at and read.
+    own = (changed + others).split("\0")
+    modes = [_looked_at(root, path, tracked=False) for path in own]
+    contents = [tree.read(path) for path in own]
+    tree.key = digest_of(staged, changed, others, repr(modes), *contents)
     return tree
 
 
