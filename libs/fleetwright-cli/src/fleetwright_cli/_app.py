@@ -20,6 +20,7 @@ COMMANDS = {
     "log-level": ("_log_level", "log_level", "Change the log level of what runs"),
     "open": ("_open", "open_", "Open the console of the running fleet"),
     "traces": ("_traces", "traces", "Show what calls led to, and how long they took"),
+    "runs": ("_runs", "runs", "List runs, carry one to another console"),
     "sql": ("_sql", "sql", "Ask the console's database, reading only"),
     "restart": ("_restart", "restart", "Drain services and start them again"),
     "faults": ("_faults", "faults", "Make calls between services fail or wait"),
