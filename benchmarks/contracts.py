@@ -1,7 +1,7 @@
 """Our contract engine beside others that tell whether one JSON Schema fits another.
 
 Usage: venv-bench/bin/python benchmarks/contracts.py [--cases FOLDER] [--seconds N]
-           [--every N]
+           [--every N] [--large FOLDER]
 
 The pairs are those of the engine's own matrix, for which the answer is known, and with
 --cases those of `jsts-d2020_12.jsonl` in a folder of labelled pairs (what a validator
@@ -9,12 +9,20 @@ must know, no documents of others). Each engine works in a process of its own; a
 that takes more than N seconds (2) of CPU counts as crashed. For each engine: how many
 pairs are right, wrong in either way, not decided and crashed, and the CPU seconds of
 all. Exits 1 if ours is wrong, or decides less than another.
+
+With --large only, documents of OpenAPI of several megabytes are compared by the whole
+command, `fleet contracts diff OLD NEW`, and each old one with itself: the folder has a
+folder for each pair with `old.json` and `new.json`. Told are CPU seconds, user and
+system together, and the most memory. Exits 1 above 5 s or 500 MB; says so where no pair
+is.
 """
 
 import argparse
 import json
 import multiprocessing
+import os
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -26,6 +34,7 @@ from typing import Any, NoReturn
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "libs" / "fleetwright-contracts" / "tests"
 BESIDE = {"optional", "remote_ref"}
+MOST_SECONDS, MOST_MEGABYTES = 5, 500
 sys.path.insert(0, str(TESTS))
 
 
@@ -139,13 +148,56 @@ def compared(title: str, pairs: list[Pair], seconds: int) -> bool:
     return is_right and all(mine["right"] >= one["right"] for one in found.values())
 
 
+def measured(old: Path, new: Path) -> tuple[float, int, str]:
+    """Return CPU seconds, megabytes and the last line of comparing two documents."""
+    words = [sys.executable, "-m", "fleetwright_cli", "contracts", "diff"]
+    with subprocess.Popen(
+        [*words, str(old), str(new)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        last = process.stdout.read().splitlines()[-1:]
+        # `wait` would lose what the process used.
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 1):
+        raise SystemExit(f"{old} and {new} were not compared")
+    seconds = used.ru_utime + used.ru_stime
+    return seconds, used.ru_maxrss // 1024, "".join(last)
+
+
+def large(folder: Path) -> int:
+    """Compare large documents; return what to exit with."""
+    pairs = [
+        (one / "old.json", one / "new.json")
+        for one in sorted(folder.glob("*"))
+        if (one / "old.json").is_file() and (one / "new.json").is_file()
+    ]
+    if not pairs:
+        print(f"skipped: no pair of old.json and new.json in a folder below {folder}")
+    fine = True
+    for old, new in pairs:
+        for other in (new, old):
+            seconds, megabytes, verdict = measured(old, other)
+            size = (old.stat().st_size + other.stat().st_size) / 2e6
+            print(
+                f"{old.parent.name} {old.stem} {other.stem} {size:.1f} MB:"
+                f" {seconds:.2f} s, {megabytes} MB, {verdict}",
+                flush=True,
+            )
+            fine = fine and seconds < MOST_SECONDS and megabytes < MOST_MEGABYTES
+    return 0 if fine else 1
+
+
 def main() -> int:
     """Compare the engines."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=Path)
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--every", type=int, default=1, help="take each N-th pair only")
+    parser.add_argument("--large", type=Path)
     said = parser.parse_args()
+    if said.large is not None:
+        return large(said.large)
     pairs = list(own_pairs())[:: said.every]
     best = compared("the engine's own matrix", pairs, said.seconds)
     if said.cases is not None:

@@ -144,14 +144,20 @@ class _Search:
             if self.work > _MOST_WORK:
                 raise Exhausted("comparing the patterns would take too long")
             for code in self.codes:
-                reached = tuple(
-                    machine.step(states, code)
-                    for machine, states in zip(self.machines, place, strict=True)
-                )
-                dead = not all(reached[: self.wanted])
-                if not dead and reached not in seen and reached not in following:
+                reached = self._one_further(place, code)
+                if reached and reached not in seen and reached not in following:
                     following[reached] = (place, code)
         return following
+
+    def _one_further(self, place: _Place, code: int) -> _Place:
+        """Return the place after a character; an empty one where no text can fit."""
+        reached: list[States] = []
+        for machine, states in zip(self.machines, place, strict=True):
+            after = machine.step(states, code)
+            if not after and len(reached) < self.wanted:
+                return ()
+            reached.append(after)
+        return tuple(reached)
 
 
 def _spelled(layers: Sequence[_Layer], place: _Place) -> str:
