@@ -18,11 +18,13 @@ import pytest
 from fleetwright_cli._errors import FleetError
 from fleetwright_cli.deploy._facts import World
 from fleetwright_cli.deploy._files import mend
+from fleetwright_cli.deploy.images._affected import is_altered
 from fleetwright_cli.deploy.images._builds import Builds, Built
 from fleetwright_cli.deploy.images._dockerfile import dockerfiles
 from fleetwright_cli.deploy.images._engine import Engine, find_engine
 from fleetwright_cli.deploy.images._inputs import ignored_by, inputs, tag_of
 from fleetwright_cli.deploy.images._sbom import sbom
+from fleetwright_cli.deploy.images._secrets import leaks
 from fleetwright_cli.fleet import discover
 from fleetwright_cli.standard import open_repository
 
@@ -77,6 +79,100 @@ def test_tag_follows_what_an_image_is_made_from(tmp_path: Path) -> None:
         seen.add(tag_of(small, "storefront", BASE))
 
     assert len(seen) == 6
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> World:
+    """Give a fleet of one service and one library that nothing is built of yet."""
+    files = {
+        "fleet.toml": '[fleet]\nname = "shop"\n',
+        ".dockerignore": "**/.env\n**/*.txt.key\n",
+        "libs/money/pyproject.toml": '[project]\nname = "money"\n',
+        "libs/money/src/money/__init__.py": "",
+        "services/till/requirements.in": "-e ../../libs/money\n",
+        "services/till/requirements.txt": "",
+        "services/till/src/till/__init__.py": "",
+        "services/till/src/till/.env": f"TOKEN=ghp_{'a' * 36}\n",
+    }
+    for name, content in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return World(discover(tmp_path), open_repository(tmp_path))
+
+
+SECRETS = {
+    "a private key": f"-----BEGIN RSA PRIVATE KEY-----\n{'MIIE' * 10}\n",
+    "a key of AWS": f"key = 'AKIA{'A' * 16}'",
+    "a token of GitHub": f"ghp_{'a' * 36}",
+    "a token of GitLab": f"glpat-{'a' * 20}",
+    "a token of Slack": f"xoxb-{'1' * 24}",
+    "a key of Google": f"AIza{'a' * 35}",
+    "a key of Stripe": f"sk_live_{'a' * 24}",
+    "a token of PyPI": f"pypi-{'a' * 80}",
+    "a JSON web token": f"eyJ{'a' * 20}.eyJ{'b' * 20}.{'c' * 30}",
+    "a password in a URL": "postgresql://till:Tr0ub4dor@db.example.org/till",
+}
+
+
+@pytest.mark.parametrize("what", SECRETS)
+def test_secret_in_a_source_is_found(small: World, what: str) -> None:
+    """By its form, in the file that would be copied, never told itself."""
+    path = small.fleet.root / "libs/money/src/money/__init__.py"
+    path.write_text(f"# begin\n{SECRETS[what]}\n")
+
+    (found,) = leaks(small, "till")
+
+    assert str(found) == f"libs/money/src/money/__init__.py:2 {what}"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "amqp://user:password@host/",
+        "https://{user}:{password}@host/",
+        f"ghp_{'a' * 36}  # fleet: no secret",
+        "https://example.org/a:b@c",
+    ],
+)
+def test_samples_are_no_secrets(small: World, words: str) -> None:
+    """What says itself that it is none; what never reaches an engine."""
+    path = small.fleet.root / "services/till/src/till/__init__.py"
+    path.write_text(f"{words}\n")
+
+    assert list(leaks(small, "till")) == []
+
+
+def test_image_with_a_secret_is_not_built(small: World, docker: StandIn) -> None:
+    """The engine is not even asked."""
+    (small.fleet.root / "services/till/src/till/id_rsa").write_text("x")
+
+    (one,) = built(small, "till")
+
+    assert one.state == "failed"
+    assert "services/till/src/till/id_rsa:1 is a file of secrets" in one.why
+    assert not any(call.startswith("build ") for call in docker.calls)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("services/till/src/till/gone.py", True),
+        ("services/till/requirements.txt", True),
+        ("services/till/Dockerfile", True),
+        ("libs/money/src/money/__init__.py", True),
+        (".dockerignore", True),
+        ("services/till/tests/test_till.py", False),
+        ("services/till/src/till/.env", False),
+        ("services/tills/src/tills/__init__.py", False),
+        ("docs/index.md", False),
+    ],
+)
+def test_change_alters_the_images_that_are_made_of_it(
+    small: World, path: str, expected: bool
+) -> None:
+    """Its sources, its lock, its libraries; not its tests, not its neighbours."""
+    assert is_altered(small, "till", (path,)) is expected
 
 
 def test_what_docker_ignores_is_no_input(world: World) -> None:
@@ -219,15 +315,18 @@ def test_builder_is_the_best_that_is_there(
     assert find_engine().builder == builder
 
 
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    """Give the engine of this machine, where the base image's stand-in is."""
+@pytest.fixture(params=["docker", "podman"])
+def engine(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Engine]:
+    """Give an engine of this machine, where the base image's stand-in is."""
+    monkeypatch.setenv("FLEET_ENGINE", request.param)
     try:
         found = find_engine()
     except FleetError as error:
         pytest.skip(f"no engine: {error.where or error.message}")
     if not found.has(BASE):
-        pytest.skip(f"{BASE} is not there: .ci/base-image makes it")
+        pytest.skip(f"{BASE} is not there: .ci/base-image makes it (for Docker)")
     yield found
 
 
@@ -241,10 +340,13 @@ def test_image_is_really_built_once(world: World, engine: Engine) -> None:
         capture_output=True,
         check=True,
     )
-    config = json.loads(said.stdout)[0]["Config"]
+    (facts,) = json.loads(said.stdout)
+    config = facts["Config"]
+    health = facts.get("Healthcheck") or config["Healthcheck"]  # Podman's, Docker's
     assert one.state in ("built", "unchanged"), one.why
     assert again.state == "unchanged"
+    assert 0 < one.added < 120_000_000
     assert config["User"] == "10001:10001"
-    assert config["Healthcheck"]["Test"][0] == "CMD"
+    assert health["Test"][0] == "CMD"
     assert config["Labels"]["org.opencontainers.image.version"] in one.image
     assert (ROOT / one.sbom).is_file()

@@ -7,12 +7,15 @@ import typer
 
 from fleetwright_cli._errors import NOT_COMPLIANT
 from fleetwright_cli._printer import Printer, paint
+from fleetwright_cli.affected import changes_since
 from fleetwright_cli.deploy._facts import World
 from fleetwright_cli.deploy._files import mend
-from fleetwright_cli.deploy.images._builds import Builds, Built
+from fleetwright_cli.deploy.images._affected import is_altered
+from fleetwright_cli.deploy.images._builds import LEAK_HINT, Builds, Built
 from fleetwright_cli.deploy.images._dockerfile import dockerfiles
 from fleetwright_cli.deploy.images._engine import find_engine
 from fleetwright_cli.deploy.images._inputs import default_image, tag_of
+from fleetwright_cli.deploy.images._secrets import leaks
 from fleetwright_cli.fleet import discover
 from fleetwright_cli.standard import open_repository
 
@@ -24,6 +27,12 @@ def build(
         list[str] | None, typer.Argument(help="Services; none for the whole fleet.")
     ] = None,
     *,
+    affected: Annotated[
+        bool, typer.Option("--affected", help="Those that a change can alter.")
+    ] = False,
+    since: Annotated[
+        str, typer.Option(help="The commit that a change is one of.")
+    ] = "",
     push: Annotated[
         bool, typer.Option("--push", help="Have the registry have them, too.")
     ] = False,
@@ -43,7 +52,8 @@ def build(
 ) -> None:
     """Build the images of services, those alone that changed.
 
-    Examples: `fleet build`, `fleet build orders --push`, `fleet build --check`.
+    Examples: `fleet build`, `fleet build orders --push`, `fleet build --check`,
+    `fleet build --affected --since origin/main`.
     A tag is the digest of what an image is made from: equal sources, equal tag, and
     what is there already is not built again. Docker with either builder, or Podman
     (FLEET_ENGINE names one). Each image gets a bill of materials in .fleet/build.
@@ -52,6 +62,13 @@ def build(
     fleet = discover()
     chosen = [one.name for one in fleet.chosen(services)]
     world = World(fleet, open_repository(fleet.root))
+    if affected or since:
+        changes = changes_since(fleet.root, since or None, fleet.manifest.test.against)
+        everything = bool(changes.everything)
+        chosen = [
+            one for one in chosen if everything or is_altered(world, one, changes.paths)
+        ]
+        printer.talk(f"since {changes.since}: {', '.join(chosen) or 'no image'}")
     if write or check:
         _write(printer, world, check=check)
         return
@@ -83,6 +100,11 @@ def _write(printer: Printer, world: World, *, check: bool) -> None:
     document = [{"path": one.path, "state": one.state} for one in stale]
     lines = [f"{one.state} {one.path}" for one in stale]
     printer.data({"files": document}, "\n".join(lines) or "all is as the tree says")
+    found = [str(one) for name in world.facts for one in leaks(world, name)]
+    for words in dict.fromkeys(found):
+        printer.error(f"a secret would be in an image: {words}\nhint: {LEAK_HINT}")
+    if found:
+        raise typer.Exit(NOT_COMPLIANT)
     if check and stale:
         printer.error("Dockerfiles are stale\nhint: run `fleet build --write`")
         raise typer.Exit(NOT_COMPLIANT)
@@ -92,4 +114,5 @@ def _line(one: Built) -> str:
     """Return how an image ended, in one line."""
     pushed = ", pushed" if one.digest else ", in the registry" if one.pushed else ""
     state = paint(one.state, _COLOURS[one.state])
-    return f"{one.service}: {state}{pushed} in {one.seconds:.1f} s"
+    added = f", {one.added / 1e6:.1f} MB over its base" if one.added else ""
+    return f"{one.service}: {state}{pushed} in {one.seconds:.1f} s{added}"

@@ -12,9 +12,16 @@ from fleetwright_cli.deploy._facts import World
 from fleetwright_cli.deploy.images._engine import BuildError, Engine
 from fleetwright_cli.deploy.images._inputs import tag_of
 from fleetwright_cli.deploy.images._sbom import sbom
+from fleetwright_cli.deploy.images._secrets import leaks
 
 FOLDER = ".fleet/build"
 State = Literal["built", "unchanged", "failed"]
+
+
+LEAK_HINT = (
+    "take it out and have it changed: who has the repository has it; "
+    "`.dockerignore` keeps files back, `fleet: no secret` beside a sample says so"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,8 @@ class Built:
         why: What went wrong.
         hint: What to do about it.
         sbom: Where its bill of materials is, below the root.
+        added: How many bytes it has beyond what it is built on; 0 where the engine
+            does not tell.
     """
 
     service: str
@@ -42,6 +51,7 @@ class Built:
     why: str = ""
     hint: str = ""
     sbom: str = ""
+    added: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,10 @@ class Builds:
         """
         for name in services:
             begun = time.monotonic()
+            if found := list(leaks(self.world, name)):
+                why = "\n".join(("a secret would be in it", *map(str, found)))
+                yield Built(name, "", "failed", why=why, hint=LEAK_HINT)
+                continue
             tag = tag_of(self.world, name, self.base_image)
             image = f"{self.world.manifest.deploy.registry}/{name}:{tag}"
             try:
@@ -92,6 +106,7 @@ class Builds:
                 pushed=self.pushes,
                 digest=digest,
                 sbom=self._write_sbom(name, tag),
+                added=self._added(image),
             )
 
     def _build(self, name: str, tag: str, image: str) -> State:
@@ -116,6 +131,11 @@ class Builds:
         if self.engine.has_pushed(image):
             return ""
         return self.engine.push(image, lambda line: self.talk(f"{image}: {line}"))
+
+    def _added(self, image: str) -> int:
+        """Return by how much an image is larger than what it is built on."""
+        whole, base = self.engine.size(image), self.engine.size(self.base_image)
+        return whole - base if whole and base else 0
 
     def _labels(self, name: str, tag: str) -> dict[str, str]:
         """Return where an image comes from."""

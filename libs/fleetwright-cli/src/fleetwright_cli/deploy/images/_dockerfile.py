@@ -4,6 +4,7 @@ from fleetwright_cli.deploy._facts import GRPC_PORT, HTTP_PORT, Facts, World
 
 # Who takes this line away has a Dockerfile of their own: it is left alone.
 MARK = "written by `fleet build --write`"
+RUNTIME = "fleetwright"
 _LAYOUT = """\
 # The image of {name}, {mark}. Context: the repository's root.
 #   docker build -f {folder}/Dockerfile -t {fleet}/{name} .
@@ -12,11 +13,12 @@ ARG BASE_IMAGE={image}
 # Third-party packages change seldom: their layer is built from the hashed lock alone.
 FROM ${{BASE_IMAGE}} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
-RUN python3 -m venv /opt/venv && mkdir /data
+# The pip that fills the environment stays outside of it.
+RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv && mkdir /data
 COPY {folder}/requirements.txt /build/requirements.txt
-RUN /opt/venv/bin/pip install --require-hashes --no-deps --only-binary :all: \
--r /build/requirements.txt
-{libraries}
+RUN /opt/pip/bin/pip --python /opt/venv/bin/python install \
+--require-hashes --no-deps --only-binary :all: -r /build/requirements.txt
+{trimming}{libraries}
 FROM ${{BASE_IMAGE}}
 ENV {environment}
 COPY --from=build /opt/venv /opt/venv
@@ -30,6 +32,11 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=5 \\
     CMD [{health}]
 CMD ["python3", "-m", "fleetwright.serve", "{app}", "--migrate"]
+"""
+_TRIMMING = """\
+# Symbols that only debuggers read, and tests, are cut: a third of the environment.
+COPY {trim} /build/trim.py
+RUN python3 /build/trim.py /opt/venv
 """
 _LIBRARIES = """\
 # Our libraries are plain source folders; their dependencies are in the lock.
@@ -59,6 +66,7 @@ def dockerfile(world: World, facts: Facts) -> str:
         fleet=world.manifest.fleet.name,
         folder=service.folder.relative_to(root).as_posix(),
         image=f"python:{world.manifest.fleet.python}-slim",
+        trimming=_trimming(world, facts),
         libraries=libraries if folders else "",
         from_build=copied if folders else "",
         environment=" \\\n    ".join(_environment(facts)),
@@ -84,6 +92,14 @@ def dockerfiles(world: World) -> dict[str, str]:
     return found
 
 
+def _trimming(world: World, facts: Facts) -> str:
+    """Return the step that cuts symbols; the runtime brings what does it."""
+    if RUNTIME not in facts.service.libraries:
+        return ""
+    source = world.fleet.libraries[RUNTIME].folder / "src" / RUNTIME / "_trim.py"
+    return _TRIMMING.format(trim=source.relative_to(world.fleet.root).as_posix())
+
+
 def _environment(facts: Facts) -> list[str]:
     """Return what every container of the image is told."""
     found = [
@@ -103,6 +119,6 @@ def _health(facts: Facts) -> list[str]:
 
     A check every few seconds then costs no import of the package.
     """
-    if "fleetwright" in facts.service.libraries:
+    if RUNTIME in facts.service.libraries:
         return ["python3", "-S", "/opt/app/libs/fleetwright/healthcheck.py"]
     return ["python3", "-m", "fleetwright.healthcheck"]

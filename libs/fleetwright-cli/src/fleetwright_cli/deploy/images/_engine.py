@@ -138,6 +138,15 @@ class Engine:
         """
         return self._answer("image", "inspect", name) is not None
 
+    def size(self, name: str) -> int:
+        """Return how many bytes an image has; 0 when the engine does not say it.
+
+        Args:
+            name: What it is called.
+        """
+        said = self._answer("image", "inspect", "--format", "{{.Size}}", name) or ""
+        return int(said) if said.strip().isdigit() else 0
+
     def tag(self, name: str, other: str) -> None:
         """Give an image another name.
 
