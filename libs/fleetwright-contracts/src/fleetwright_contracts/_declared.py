@@ -5,6 +5,7 @@ as long as nobody says who reads what, that counts as broken.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from fleetwright_contracts._outline import Outline
@@ -12,6 +13,23 @@ from fleetwright_contracts._talk import Talk
 from fleetwright_contracts.schemas import Place
 
 _MOST_DEPTH = 40
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Schemas of what is answered and of what is expected.
+
+    Attributes:
+        path: The way to them.
+        given: What is answered.
+        expected: What is expected.
+        beside: Properties that are answered, whatever `given` says.
+    """
+
+    path: str
+    given: list[Place]
+    expected: list[Place]
+    beside: frozenset[str] = frozenset()
 
 
 def lost_properties(
@@ -27,30 +45,41 @@ def lost_properties(
     Yields:
         The way to the property, such as `items[].price`, and where it was declared.
     """
-    waiting: list[tuple[str, list[Place], list[Place]]] = [("", [sent], [read])]
+    waiting = [_Pair("", [sent], [read])]
     while waiting:
-        path, given, expected = waiting.pop()
-        key = (_key(talk.answers, given), _key(talk.asks, expected))
-        if key[0] == key[1] or key in talk.seen or path.count(".") > _MOST_DEPTH:
+        pair = waiting.pop()
+        path, given, expected = pair.path, pair.given, pair.expected
+        keys = _key(talk.answers, given), _key(talk.asks, expected)
+        known = (f"{keys[0]} {sorted(pair.beside)}", keys[1])
+        too_deep = path.count(".") > _MOST_DEPTH
+        if keys[0] == keys[1] or known in talk.seen or too_deep:
             continue
-        talk.seen.add(key)
-        given = _parts(talk.answers, given)
-        expected = _parts(talk.asks, expected)
-        if not given or any(_is_open(one) for one in given):
+        talk.seen.add(known)
+        whole = _parts(talk.answers, given)
+        if not whole or any(_is_open(one) for one in whole):
             continue
-        now, before = _properties(talk.answers, given), _properties(talk.asks, expected)
-        always = _required(expected)
+        alternatives = _paired(talk, given, expected)
+        waiting += [_Pair(path, *both, _names(talk, given)) for both in alternatives]
+        expected = _parts(talk.asks, expected, opened=not alternatives)
+        now, before = _properties(talk.answers, whole), _properties(talk.asks, expected)
+        always = pair.beside | _required(expected)
         for name, places in before.items():
             way = f"{path}.{name}" if path else name
             if name in now:
-                waiting.append((way, now[name], places))
+                waiting.append(_Pair(way, now[name], places))
             elif now and name not in always:
                 yield way, places[0]
-        items = _inside(talk.answers, given, "items"), _inside(
+        items = _inside(talk.answers, whole, "items"), _inside(
             talk.asks, expected, "items"
         )
         if items[0] and items[1]:
-            waiting.append((f"{path}[]", *items))
+            waiting.append(_Pair(f"{path}[]", *items))
+
+
+def _names(talk: Talk[Any], given: list[Place]) -> frozenset[str]:
+    """Return the properties that are declared whatever alternative is chosen."""
+    parts = _parts(talk.answers, given, opened=False)
+    return frozenset(_properties(talk.answers, parts))
 
 
 def _key(description: Outline, places: list[Place]) -> str:
@@ -58,8 +87,10 @@ def _key(description: Outline, places: list[Place]) -> str:
     return "|".join(sorted(map(description.document.reader.digest, places)))
 
 
-def _parts(description: Outline, places: list[Place]) -> list[Place]:
-    """Return the schemas that together say what a value is, compositions opened."""
+def _parts(
+    description: Outline, places: list[Place], *, opened: bool = True
+) -> list[Place]:
+    """Return the schemas that together say what a value is, alternatives if opened."""
     found: dict[str, Place] = {}
     waiting = list(places)
     while waiting:
@@ -67,11 +98,59 @@ def _parts(description: Outline, places: list[Place]) -> list[Place]:
         if place.key in found or not isinstance(place.schema, dict):
             continue
         found[place.key] = place
-        for keyword in ("allOf", "anyOf", "oneOf"):
-            branches = place.schema.get(keyword)
-            for number in range(len(branches) if isinstance(branches, list) else 0):
-                waiting.append(description.places.place(place, keyword, str(number)))
+        waiting += _branches(description, place, "allOf")
+        if opened:
+            waiting += _alternatives(description, place)
     return list(found.values())
+
+
+def _branches(description: Outline, place: Place, keyword: str) -> list[Place]:
+    """Return the parts of a composition."""
+    listed = place.schema.get(keyword)
+    count = len(listed) if isinstance(listed, list) else 0
+    return [
+        description.places.place(place, keyword, str(number)) for number in range(count)
+    ]
+
+
+def _alternatives(description: Outline, place: Place) -> list[Place]:
+    """Return what a schema chooses from."""
+    return [
+        one
+        for keyword in ("anyOf", "oneOf")
+        for one in _branches(description, place, keyword)
+    ]
+
+
+def _paired(
+    talk: Talk[Any], given: list[Place], expected: list[Place]
+) -> list[tuple[list[Place], list[Place]]]:
+    """Return the alternatives of both sides that go together; none where all do.
+
+    An alternative that is never answered any more takes its properties with it, and
+    nobody misses them.
+    """
+    before = _named_alternatives(talk.asks, expected)
+    now = _named_alternatives(talk.answers, given) or {
+        place.key: place for place in map(talk.answers.target, given)
+    }
+    known = before.keys() & now.keys()
+    if not known:
+        return []
+    pairs = [([now[key]], [before[key]]) for key in sorted(known)]
+    others = [place for key, place in now.items() if key not in known]
+    missing = [place for key, place in before.items() if key not in known]
+    return [*pairs, (others, missing)] if others and missing else pairs
+
+
+def _named_alternatives(description: Outline, places: list[Place]) -> dict[str, Place]:
+    """Return what schemas choose from, by where it is said."""
+    found: dict[str, Place] = {}
+    for place in _parts(description, places, opened=False):
+        for one in _alternatives(description, place):
+            target = description.target(one)
+            found[target.key] = target
+    return found
 
 
 def _is_open(place: Place) -> bool:
