@@ -158,3 +158,10 @@ def test_a_service_that_answers_grpc_gets_a_port_for_it(root: Path) -> None:
     assert launches["mail"].grpc_port is None
     assert "GRPC_PORT" not in launches["mail"].environment
     assert '"orders.grpc": "http://127.0.0.1:8005"' in made.places.map.read_text()
+
+
+def test_state_is_for_its_owner_alone(root: Path) -> None:
+    """Databases, the broker and the issuer's key are read by nobody else."""
+    places = planned(root).places
+
+    assert {one.stat().st_mode & 0o777 for one in (places.run, places.data)} == {0o700}

@@ -70,14 +70,20 @@ def test_images_have_names_without_an_engine(staged: "Shop") -> None:
     own = staged.root / "services/billing/Dockerfile"
     text = own.read_text()
     named = staged.fleet("build", "--tags", "billing")
+    words = ("build", "--tags", "billing", "--affected")
+    elsewhere = staged.fleet(*words, "--registry", "ghcr.io/shop")
     written = staged.fleet("build", "--write")
     kept = own.read_text()
     own.unlink()
     stale = staged.fleet("build", "--check")
+    (staged.root / "services/billing/src/billing/id_rsa").touch()
+    leaking = staged.fleet("build", "--check")
     away = staged.fleet("build", PATH=os.fspath(staged.root), FLEET_ENGINE="nothere")
 
     assert named.out.startswith("registry.example.org/shop/billing:")
+    assert elsewhere.out.startswith("ghcr.io/shop/billing:"), elsewhere.err
     assert (written.code, kept) == (0, text)
+    assert (leaking.code, "id_rsa:1 is a file of secrets" in leaking.err) == (1, True)
     assert (stale.code, "services/billing/Dockerfile" in stale.out) == (1, True)
     assert (away.code, "no engine is here" in away.err) == (1, True)
 

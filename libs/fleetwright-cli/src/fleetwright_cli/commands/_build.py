@@ -1,6 +1,6 @@
 """fleet build: the images of services."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
@@ -16,7 +16,7 @@ from fleetwright_cli.deploy.images._dockerfile import dockerfiles
 from fleetwright_cli.deploy.images._engine import find_engine
 from fleetwright_cli.deploy.images._inputs import default_image, tag_of
 from fleetwright_cli.deploy.images._secrets import leaks
-from fleetwright_cli.fleet import discover
+from fleetwright_cli.fleet import Fleet, discover
 from fleetwright_cli.standard import open_repository
 
 _COLOURS = {"built": "green", "unchanged": "dim", "failed": "red"}
@@ -45,6 +45,9 @@ def build(
     tags: Annotated[
         bool, typer.Option("--tags", help="Only print the images' names; no engine.")
     ] = False,
+    registry: Annotated[
+        str, typer.Option(help="Where images are kept; fleet.toml's for none.")
+    ] = "",
     base_image: Annotated[
         str, typer.Option(envvar="BASE_IMAGE", help="What images are built on.")
     ] = "",
@@ -59,7 +62,7 @@ def build(
     (FLEET_ENGINE names one). Each image gets a bill of materials in .fleet/build.
     """
     printer = Printer(as_json=as_json)
-    fleet = discover()
+    fleet = _kept_in(discover(), registry)
     chosen = [one.name for one in fleet.chosen(services)]
     world = World(fleet, open_repository(fleet.root))
     if affected or since:
@@ -74,8 +77,8 @@ def build(
         return
     image = base_image or default_image(world)
     if tags:
-        registry = world.manifest.deploy.registry
-        names = {one: f"{registry}/{one}:{tag_of(world, one, image)}" for one in chosen}
+        place = world.manifest.deploy.registry
+        names = {one: f"{place}/{one}:{tag_of(world, one, image)}" for one in chosen}
         printer.data({"images": names}, "\n".join(names.values()))
         return
     engine = find_engine()
@@ -91,6 +94,15 @@ def build(
     printer.data({"images": [asdict(one) for one in found]}, text)
     if any(one.state == "failed" for one in found):
         raise typer.Exit(NOT_COMPLIANT)
+
+
+def _kept_in(fleet: Fleet, registry: str) -> Fleet:
+    """Return a fleet whose images are kept in a registry; fleet.toml's for none."""
+    if not registry:
+        return fleet
+    deploy = fleet.manifest.deploy.model_copy(update={"registry": registry})
+    manifest = fleet.manifest.model_copy(update={"deploy": deploy})
+    return replace(fleet, manifest=manifest)
 
 
 def _write(printer: Printer, world: World, *, check: bool) -> None:

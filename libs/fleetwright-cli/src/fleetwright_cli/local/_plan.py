@@ -90,11 +90,12 @@ class Places:
         return self.logs / f"{name}.log"
 
     def make(self) -> None:
-        """Make the folders; only their owner may look inside `run`."""
+        """Make the folders; only their owner may look inside."""
         try:
             self.data.mkdir(parents=True, exist_ok=True)
             self.run.mkdir(exist_ok=True)
             self.run.chmod(0o700)
+            self.data.chmod(0o700)
         except OSError as error:
             raise FleetError(
                 f"the fleet's state cannot be kept: {error.strerror}",
