@@ -54,8 +54,8 @@ class SecondOpinion:
             places: The schemas of the document.
         """
         self._places = places
-        self._validators: dict[str, Any] = {}
-        self._classes: dict[Dialect, Any] = {}
+        self._validators: dict[tuple[str, str], Any] = {}
+        self._classes: dict[tuple[Dialect, str], Any] = {}
         self._count = _Counting()
         self._checks = _format_checks()
         root = places.root
@@ -70,21 +70,24 @@ class SecondOpinion:
             registry = registry.with_resource(uri, kind.create_resource(document))
         self._registry = registry
 
-    def takes(self, place: Place, value: Value) -> bool | None:
+    def takes(self, place: Place, value: Value, hidden: str = "") -> bool | None:
         """Return whether a value is valid.
 
         Args:
             place: The schema.
             value: The value.
+            hidden: The keyword of properties that are left out in this direction, so
+                that they are not required either; empty for none.
 
         Returns:
             None where the validator cannot tell.
         """
         self._count.calls = 0
         try:
-            validator = self._validators.get(place.key)
+            validator = self._validators.get((place.key, hidden))
             if validator is None:
-                validator = self._validators[place.key] = self._validator(place)
+                validator = self._validator(place, hidden)
+                self._validators[place.key, hidden] = validator
             return next(validator.iter_errors(value), None) is None
         except (KeyboardInterrupt, SystemExit):
             raise
@@ -93,21 +96,21 @@ class SecondOpinion:
         except BaseException:
             return None
 
-    def _validator(self, place: Place) -> Any:
+    def _validator(self, place: Place, hidden: str) -> Any:
         """Return the validator of one schema."""
         schema = self._whole
         if place is not self._places.root:
             address = place.resource or _DOCUMENT
             schema = {"$ref": f"{address}#{quote(place.pointer)}"}
-        return self._class(place.dialect)(
+        return self._class(place.dialect, hidden)(
             schema,
             registry=self._registry,
             format_checker=self._checks if place.dialect.checks_formats else None,
         )
 
-    def _class(self, dialect: Dialect) -> Any:
+    def _class(self, dialect: Dialect, hidden: str) -> Any:
         """Return the class of validators of a dialect, which takes long to make."""
-        known = self._classes.get(dialect)
+        known = self._classes.get((dialect, hidden))
         if known is None:
             found = _VALIDATORS[dialect.year]
             words = {
@@ -117,12 +120,29 @@ class SecondOpinion:
             }
             if dialect.nullable:
                 words |= {it: _or_null(found.VALIDATORS[it]) for it in ("type", "enum")}
+            if hidden:
+                required = found.VALIDATORS["required"]
+                words["required"] = self._but_for(required, hidden, dialect)
             words["pattern"] = _pattern
             words["patternProperties"] = _pattern_properties
             words["additionalProperties"] = _additional_properties
             extend: Any = jsonschema.validators.extend
-            known = self._classes[dialect] = extend(found, words)
+            known = self._classes[dialect, hidden] = extend(found, words)
         return known
+
+    def _but_for(self, keyword: _Keyword, hidden: str, dialect: Dialect) -> _Keyword:
+        """Return `required` without the properties that are left out."""
+
+        def is_left_out(schema: Any, name: str) -> bool:
+            inner = schema.get("properties", {}).get(name)
+            return self._places.says(Place("", "", inner, dialect), hidden)
+
+        def call(validator: Any, said: Any, value: Any, schema: Any) -> _Errors:
+            if isinstance(said, list):
+                said = [name for name in said if not is_left_out(schema, name)]
+            yield from keyword(validator, said, value, schema) or ()
+
+        return call
 
 
 class _Counting:

@@ -99,19 +99,20 @@ class Document:
         self.reader = Reader(shapes, places)
         self._opinion: SecondOpinion | None = None
 
-    def takes(self, place: Place, value: Value) -> bool | None:
+    def takes(self, place: Place, value: Value, hidden: str = "") -> bool | None:
         """Return whether an independent validator takes a value; None: it cannot tell.
 
         Args:
             place: The schema.
             value: The value.
+            hidden: The keyword of properties that need not be there.
         """
         if self._opinion is None:
             # Where everything fits, nobody is asked, and it takes long to import.
             from fleetwright_contracts._independent import SecondOpinion
 
             self._opinion = SecondOpinion(self.places)
-        return self._opinion.takes(place, value)
+        return self._opinion.takes(place, value, hidden)
 
 
 class Court:
@@ -198,8 +199,8 @@ class Court:
 
         def is_confirmed(value: Value) -> bool:
             return (
-                sends.document.takes(sends.place, value) is True
-                and reads.document.takes(reads.place, value) is False
+                sends.document.takes(sends.place, value, sends.view.hidden) is True
+                and reads.document.takes(reads.place, value, reads.view.hidden) is False
             )
 
         witness = self._shortening.smaller(answer.value, is_found)
