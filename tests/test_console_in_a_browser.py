@@ -1,9 +1,11 @@
 """The console of a running shop, as a person uses it: one start for all tests."""
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from test_fleet_up import Shop, ask
 
 PAGES = (
     *("/", "/logs", "/traces", "/map", "/metrics", "/events", "/explorer"),
-    *("/faults", "/contracts", "/checks", "/resources/orders"),
+    *("/faults", "/runs", "/contracts", "/checks", "/resources/orders"),
 )
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ORDER = {
@@ -26,6 +28,7 @@ CAPTURING = """
 environment = { CAPTURE_CALLS = "true" }
 """
 PATIENCE = 30_000
+TRIES = 5  # on a machine that is busy a service refuses what it cannot do in time
 SECONDS_TO_END = 15.0
 
 
@@ -69,6 +72,52 @@ def _page(browser: Browser, shop: Shop) -> Page:
     return opened(browser, shop, viewport={"width": 1600, "height": 1060})
 
 
+@pytest.fixture(scope="module", name="axe")
+def _axe() -> str:
+    """The text of axe-core, which finds what keeps people from using a page."""
+    file = os.environ.get("AXE_CORE")
+    if file:
+        return Path(file).read_text("utf-8")
+    reason = "set AXE_CORE to what scripts/axe prints"
+    if os.environ.get("FLEET_REQUIRE_AXE") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def two_traces(shop: Shop) -> tuple[str, str]:
+    """Return the address of two traces beside each other, and of one with a span."""
+    one, other = shop.fleet("traces")["traces"][:2]
+    [first, *_] = shop.fleet("traces", one["id"])["spans"]
+    return (
+        f"/compare?one={one['id']}&other={other['id']}",
+        f"/traces/{one['id']}?span={first['id']}",
+    )
+
+
+@pytest.mark.parametrize("scheme", ("light", "dark"))
+def test_nobody_is_kept_from_using_a_page(
+    browser: Browser, shop: Shop, axe: str, scheme: str
+) -> None:
+    """No serious or critical finding of axe on any page, light and dark."""
+    page = opened(browser, shop, color_scheme=scheme)
+    opens = "/contracts?consumer=orders&provider=catalog"
+    found = []
+    for path in (*PAGES, *two_traces(shop), opens):
+        page.goto(path)
+        late = page.locator("fw-live[late] .empty", has_text="…")
+        expect(late).to_have_count(0, timeout=4 * PATIENCE)
+        page.evaluate(axe)
+        said = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        found += [
+            f"{path}: {it['id']}, {it['nodes'][0]['html']}"
+            for it in said["violations"]
+            if it["impact"] in ("serious", "critical")
+        ]
+
+    assert found == []
+    page.close()
+
+
 @pytest.mark.parametrize("scheme", ("light", "dark"))
 def test_pages_ask_nothing_of_others_and_break_nothing(
     browser: Browser, shop: Shop, scheme: str
@@ -81,11 +130,13 @@ def test_pages_ask_nothing_of_others_and_break_nothing(
     page.on("pageerror", lambda error: broken.append(str(error)))
     page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
 
-    for path in PAGES:
+    for path in (*PAGES, *two_traces(shop)):
         answer = page.goto(path)
         assert answer is not None
         assert answer.status == 200
-        expect(page.locator("nav a.on, main.resource")).not_to_have_count(0)
+        expect(
+            page.locator("nav a.on, main.resource, main.compare, main.trace")
+        ).not_to_have_count(0)
 
     assert broken == []
     assert len(hosts) == 1
@@ -182,16 +233,25 @@ def test_captured_call_is_sent_again_and_saved_as_a_test(
     page.goto("/explorer?service=orders")
     row = page.locator("tr", has_text="POST /v1/orders")
     row.get_by_role("link", name="send again").first.click(timeout=PATIENCE)
-    page.get_by_role("button", name="Send").click()
-    expect(page.locator("#answer h2")).to_contain_text("201 in", timeout=PATIENCE)
+    send, answer = page.get_by_role("button", name="Send"), page.locator("#answer h2")
+    statuses: list[str] = []
+    while "201" not in statuses and len(statuses) < TRIES:
+        answer.evaluate_all("those => those.forEach((one) => one.remove())")
+        send.click()
+        expect(answer).to_contain_text(" in ", timeout=2 * PATIENCE)
+        statuses.append(answer.inner_text().split()[0])
+    assert statuses[-1] == "201"
     with page.expect_download() as download:
         page.get_by_role("link", name="Save as a test").click()
 
     file = shop.folder / download.value.suggested_filename
     download.value.save_as(file)
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)]
-    done = subprocess.run(words, cwd=shop.folder, capture_output=True, check=False)
-    assert b"1 passed" in done.stdout, done.stdout.decode()
+    said: list[bytes] = []
+    while not any(b"1 passed" in it for it in said) and len(said) < TRIES:
+        done = subprocess.run(words, cwd=shop.folder, capture_output=True, check=False)
+        said.append(done.stdout)
+    assert b"1 passed" in said[-1], said[-1].decode()
 
 
 def restarts(shop: Shop) -> int:

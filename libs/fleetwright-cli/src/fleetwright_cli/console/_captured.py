@@ -32,7 +32,9 @@ def captured(site: Site, asked: Asked) -> Facts:
         numbers.get(service, 0),
         SHOWN,
     )
-    return {"calls": [_call(row, names) for row in rows]}
+    calls = [_call(row, names) for row in rows]
+    # The console itself asks for the descriptions of services.
+    return {"calls": [it for it in calls if it["path"] != "/openapi.json"]}
 
 
 def one(site: Site, asked: Asked) -> Facts | None:

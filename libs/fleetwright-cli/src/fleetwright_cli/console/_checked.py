@@ -1,19 +1,24 @@
 """Checks: what `fleet check` and `fleet waivers` said last, and when."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from fleetwright_cli import standard
 from fleetwright_cli.console._asked import Asked
 from fleetwright_cli.console._site import Site
 
 CHECK_SECONDS = 600.0
+_STANDARD = Path(standard.__file__).parent / "rules" / "standard-1.0.md"
+_TITLE = re.compile(r"^## \S+ (\d+)\. (.+)$", re.MULTILINE)
 _NOTHING: dict[str, Any] = {"at": 0.0, "report": None, "waivers": [], "failed": ""}
 
 
@@ -51,8 +56,8 @@ class Checked:
             "checking": thread is not None and thread.is_alive(),
             **found,
             "sections": [
-                {"name": name, "findings": list(those)}
-                for name, those in groupby(findings, _section)
+                {"name": titles().get(number, "Fleet"), "findings": list(those)}
+                for number, those in groupby(findings, _section)
             ],
         }
 
@@ -95,5 +100,12 @@ class Checked:
             raise ValueError(done.stderr.strip()[-500:] or "it said nothing") from None
 
 
-def _section(finding: dict[str, Any]) -> str:
-    return str(finding["section"])
+def _section(finding: dict[str, Any]) -> int:
+    return int(finding["section"])
+
+
+@cache
+def titles() -> dict[int, str]:
+    """Return the titles of the standard's sections by their numbers."""
+    text = _STANDARD.read_text("utf-8")
+    return {int(it[1]): f"{it[1]}. {it[2]}" for it in _TITLE.finditer(text)}

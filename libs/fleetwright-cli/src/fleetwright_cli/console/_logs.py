@@ -5,6 +5,7 @@ import sqlite3
 from typing import Any
 
 from fleetwright_cli.console._asked import LEVELS, Asked
+from fleetwright_cli.console._captured import EVENT as CAPTURED
 from fleetwright_cli.console._reader import marks, now_seconds, text_query
 from fleetwright_cli.console._site import Site
 
@@ -33,6 +34,9 @@ def logs(site: Site, asked: Asked) -> dict[str, Any]:
         if asked.text(name):
             sql.append(f"{column} = ?")
             values.append(asked.text(name))
+    if not asked.text("level") and not asked.text("q"):
+        sql.append("event <> ?")  # they have a place of their own, and are long
+        values.append(CAPTURED)
     if asked.text("q").strip():
         sql.append("id in (select rowid from log_text where log_text match ?)")
         values.append(text_query(asked.text("q")))
