@@ -21,7 +21,6 @@ UNCHECKED = frozenset(
     [
         "password",
         "binary",
-        "byte",
         "textarea",
         "markdown",
         "html",
@@ -53,6 +52,8 @@ _DURATION = re.compile(
 )
 _LABEL = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\Z")
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9_+-]+)*\Z")
+_BASE64 = re.compile(r"([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z")
+_NEARLY_BASE64 = re.compile(r"[A-Za-z0-9+/=_\s-]*\Z")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]*\Z")
 
 
@@ -168,6 +169,13 @@ def _is_uri(text: str) -> bool | None:
     return "#" not in text.partition("#")[2]
 
 
+def _is_base64(text: str) -> bool | None:
+    """Return whether a text is base64; some take line ends, and some its other signs."""
+    if _BASE64.match(text):
+        return True
+    return None if _NEARLY_BASE64.match(text) else False
+
+
 def _is_regex(text: str) -> bool | None:
     """Return whether a text is a regular expression."""
     try:
@@ -195,6 +203,8 @@ FORMATS = {
     "email": Format(_is_email, ("a@example.com", "b.c@example.org")),
     "uri": Format(_is_uri, ("https://example.com/", "urn:a:b")),
     "regex": Format(_is_regex, ("a", "^b$")),
+    "byte": Format(_is_base64, ("YQ==", "")),
+    "base64": Format(_is_base64, ("YQ==", "")),
 }
 
 

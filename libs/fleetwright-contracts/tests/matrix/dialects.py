@@ -110,6 +110,7 @@ NARROWER: list[tuple[Dialect, Row]] = [
     ),
     (OPENAPI_30, ("int32, int64", integer(format="int32"), integer(format="int64"))),
     (OPENAPI_30, ("uuid", text(format="uuid"), text())),
+    (OPENAPI_30, ("byte", text(format="byte"), text())),
     (OPENAPI_31, ("date", text(format="date"), text())),
     (
         OPENAPI_31,

@@ -37,6 +37,9 @@ def test_samples_have_their_format(name: str) -> None:
         ("uri", "a:%zz", False),
         ("regex", "(", False),
         ("regex", "(?<=a)", None),
+        ("byte", "YQ=", None),
+        ("byte", "a b", None),
+        ("base64", "é", False),
         ("odd", "a", None),
     ],
 )
