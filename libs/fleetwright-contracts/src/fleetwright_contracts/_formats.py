@@ -170,7 +170,7 @@ def _is_uri(text: str) -> bool | None:
 
 
 def _is_base64(text: str) -> bool | None:
-    """Return whether a text is base64; some take line ends, and some its other signs."""
+    """Return whether a text is base64; some take line ends and other signs, too."""
     if _BASE64.match(text):
         return True
     return None if _NEARLY_BASE64.match(text) else False
