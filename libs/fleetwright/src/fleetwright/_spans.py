@@ -70,7 +70,7 @@ class CallTracer(Protocol):
         ...
 
     def is_seen(self, span: Span, at: int) -> bool:
-        """Return whether anybody will see what is said of a span from now on.
+        """Return whether a span that ends will be seen; else it has ended by now.
 
         Args:
             span: The first span of its trace here; its status is known.
@@ -82,8 +82,12 @@ class CallTracer(Protocol):
 tracer: CallTracer | None = None
 
 
-def _variable() -> tuple[Callable[[], Context], Callable[[Context], Token[Context]]]:
-    """Return what gets and sets the current context.
+def _variable() -> tuple[
+    Callable[[], Context],
+    Callable[[Context], Token[Context]],
+    Callable[[Token[Context]], None],
+]:
+    """Return what gets, sets and resets the current context.
 
     They are those of the variable behind the API where it is the usual one: the
     functions around it cost three times as much as it does.
@@ -92,11 +96,23 @@ def _variable() -> tuple[Callable[[], Context], Callable[[Context], Token[Contex
     if isinstance(runtime, ContextVarsRuntimeContext):
         found = getattr(runtime, "_current_context", None)
         if found is not None:
-            return found.get, found.set
-    return context.get_current, context.attach
+            return found.get, found.set, found.reset
+    return context.get_current, context.attach, context.detach
 
 
-current, attach = _variable()
+current, attach, _reset = _variable()
+
+
+def detach(token: Token[Context]) -> None:
+    """Make the current context what it was; says so in the log where it cannot.
+
+    Args:
+        token: What `attach` returned.
+    """
+    try:
+        _reset(token)
+    except ValueError:  # attached by another task: a generator was closed elsewhere
+        context.detach(token)
 
 
 def current_span() -> object:
@@ -123,7 +139,7 @@ class Entry:
 
     def leave(self) -> None:
         """End the span; what was the current one before is it again."""
-        context.detach(self._token)
+        detach(self._token)
         self.span.end()
 
     def answered(self, fields: Mapping[str, Any]) -> None:
@@ -140,8 +156,8 @@ class Entry:
             said["fleetwright.call_id"] = self.call.id
             span.update_name(name)
             span.set_attributes(said)
-        context.detach(self._token)
-        span.end(at)
+            span.end(at)
+        detach(self._token)
 
 
 def _answer(fields: Mapping[str, Any]) -> tuple[str, dict[str, Value]]:

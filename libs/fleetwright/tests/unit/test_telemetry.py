@@ -1,6 +1,7 @@
 """Which spans are kept, which are forgotten, and what becomes of them on the way."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from threading import Event as Signal
 from typing import Any
@@ -201,6 +202,29 @@ def test_log_lines_go_with_their_trace_and_without_secrets(
     told = attributes(record)
     assert (told["sku"], told["count"]) == ("tea", 2)
     assert (told["password"], told["to"]) == ("***", "***")
+
+
+async def test_a_block_that_is_left_by_another_task_ends_its_span(
+    receiver: Receiver,
+) -> None:
+    """An async generator is closed wherever it is forgotten; nothing is raised."""
+    _telemetry.set_up("shop", SETTINGS)
+    tracer = trace.get_tracer("users")
+
+    async def pieces() -> AsyncIterator[int]:
+        with tracer.start_as_current_span("streamed"):
+            yield 1
+
+    stream = pieces()
+
+    async def first() -> int:
+        return await anext(stream)
+
+    assert await asyncio.create_task(first()) == 1
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
+
+    assert names(receiver) == ["streamed"]
 
 
 def test_what_cannot_be_written_is_dropped_and_fails_nobody(

@@ -5,12 +5,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from opentelemetry import context
 from opentelemetry.context.context import Context
 from opentelemetry.trace import Span, StatusCode
 from opentelemetry.trace.propagation import _SPAN_KEY
 
-from fleetwright._spans import attach, current
+from fleetwright._spans import attach, current, detach
 
 OPTIONS: Final = (
     "links",
@@ -59,7 +58,7 @@ class Current:
         self, kind: type[BaseException] | None, error: BaseException | None, _: object
     ) -> None:
         """Say what went wrong, end the span, and take it back."""
-        context.detach(self._token)
+        detach(self._token)
         span, asked = self._span, self._asked or _AS_USUAL
         if isinstance(error, Exception) and span.is_recording():
             if asked.get("record_exception", True):

@@ -10,7 +10,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
-from opentelemetry import trace
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from fleetwright import _spans
@@ -145,8 +144,8 @@ class Instrument:
             if amount > cell.most:
                 cell.most = amount
             if _spans.tracer is not None:
-                span = trace.get_current_span()
-                if span.__class__ is Span and span.trail.is_drawn:
+                span = _spans.current_span()
+                if isinstance(span, Span) and span.trail.is_drawn:
                     ids = span.trail.id, span.id
                     cell.exemplars[bucket] = Exemplar(amount, time.time_ns(), *ids)
 

@@ -46,13 +46,13 @@ def field(number: int, content: bytes) -> bytes:
         number: The number of the field.
         content: What is in it.
     """
-    size = len(content)
-    if number < 16:
-        if size < 128:
-            return bytes((number << 3 | 2, size)) + content
-        if size < 16384:
-            return bytes((number << 3 | 2, size & 127 | 128, size >> 7)) + content
-    return varint(number << 3 | 2) + varint(size) + content
+    return _begin(number, len(content)) + content
+
+
+@lru_cache(maxsize=4096)
+def _begin(number: int, size: int) -> bytes:
+    """Return what stands before the content of a field."""
+    return varint(number << 3 | 2) + varint(size)
 
 
 def text(number: int, content: str) -> bytes:
@@ -221,7 +221,13 @@ def request(
         resource: What all have in common, an encoded `Resource`.
         scopes: By scope, what was told, each an encoded field 2.
     """
-    found = [field(1, resource)]
+    parts = [field(1, resource)]
     for (name, version), told in scopes.items():
-        found.append(field(2, b"".join((field(1, scope(name, version)), *told))))
-    return field(1, b"".join(found))
+        first = field(1, scope(name, version))
+        parts += (_tag(2, first, *told), first, *told)
+    return b"".join((_tag(1, *parts), *parts))  # the only copy of all that was told
+
+
+def _tag(number: int, *parts: bytes) -> bytes:
+    """Return what stands before the parts of a field."""
+    return varint(number << 3 | 2) + varint(sum(map(len, parts)))

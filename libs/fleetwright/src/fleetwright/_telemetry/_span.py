@@ -74,28 +74,32 @@ class Trail:
         self._slow_ns = slow_ns
         self._waiting: list[Span] | None = None
 
-    def decided(self, first: "Span", at: int) -> bool:
-        """Return whether the spans are sent, as the first one is when it ends."""
-        failed = first.status is _ERROR
-        return self.is_kept or failed or at - first.begun >= self._slow_ns
+    def are_wanted(self, first: "Span", at: int) -> bool:
+        """Return whether the spans are sent: those that wait are, or are forgotten.
+
+        Args:
+            first: The span that decides; its status is known.
+            at: When it ends, in nanoseconds since 1970.
+        """
+        self.first = None  # no cycle is left for the collector of garbage
+        self.is_kept = first.status is _ERROR or at - first.begun >= self._slow_ns
+        waiting, self._waiting = self._waiting, None
+        if self.is_kept and waiting:
+            for one in waiting:
+                self.keep(one)
+        return self.is_kept
 
     def waits(self, span: "Span") -> None:
-        """Have a span wait that has ended; send or forget all with the first one."""
-        first = self.first
-        if span is not first:
-            if first is None:
-                return  # what ends after the first is not wanted either
-            if self._waiting is None:
-                self._waiting = [span]
-            elif len(self._waiting) < _MOST_WAITING:
-                self._waiting.append(span)
-            return
-        waiting, self._waiting = self._waiting, None
-        self.first = None  # no cycle is left for the collector of garbage
-        if self.decided(span, span.ended):
-            self.is_kept = True
-            for one in (*(waiting or ()), span):
-                self.keep(one)
+        """Have a span wait that has ended; with the first one all are sent, or none."""
+        if span is self.first:
+            if self.are_wanted(span, span.ended):
+                self.keep(span)
+        elif self.first is None:
+            return  # what ends after the first is not wanted either
+        elif self._waiting is None:
+            self._waiting = [span]
+        elif len(self._waiting) < _MOST_WAITING:
+            self._waiting.append(span)
 
 
 class Span(trace.Span):

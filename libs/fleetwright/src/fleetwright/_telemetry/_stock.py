@@ -67,8 +67,11 @@ class StockTracer:
         return traceparent_of(span.get_span_context())
 
     def is_seen(self, span: Span, at: int) -> bool:
-        """Return whether anybody will see what is said of a span from now on."""
-        return span.is_recording()
+        """Return whether a span that ends will be seen; else it has ended by now."""
+        if span.is_recording():
+            return True
+        span.end(at)
+        return False
 
 
 def _is_current() -> bool:

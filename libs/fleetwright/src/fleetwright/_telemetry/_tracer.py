@@ -95,8 +95,14 @@ class Tracer(trace.Tracer):
         return traceparent_of(span.get_span_context())
 
     def is_seen(self, span: trace.Span, at: int) -> bool:
-        """Return whether anybody will see what is said of a span from now on."""
-        return isinstance(span, Span) and span.trail.decided(span, at)
+        """Return whether a span that ends will be seen; else it has ended by now."""
+        if not isinstance(span, Span) or span.ended:
+            return False
+        trail = span.trail
+        if trail.is_kept or trail.are_wanted(span, at):
+            return True
+        span.ended = at
+        return False
 
     # -- for everybody: the API
 
