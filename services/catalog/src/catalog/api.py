@@ -24,7 +24,9 @@ from fleetwright.fastapi import INVALID_REQUEST, Uses, refused
 router = APIRouter(prefix="/v1", responses={422: INVALID_REQUEST})
 
 Database = Annotated[AsyncDatabase, Uses(AsyncDatabase)]
-Sku = Annotated[str, Path(max_length=64, description="The stock code.")]
+Sku = Annotated[
+    str, Path(max_length=64, description="The stock code.", examples=["71053"])
+]
 
 
 @router.put(

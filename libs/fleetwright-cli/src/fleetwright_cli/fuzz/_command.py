@@ -22,6 +22,10 @@ def fuzz(
     seconds: Annotated[
         int, typer.Option(min=1, max=3000, help="Longest time for one service.")
     ] = 120,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(help="What the asking person is; may be repeated."),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="What the requests follow from.")
     ] = None,
@@ -35,8 +39,8 @@ def fuzz(
     What a contract says will be there again (`unavailable`) is asked for again.
 
     Examples: `fleet contracts fuzz`, `fleet contracts fuzz catalog --examples 200`,
-    `fleet contracts fuzz orders --seed 7 --json`. Exit 1 on a fault, each with a line
-    of curl that shows it while `fleet up` runs.
+    `fleet contracts fuzz orders --role clerk --seed 7 --json`. Exit 1 on a fault, each
+    with a line of curl that shows it while `fleet up` runs.
     """
     # Asyncio and all that starts services: `fleet contracts` does without.
     from fleetwright_cli import venvs
@@ -55,7 +59,7 @@ def fuzz(
     for one in environments.values():
         venvs.make(one, printer.talk)
     pythons = {name: one.python for name, one in environments.items()}
-    how = How(python, seed, examples, seconds, printer.talk)
+    how = How(python, seed, examples, seconds, tuple(role or ()), printer.talk)
     outcomes = fuzzed(fleet, names, pythons, how)
     printer.data(data_of(outcomes, seed), text_of(outcomes, seed))
     raise typer.Exit(NOT_COMPLIANT if any(one.faults for one in outcomes) else DONE)

@@ -40,6 +40,7 @@ class How:
         seed: What the requests follow from.
         examples: How many requests are thought of for an operation in each phase.
         seconds: How long one service is asked at most.
+        roles: What the person who asks is, beside what the contracts ask for.
         tell: Gets a line when work begins.
     """
 
@@ -47,6 +48,7 @@ class How:
     seed: int
     examples: int
     seconds: int
+    roles: tuple[str, ...] = ()
     tell: Callable[[str], None] = lambda text: None
 
 
@@ -164,7 +166,7 @@ class _Run:
 
     async def _one(self, launch: Launch) -> Outcome:
         """Return what comes of asking one service."""
-        subject = await asyncio.to_thread(Subject.at, launch)
+        subject = await asyncio.to_thread(Subject.at, launch, self.how.roles)
         if isinstance(subject, str):
             return Outcome(launch.service, left_out=subject)
         self.how.tell(f"asking {launch.service}")

@@ -5,7 +5,7 @@ import json
 import shlex
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,15 +33,16 @@ class Subject:
     service: str
     url: str
     document: dict[str, Any]
-    scopes: frozenset[str]
-    roles: frozenset[str]
+    scopes: Set[str]
+    roles: Set[str]
 
     @classmethod
-    def at(cls, launch: Launch) -> "Subject | str":
+    def at(cls, launch: Launch, roles: Iterable[str] = ()) -> "Subject | str":
         """Return a service that runs, or why it is left out.
 
         Args:
             launch: Its process.
+            roles: What a person must be, too, where routes do not say it.
 
         Raises:
             FleetError: It does not answer.
@@ -59,10 +60,8 @@ class Subject:
             for asked in alternative.values()
             for scope in asked
         }
-        roles = {one["x-role"] for one in operations if "x-role" in one}
-        return cls(
-            launch.service, launch.url, document, frozenset(scopes), frozenset(roles)
-        )
+        said = {one["x-role"] for one in operations if "x-role" in one}
+        return cls(launch.service, launch.url, document, scopes, said.union(roles))
 
     @property
     def asks_for_tokens(self) -> bool:
