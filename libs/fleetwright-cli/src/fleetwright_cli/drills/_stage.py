@@ -20,6 +20,7 @@ RUNTIME = "fleetwright"
 _SERVERS = ("BROKER_URL", "POSTGRES_URL", "DATABASE_URL")
 _PORTS = range(20_000, 32_000, 100)  # below those the system gives away by itself
 _TOKEN_SECONDS = 5.0
+_marks: list[socket.socket] = []
 
 
 def bootable(fleet: Fleet) -> list[Service]:
@@ -93,16 +94,21 @@ def token(
 
 
 def _free_ports() -> int:
-    """Return a port after which a hundred are free."""
+    """Return a port after which a hundred are free, and stay ours.
+
+    The last of them is held until this process ends: whoever sets up another fleet
+    before this one listens everywhere finds that one taken, and takes other ports.
+    """
     for first in _PORTS:
-        # Who sets up another fleet at this moment has this port.
-        with socket.socket() as mark:
-            try:
-                mark.bind((HOST, first + 99))
-            except OSError:
-                continue
-            if not in_use({str(port): port for port in range(first, first + 99)}):
-                return first
+        mark = socket.socket()
+        try:
+            mark.bind((HOST, first + 99))
+        except OSError:
+            mark.close()
+            continue
+        _marks.append(mark)
+        if not in_use({str(port): port for port in range(first, first + 99)}):
+            return first
     return _PORTS.start
 
 
