@@ -66,8 +66,9 @@ def test_instance_that_must_be_killed_is_told(rates: "Rates") -> None:
 
 
 def test_key_with_two_effects_is_told(rates: "Rates") -> None:
-    """A version that forgets its keys does all again."""
+    """Versions that forget their keys do all again."""
     committed(rates, "forgets")
+    rates.say("forgets")
 
     report = rates.rehearse(requests=60)
 
@@ -126,6 +127,7 @@ def test_command_tells_and_fails(rates: "Rates") -> None:
 
     good = fleet(rates, *words, *quick)
     committed(rates, "forgets")
+    rates.say("forgets")
     bad = fleet(rates, *words, *quick, "--requests", "60", "--json")
     unknown = fleet(rates, "rates", "--from", "v9")
 

@@ -23,11 +23,14 @@ class Sent(RehearseSection):
             before the path: `PUT catalog/v1/products/71053`.
         body: What is sent as JSON; nothing when left out.
         share: How often, beside the others.
+        repeatable: Whether its callers may send it again, though it is a POST without
+            a key: their clients say `idempotent=True`.
     """
 
     send: Annotated[str, Field(pattern=_SEND)]
     body: Any = None
     share: Annotated[int, Field(ge=1, le=1000)] = 1
+    repeatable: bool = False
 
 
 class Rehearse(RehearseSection):

@@ -31,6 +31,7 @@ class Ask:
         share: How often, beside the others.
         is_keyed: Whether it has an Idempotency-Key, so that sending it twice has one
             effect.
+        is_harmless: Whether callers say themselves that it may be sent again.
     """
 
     method: str
@@ -39,11 +40,12 @@ class Ask:
     service: str = ""
     share: int = 1
     is_keyed: bool = False
+    is_harmless: bool = False
 
     @property
     def is_repeatable(self) -> bool:
         """Whether HTTP lets it be sent again when nobody knows what became of it."""
-        return self.is_keyed or self.method in _REPEATABLE
+        return self.is_keyed or self.is_harmless or self.method in _REPEATABLE
 
     def head_and_body(self, number: str, token: str) -> bytes:
         """Return the request as bytes.
@@ -142,7 +144,14 @@ def _said(sent: Sent, operations: Sequence[_Operation]) -> Ask:
     """Return a request of fleet.toml; the contract knows whether it has a key."""
     method, _, place = sent.send.partition(" ")
     service, _, path = place.partition("/")
-    ask = Ask(method, f"/{path}", sent.body, service, sent.share)
+    ask = Ask(
+        method,
+        f"/{path}",
+        sent.body,
+        service,
+        sent.share,
+        is_harmless=sent.repeatable,
+    )
     plain = ask.path.partition("?")[0]
     for one, template, operation in () if service else operations:
         if method.lower() == one and _fits(template, plain):
