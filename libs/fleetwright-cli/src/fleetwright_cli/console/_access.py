@@ -30,6 +30,7 @@ HEADERS = {
 }
 OTLP_HEADER = "x-otlp-api-key"
 WRITE_HEADER = "x-fleet-console"  # a form of another site cannot send it
+TOOLS_PATH = "/mcp"  # for programs, which show the token with every call
 OPEN_PATHS = frozenset({"/livez", "/readyz"})
 
 
@@ -129,6 +130,8 @@ class Access:
                 return PlainTextResponse("another site asks", 403)
         if path == "/login":
             return self._login(scope)
+        if path == TOOLS_PATH and "origin" not in headers:
+            return self._wrong_token(_bearer(headers))  # no page can send this
         return self._unknown(headers) or self._write_refusal(scope, headers)
 
     def _write_refusal(self, scope: Scope, headers: Headers) -> Response | None:
@@ -143,8 +146,8 @@ class Access:
 
     def _unknown(self, headers: Headers) -> Response | None:
         """Refuse who has neither the cookie nor, as a program, the token."""
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and "origin" not in headers:
+        given = _bearer(headers)
+        if given and "origin" not in headers:
             return self._wrong_token(given)
         try:
             cookies = SimpleCookie(headers.get("cookie", ""))
@@ -180,6 +183,12 @@ class Access:
             path="/",
         )
         return answer
+
+
+def _bearer(headers: Headers) -> str:
+    """Return the token that a program shows; empty for none."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    return given if scheme.lower() == "bearer" else ""
 
 
 def _no(words: str) -> Response:

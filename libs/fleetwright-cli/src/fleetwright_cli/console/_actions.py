@@ -72,7 +72,7 @@ class Actions:
 
         async def answer(request: Request) -> Response:
             try:
-                given = await _json(request) | dict(request.path_params)
+                given = await read_json(request) | dict(request.path_params)
                 done = await run_in_threadpool(act, given)
             except FleetError as error:
                 parts = {"message": error.message, "hint": error.hint}
@@ -228,8 +228,11 @@ def _answered(request: urllib.request.Request) -> dict[str, Any]:
         }
 
 
-async def _json(request: Request) -> dict[str, Any]:
+async def read_json(request: Request) -> dict[str, Any]:
     """Return the JSON object of a call, of bounded size.
+
+    Args:
+        request: The call.
 
     Raises:
         ValueError: It is too large, or no JSON object.

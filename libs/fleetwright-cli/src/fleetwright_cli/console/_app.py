@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,12 @@ from fleetwright_cli.console._access import Access
 from fleetwright_cli.console._actions import Actions
 from fleetwright_cli.console._asked import Asked
 from fleetwright_cli.console._checked import Checked
+from fleetwright_cli.console._mcp import Tools
 from fleetwright_cli.console._promises import Promises
 from fleetwright_cli.console._site import Site
 
 HERE = Path(__file__).parent
+_VERSION = version("fleetwright-cli")
 View = Callable[[Site, Asked], dict[str, Any]]
 
 
@@ -159,6 +162,7 @@ class Console:
     def app(self) -> Starlette:
         """Return the application, guarded."""
         site = self._site
+        actions = Actions(site, self._bus, self._checked)
 
         @asynccontextmanager
         async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -174,7 +178,8 @@ class Console:
             Route("/stream", self._stream),
             Route("/livez", _alive),
             Route("/readyz", _alive),
-            *Actions(site, self._bus, self._checked).routes(),
+            *actions.routes(),
+            Tools(site, self._views, actions, _VERSION).route(),
             *_receiver.routes(site.store),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ]

@@ -372,8 +372,7 @@ def _environment(
     asked = up.services[service.name].environment if service.name in up.services else {}
     environment = _inherited()
     environment.update({k: v for k, v in defaults.items() if k not in own})
-    environment["PYTHONUNBUFFERED"] = "1"
-    environment["PYTHONPATH"] = str(service.folder / "src")
+    environment.update(PYTHONUNBUFFERED="1", PYTHONPATH=str(service.folder / "src"))
     environment.update(asked)
     if "ENVIRONMENT" not in own and environment["ENVIRONMENT"] != "production":
         # A service that believes to be in production would refuse to start with it.
