@@ -43,11 +43,16 @@ class Answer:
 
 
 def fleet(folder: Path, *words: str, seconds: float = 120, **more: str) -> Answer:
-    """Run the tool in a folder as a process of its own."""
+    """Run the tool in a folder as a process of its own, as outside of any test."""
+    around = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PYTEST_")
+    }
     done = subprocess.run(
         [sys.executable, "-m", "fleetwright_cli", *words],
         cwd=folder,
-        env={**os.environ, **more},
+        env={**around, **more},
         capture_output=True,
         text=True,
         check=False,
