@@ -79,7 +79,7 @@ def export(database: Path, run: int | None, file: Path) -> dict[str, int]:
         with on:
             counts = {
                 table: on.execute(
-                    f"insert into {table} select * from source.{table} where "  # noqa: S608
+                    f"insert into {table} select * from source.{table} where "  # noqa: S608 - ours
                     + where.format(source="source."),
                     values,
                 ).rowcount
@@ -169,7 +169,9 @@ def _mistake(on: sqlite3.Connection) -> str:
                 return f"{table}.{name} holds something else"
     keep = Keep()
     for table, most in {"run": 1, "span": keep.spans, "log": keep.logs}.items():
-        count = on.execute(f"select count(*) from {table}").fetchone()[0]  # noqa: S608
+        count = on.execute(f"select count(*) from {table}").fetchone()[
+            0
+        ]  # noqa: S608 - ours
         if count > most or (table == "run" and count != 1):
             return f"{count} rows in {table}"
     return ""
@@ -229,7 +231,7 @@ class _Copying:
     def _inserted(self, table: str, **values: Any) -> int:
         names, marks = ", ".join(values), ", ".join("?" * len(values))
         done = self._on.execute(
-            f"insert or ignore into {table}({names}) values ({marks})",  # noqa: S608
+            f"insert or ignore into {table}({names}) values ({marks})",  # noqa: S608 - ours
             tuple(values.values()),
         )
         return int(done.lastrowid or 0)
@@ -243,7 +245,7 @@ class _Copying:
         """Copy the rows of a table; each gets a number of its own."""
         names = [it[0] for it in _columns(self._source, table)]
         names = [it for it in names if it != "id"]
-        sql = f"select {', '.join(names)} from {table} order by rowid"  # noqa: S608
+        sql = f"select {', '.join(names)} from {table} order by rowid"  # noqa: S608 - ours
         if table in _WITHOUT_ROWID:
             sql = sql.removesuffix(" order by rowid")
         count = 0
