@@ -6,6 +6,7 @@ import shlex
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from fleetwright_cli.local._identity import Identity
 from fleetwright_cli.local._launch import Launch
 
 _DOCUMENT_SECONDS = 30.0
+_TOKEN_ATTEMPTS = 3
 _METHODS = frozenset(("get", "put", "post", "delete", "patch", "head", "options"))
 
 
@@ -79,10 +81,12 @@ class Subject:
         """
         if identity is None or not self.asks_for_tokens:
             return ""
+        asked = identity, self.service, set(self.scopes), sorted(self.roles)
+        for _ in range(_TOKEN_ATTEMPTS - 1):
+            with suppress(OSError):  # a machine that is busy, perhaps
+                return await asyncio.to_thread(token, *asked)
         try:
-            return await asyncio.to_thread(
-                token, identity, self.service, set(self.scopes), sorted(self.roles)
-            )
+            return await asyncio.to_thread(token, *asked)
         except OSError as error:
             raise FleetError(
                 f"the issuer gives no token for {self.service}: {error}",

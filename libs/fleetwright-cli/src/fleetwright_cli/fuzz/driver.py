@@ -25,6 +25,7 @@ KEY = "Idempotency-Key"
 # A request that is valid may still be refused, for what the service knows beside it.
 _REFUSED = (400, 422)
 _AGAIN = (503, 504)
+_OF_THE_RUNTIME = frozenset(("overloaded", "timeout"))  # any operation may say so
 _MOST_AGAIN = 5
 _ANSWER_SECONDS = 30
 _UNREAD = frozenset(("invalid_request", "bad_json"))
@@ -106,26 +107,30 @@ def _is_a_fault(context: Any, failure: Failure, case: Any, response: Any) -> boo
     A refusal whose kind is named beside its status (`bad_lines`) is what the contract
     promises for a request that is well formed and cannot be carried out; that it could
     not be read (`invalid_request`) is none. What is promised to be there again
-    (`unavailable`) is asked for again.
+    (`unavailable`) is asked for again, and so is a service that had no time.
     """
-    status = response.status_code
-    if not _is_named(case, response):
-        return True
-    if isinstance(failure, ServerError) and status in _AGAIN:
-        return not _is_there_again(response)
+    status, kind = response.status_code, _kind_of(response)
+    is_named = kind in _named(case, status)
+    if status in _AGAIN and (is_named or kind in _OF_THE_RUNTIME):
+        is_another = is_named and not isinstance(failure, ServerError)
+        return is_another or not _is_there_again(response)
     is_refusal = isinstance(failure, RejectedPositiveData) and status in _REFUSED
-    return not is_refusal
+    return not (is_refusal and is_named)
 
 
-def _is_named(case: Any, response: Any) -> bool:
-    """Return whether the contract names the kind of a problem beside its status."""
-    answers = case.operation.definition.raw.get("responses", {})
-    promised = answers.get(str(response.status_code), {}).get("description", "")
+def _kind_of(response: Any) -> str:
+    """Return the kind of a problem; empty for another answer."""
     try:
-        kind = response.json().get("kind")
+        return str(response.json().get("kind", ""))
     except (ValueError, AttributeError):
-        return False
-    return kind in set(_KIND.findall(promised)) - _UNREAD
+        return ""
+
+
+def _named(case: Any, status: int) -> set[str]:
+    """Return the kinds that the contract names beside a status."""
+    answers = case.operation.definition.raw.get("responses", {})
+    promised = answers.get(str(status), {}).get("description", "")
+    return set(_KIND.findall(promised)) - _UNREAD
 
 
 def _is_there_again(response: Any) -> bool:
