@@ -169,9 +169,8 @@ def _mistake(on: sqlite3.Connection) -> str:
                 return f"{table}.{name} holds something else"
     keep = Keep()
     for table, most in {"run": 1, "span": keep.spans, "log": keep.logs}.items():
-        count = on.execute(f"select count(*) from {table}").fetchone()[
-            0
-        ]  # noqa: S608 - ours
+        counting = f"select count(*) from {table}"  # noqa: S608 - our names
+        count = on.execute(counting).fetchone()[0]
         if count > most or (table == "run" and count != 1):
             return f"{count} rows in {table}"
     return ""
