@@ -76,6 +76,17 @@ def test_a_file_nobody_edited_becomes_the_new_one(
     assert brought(tmp_path, record, {"a": new}) == {}
 
 
+def test_caches_among_pristine_files_are_none_of_them(
+    tmp_path: Path, record: Record
+) -> None:
+    """A linter that a hook led there keeps its own beside what it read."""
+    cache = tmp_path / ".scaffold" / "pristine" / ".ruff_cache" / "1"
+    cache.parent.mkdir()
+    cache.write_bytes(b"\x8b")
+
+    assert record.pristine() == {"a": OLD}
+
+
 def test_an_edit_and_a_change_are_both_there(tmp_path: Path, record: Record) -> None:
     """The next upgrade knows the edit as an edit."""
     (tmp_path / "a").write_text(edited(OLD, 9, "mine"))

@@ -21,6 +21,8 @@ from fleetwright_cli.scaffold._answers import (
 from fleetwright_cli.scaffold._templates import Files, folder_of
 
 NAME = ".scaffold"
+# A linter that is led to the pristine files leaves its cache among them.
+_CACHES = frozenset(("__pycache__", ".mypy_cache", ".ruff_cache"))
 
 
 class Record:
@@ -69,7 +71,7 @@ class Record:
         return {
             path.relative_to(folder).as_posix(): path.read_text("utf-8")
             for path in sorted(folder.rglob("*"))
-            if path.is_file()
+            if path.is_file() and _CACHES.isdisjoint(path.relative_to(folder).parts)
         }
 
     def keep_pristine(self, path: str, text: str | None) -> None:
