@@ -13,6 +13,7 @@ def fuzz(
     services: Annotated[
         list[str] | None, typer.Argument(help="Services; none for all.")
     ] = None,
+    *,
     examples: Annotated[
         int,
         typer.Option(
