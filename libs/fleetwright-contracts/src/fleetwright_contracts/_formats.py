@@ -169,7 +169,7 @@ def _is_uri(text: str) -> bool | None:
     return "#" not in text.partition("#")[2]
 
 
-def _is_base64(text: str) -> bool | None:
+def _is_encoded(text: str) -> bool | None:
     """Return whether a text is base64; some take line ends and other signs, too."""
     if _BASE64.match(text):
         return True
@@ -203,8 +203,8 @@ FORMATS = {
     "email": Format(_is_email, ("a@example.com", "b.c@example.org")),
     "uri": Format(_is_uri, ("https://example.com/", "urn:a:b")),
     "regex": Format(_is_regex, ("a", "^b$")),
-    "byte": Format(_is_base64, ("YQ==", "")),
-    "base64": Format(_is_base64, ("YQ==", "")),
+    "byte": Format(_is_encoded, ("YQ==", "")),
+    "base64": Format(_is_encoded, ("YQ==", "")),
 }
 
 
