@@ -57,7 +57,7 @@ def test_spans_of_one_place_and_name_are_in_one_row(
     ]
     assert rows == [
         ("POST /", "+300 ms", 0),
-        ("ask", "+0 ms", 1),
+        ("ask", "0 ms", 1),
         ("mail", None, 1),
         ("ask", "+70 ms", 1),
         ("store", None, 1),

@@ -15,6 +15,7 @@ MOST_RUNS = 50
 MOST_ROUTES = 300
 MUCH = 0.2  # of the earlier duration: less is hardly told from chance
 LITTLE_MS = 1.0
+_SHOWN_MS = 0.05  # less is written as nothing
 
 Key = tuple[str, ...]
 Facts = dict[str, Any]
@@ -104,10 +105,11 @@ def _row(one: Facts | None, other: Facts | None) -> Facts:
 def _difference(before_ms: float, after_ms: float) -> Facts:
     """Return how much longer it took, and whether that is worth a look."""
     more = after_ms - before_ms
+    sign = "" if abs(more) < _SHOWN_MS else "-" if more < 0 else "+"
     is_much = abs(more) >= max(LITTLE_MS, MUCH * before_ms)
     return {
         "ms": round(more, 3),
-        "text": f"{'-' if more < 0 else '+'}{duration_text(abs(more))}",
+        "text": f"{sign}{duration_text(abs(more))}",
         "word": ("slower" if more > 0 else "quicker") if is_much else "",
     }
 
