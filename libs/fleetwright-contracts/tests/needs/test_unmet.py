@@ -220,7 +220,7 @@ def test_unhandled_refusal_is_a_note() -> None:
     """409 may come; the client raises for it what it raises for all others."""
     [one] = unmet(
         client(),
-        provider(refuses=("409", "403")),
+        provider(refuses=("409", "403", "413", "415")),
         consumer="d",
         provider="t",
         client="c",

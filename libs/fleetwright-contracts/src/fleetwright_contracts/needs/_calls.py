@@ -53,8 +53,8 @@ _MENDS: Final[Mapping[str, str]] = {
     "answer-lacks": "read it no more, or have the provider answer it",
 }
 _UNREADABLE: Final = frozenset(("400", "422"))
-# Everybody's: nobody is let in, too much is asked, or it cannot be read.
-_USUAL: Final = frozenset(("400", "401", "403", "422", "429"))
+# Everybody's: nobody is let in, too much is asked or sent, or it cannot be read.
+_USUAL: Final = frozenset(("400", "401", "403", "413", "415", "422", "429"))
 
 
 def unmet(
