@@ -130,27 +130,36 @@ def _paired(
     An alternative that is never answered any more takes its properties with it, and
     nobody misses them.
     """
-    before = _named_alternatives(talk.asks, expected)
-    now = _named_alternatives(talk.answers, given) or {
-        place.key: place for place in map(talk.answers.target, given)
-    }
+    before, missing = _told_apart(talk.asks, expected)
+    now, others = _told_apart(talk.answers, given)
+    if not now and not others:
+        now = {place.key: place for place in map(talk.answers.target, given)}
     known = before.keys() & now.keys()
     if not known:
         return []
+    others += [place for key, place in now.items() if key not in known]
+    missing += [place for key, place in before.items() if key not in known]
     pairs = [([now[key]], [before[key]]) for key in sorted(known)]
-    others = [place for key, place in now.items() if key not in known]
-    missing = [place for key, place in before.items() if key not in known]
     return [*pairs, (others, missing)] if others and missing else pairs
 
 
-def _named_alternatives(description: Outline, places: list[Place]) -> dict[str, Place]:
-    """Return what schemas choose from, by where it is said."""
-    found: dict[str, Place] = {}
+def _told_apart(
+    description: Outline, places: list[Place]
+) -> tuple[dict[str, Place], list[Place]]:
+    """Return what schemas choose from: what has a name, by that, and what has none.
+
+    What is written out has only a place in a list, where another may be tomorrow.
+    """
+    named: dict[str, Place] = {}
+    plain: list[Place] = []
     for place in _parts(description, places, opened=False):
         for one in _alternatives(description, place):
             target = description.target(one)
-            found[target.key] = target
-    return found
+            if target is one:
+                plain.append(one)
+            else:
+                named[target.key] = target
+    return named, plain
 
 
 def _is_open(place: Place) -> bool:

@@ -55,8 +55,15 @@ def missed(old: tuple[Any, Any], new: tuple[Any, Any]) -> list[str]:
                 {**NAMED, "Cat": PLAIN_CAT},
             ),
         ),
+        (({"anyOf": [CAT, DOG]}, {}), ({"anyOf": [DOG, CAT]}, {})),
     ],
-    ids=["one-is-left", "it-is-named-itself", "of-items", "moved-outside"],
+    ids=[
+        "one-is-left",
+        "it-is-named-itself",
+        "of-items",
+        "moved-outside",
+        "in-another-order",
+    ],
 )
 def test_alternative_that_is_gone_takes_its_properties_along(
     old: tuple[Any, Any], new: tuple[Any, Any]
