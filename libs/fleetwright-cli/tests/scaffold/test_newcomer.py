@@ -92,12 +92,10 @@ def test_every_test_passes(tested: Answer) -> None:
 
 @pytest.mark.usefixtures("tested")
 def test_standard_is_kept_also_for_its_tools(shop: Path) -> None:
-    """No test runs again that just passed, but to see whether it is alone."""
+    """Untouched, and without a waiver."""
     told = typed(shop, "check", "--tools")
 
-    assert told.out.startswith("no breach")
-    assert "running the tests" not in told.err
-    assert all(f"running the unit tests of {name}\n" in told.err for name in NAMES)
+    assert "no breach" in told.out.splitlines()
 
 
 def test_no_file_names_this_machine(shop: Path) -> None:
