@@ -35,8 +35,8 @@ class Limits:
 class Batches(Generic[T, W]):
     """Takes things from any thread at once, and sends them from one of its own.
 
-    Each is written as it comes: later it would have left the processor's caches and
-    cost more, and the collector of garbage would have looked at it meanwhile. At most
+    Each may be written as it comes: later it would have left the processor's caches,
+    and the collector of garbage would have looked at it meanwhile. At most
     `limits.waiting` wait; a receiver that is away costs what comes then, which is
     counted, and nothing else.
 

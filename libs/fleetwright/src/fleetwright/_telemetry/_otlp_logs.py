@@ -1,6 +1,7 @@
 """Log lines as OTLP has them: what was written, without being read again."""
 
 import struct
+import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -16,6 +17,7 @@ from fleetwright._telemetry._otlp import (
 )
 
 SCOPE: Final = ("fleetwright", "")
+_PIECE = 128  # written at a time: others may need the interpreter meanwhile
 _SEVERITIES: Final = {"debug": 5, "info": 9, "warning": 13, "error": 17, "critical": 21}
 _times = struct.Struct("<BQBQ").pack  # fields 1 and 11, each with its tag
 _NAMED: Final = {"exception": "exception.stacktrace", "logger": "logger.name"}
@@ -26,14 +28,18 @@ Line = tuple[int, str, str, Mapping[str, Any], Call | None]
 what happened, what else stands on it, its secrets masked, and its call."""
 
 
-def join_lines(resource: bytes, lines: Sequence[bytes]) -> bytes:
+def encode_lines(resource: bytes, lines: Sequence[Line]) -> bytes:
     """Return an `ExportLogsServiceRequest`.
 
     Args:
         resource: An encoded `Resource`.
-        lines: Written ones.
+        lines: What was logged.
     """
-    return request(resource, {SCOPE: lines})
+    written: list[bytes] = []
+    for start in range(0, len(lines), _PIECE):
+        written += [write_line(one) for one in lines[start : start + _PIECE]]
+        time.sleep(0)  # gives the interpreter away, however little is asked for
+    return request(resource, {SCOPE: written})
 
 
 def write_line(line: Line) -> bytes:
