@@ -45,6 +45,10 @@ class Connection(Protocol):
         """End the connection: the client kept us waiting."""
         ...
 
+    def leave(self) -> None:
+        """Say with the answer that is on its way that it is the last."""
+        ...
+
 
 class Connections:
     """The connections of one server.
@@ -56,6 +60,8 @@ class Connections:
     Attributes:
         maximum: How many may be open.
         refused: Counts what was refused, by reason.
+        leaving: Whether each answer is the last of its connection: who is told so sends
+            the next request to somebody else, and none into a closed connection.
     """
 
     def __init__(self, maximum: int) -> None:
@@ -66,6 +72,7 @@ class Connections:
         """
         self.maximum = maximum
         self.refused = Tally(_tell)
+        self.leaving = False
         # In the order they began to wait for their first byte or the next request.
         self._open: dict[Connection, None] = {}
         self._stalled: dict[Connection, tuple[float, int]] = {}
@@ -102,6 +109,12 @@ class Connections:
         self._open.pop(connection, None)
         self._stalled.pop(connection, None)
         self._closing.pop(connection, None)
+
+    def leave(self) -> None:
+        """Have each connection end with its next answer; new ones are still taken."""
+        self.leaving = True
+        for connection in self._open:
+            connection.leave()
 
     def _evict(self) -> bool:
         """End the connection that waited longest; what is answered stays."""

@@ -298,6 +298,8 @@ class FleetProtocol(HttpToolsProtocol):
         self._turn(Phase.BODY, BODY_SECONDS)
         self._raw_bytes = 0
         super().on_headers_complete()
+        if self._edge.connections.leaving:
+            self.leave()
 
     def on_body(self, body: bytes) -> None:
         """Give the client time for what it has sent.
@@ -342,6 +344,11 @@ class FleetProtocol(HttpToolsProtocol):
             self._linger()
 
     # -- ends
+
+    def leave(self) -> None:
+        """Say with the answer that is on its way that it is the last."""
+        if self._answers and not self.cycle.response_started:
+            self.cycle.keep_alive = False  # uvicorn says so in its head
 
     def _linger(self) -> None:
         """Hang up, but read on for a moment: a reset could eat the answer."""

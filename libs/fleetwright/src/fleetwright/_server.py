@@ -42,20 +42,25 @@ _CLOSING_SECONDS = 8.0  # what parts may take beyond the drain, before we are ki
 class Server(uvicorn.Server):
     """A uvicorn server that stops in the order a service needs.
 
-    The first signal turns readiness off, goes on accepting for `lame_duck_seconds`,
-    then finishes requests in flight within `drain_seconds`, drains and closes the
-    parts. The second signal, or a stop that hangs, ends the process at once.
+    The first signal turns readiness off, goes on accepting for `lame_duck_seconds` with
+    every answer the last of its connection, then finishes requests in flight within
+    `drain_seconds`, drains and closes the parts. The second signal, or a stop that
+    hangs, ends the process at once.
     """
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(
+        self, config: uvicorn.Config, service: Service, connections: Connections
+    ) -> None:
         """Serve a service.
 
         Args:
             config: What uvicorn needs to know.
             service: The service whose API it serves.
+            connections: Those of its callers.
         """
         super().__init__(config)
         self._service = service
+        self._connections = connections
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -113,6 +118,7 @@ class Server(uvicorn.Server):
         settings = self._service.settings
         _log.info("service.stopping", signal=signal_name)
         self._service.lifecycle.stop()
+        self._connections.leave()
         longest = settings.lame_duck_seconds + settings.drain_seconds
         guard = threading.Timer(
             longest + _CLOSING_SECONDS, _end_now, ("the time to stop is over",)
@@ -227,7 +233,7 @@ async def serve(app: Any, service: Service, bound: socket.socket) -> None:
         # Declared a whole number, used as seconds of any kind.
         timeout_graceful_shutdown=settings.drain_seconds,  # type: ignore[arg-type]
     )
-    server = Server(config, service)
+    server = Server(config, service, connections)
     stand_in = StandIn(
         bound, service=service.name, alive_seconds=settings.alive_blocked_seconds
     )

@@ -108,6 +108,27 @@ async def test_lame_duck_still_answers_but_is_not_ready(folder: Path) -> None:
         assert await service.ended() == 0
 
 
+async def test_who_is_answered_while_it_stops_is_told_to_go_elsewhere(
+    folder: Path,
+) -> None:
+    """Kept connections end with an answer that says so, not under the next request."""
+    async with (
+        running(folder, "made:create_app", LAME_DUCK_SECONDS="3") as service,
+        AsyncClient() as http,
+    ):
+        before = await http.get(f"{service.url}/slow?seconds=0")
+        await service.until("slow.begun")
+        begun = asyncio.create_task(http.get(f"{service.url}/slow?seconds=3"))
+        await service.until("slow.begun")
+        service.process.terminate()
+        await service.until("service.stopping")
+        after = await http.get(f"{service.url}/slow?seconds=0")
+
+        said = [one.headers.get("connection") for one in (before, await begun, after)]
+        assert said == [None, "close", "close"]
+        assert await service.ended() == 0
+
+
 async def test_open_stream_does_not_hold_the_stop(folder: Path) -> None:
     """A stream of events is ended, not waited for."""
     async with running(folder, "made:create_app") as service, AsyncClient() as http:
