@@ -86,7 +86,10 @@ def _axe() -> str:
 
 def two_traces(shop: Shop) -> tuple[str, str]:
     """Return the address of two traces beside each other, and of one with a span."""
-    one, other = shop.fleet("traces")["traces"][:2]
+    until = time.monotonic() + PATIENCE / 1000
+    while len(found := shop.fleet("traces")["traces"]) < 2:  # sent within seconds
+        assert time.monotonic() < until, found
+    one, other = found[:2]
     [first, *_] = shop.fleet("traces", one["id"])["spans"]
     return (
         f"/compare?one={one['id']}&other={other['id']}",
