@@ -7,6 +7,7 @@ from fleetwright_contracts.schemas._keywords import (
     count_at,
     depending,
     names_at,
+    names_of,
     pattern_shape,
     table_at,
     wrong,
@@ -103,7 +104,8 @@ class Insides:
         for keyword in ("dependentSchemas", "dependencies"):
             for name, inner in table_at(place, keyword).items():
                 if isinstance(inner, list):
-                    then = self.shapes.every(map(self.shapes.having, inner))
+                    needed = names_of(place, keyword, inner)
+                    then = self.shapes.every(map(self.shapes.having, needed))
                 else:
                     at = self.reader.places.place(place, keyword, name)
                     then = self.reader.shape(at, view.inner, scope)

@@ -85,7 +85,20 @@ def names_at(place: Place, keyword: str) -> list[str]:
     Raises:
         Unreadable: It is no list of texts.
     """
-    value = place.schema.get(keyword, [])
+    return names_of(place, keyword, place.schema.get(keyword, []))
+
+
+def names_of(place: Place, keyword: str, value: Any) -> list[str]:
+    """Return a value that has to be a list of names.
+
+    Args:
+        place: The schema.
+        keyword: The keyword that it belongs to.
+        value: What was written.
+
+    Raises:
+        Unreadable: It is no list of texts.
+    """
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise wrong(place, keyword, "a list of names")
     return value
@@ -240,9 +253,9 @@ def _objects(shapes: Shapes, place: Place) -> Iterator[Shape]:
         count_at(place, "minProperties") or 0, count_at(place, "maxProperties")
     )
     if place.dialect.year >= 2019 or "dependentRequired" in place.schema:
-        for name, needed in table_at(place, "dependentRequired").items():
-            if isinstance(needed, list):
-                yield depending(shapes, name, shapes.every(map(shapes.having, needed)))
+        for name, said in table_at(place, "dependentRequired").items():
+            needed = names_of(place, "dependentRequired", said)
+            yield depending(shapes, name, shapes.every(map(shapes.having, needed)))
 
 
 def depending(shapes: Shapes, name: str, then: Shape) -> Shape:
