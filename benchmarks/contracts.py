@@ -159,7 +159,7 @@ def measured(old: Path, new: Path) -> tuple[float, int, str]:
         # `wait` would lose what the process used.
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in (0, 1):
+    if process.returncode not in (0, 1) or not last:
         raise SystemExit(f"{old} and {new} were not compared")
     seconds = used.ru_utime + used.ru_stime
     return seconds, used.ru_maxrss // 1024, "".join(last)
