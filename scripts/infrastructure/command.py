@@ -15,6 +15,8 @@ from infrastructure.problems import InfraError
 from infrastructure.server import Server
 
 ROOT = Path(__file__).resolve().parents[2]
+# Python drops what is raised while it throws an object away: those are counted as well.
+_interrupts: list[int] = []
 _STATES = {True: "answers", False: "does not answer"}
 
 WHILE = "they end when this process ends"
@@ -49,7 +51,9 @@ def main(words: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    signal.signal(signal.SIGTERM, _interrupted)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     asked = _parser().parse_args(words)
     try:
         place = os.environ.get("FLEET_INFRA_DIR") or ROOT / ".fleet" / "infra"
@@ -109,6 +113,8 @@ def _up(instance: Instance, asked: argparse.Namespace) -> int:
             server = instance.up(
                 kind, port=asked.port, durable=asked.durable, tls=asked.tls
             )
+            if _interrupts:
+                raise KeyboardInterrupt
             _say(f"{kind} is up on port {server.ports()[0]}: {server.folder}")
     except BaseException:  # Ctrl-C included
         instance.down([kind for kind in begun if kind not in before] or ["none"])
@@ -188,7 +194,8 @@ def _port(text: str) -> int:
     return number
 
 
-def _interrupted(*_: object) -> NoReturn:
+def _interrupt(number: int, _: object) -> NoReturn:
+    _interrupts.append(number)
     raise KeyboardInterrupt
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _LOOK_SECONDS = 0.02
+# Kept, because a Ctrl-C that comes while one is thrown away is thrown away with it.
+_started: list[subprocess.Popen[bytes]] = []
 
 
 def start(
@@ -44,6 +46,7 @@ def start(
             group=group,
             extra_groups=None if user is None else [],
         )
+    _started.append(process)
     remember(process.pid, note)
 
 
