@@ -95,7 +95,8 @@ def run(
     pytester.makeini(
         "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
     )
-    return pytester.runpytest_inprocess("-p", "no:cacheprovider", *words)
+    plain = ("-p", "no:cacheprovider", "-p", "no:faulthandler")  # that of ours stays
+    return pytester.runpytest_inprocess(*plain, *words)
 
 
 def test_a_reaction_that_is_as_it_should_be_passes(pytester: pytest.Pytester) -> None:

@@ -35,4 +35,5 @@ def test_settings_are_kept_from_the_real_environment(
     pytester.makepyfile(TEST)
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
 
-    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+    plain = ("-p", "no:cacheprovider", "-p", "no:faulthandler")  # that of ours stays
+    pytester.runpytest_inprocess(*plain).assert_outcomes(passed=1)
