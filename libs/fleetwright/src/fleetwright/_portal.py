@@ -6,7 +6,6 @@ import contextvars
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import Any, Final, Generic, TypeVar
 
@@ -82,13 +81,19 @@ def run_in_loop(
 
 
 class _Visit(Generic[T]):
-    """One piece of work sent to a loop, and the thread that waits for it."""
+    """One piece of work sent to a loop, and the thread that waits for it.
+
+    The thread waits for a bare lock that is held until the work has ended. An event, a
+    condition or a future keeps a lock of its own for a moment, and a Ctrl-C at that
+    moment leaves it locked: the loop would wait for it for ever.
+    """
 
     def __init__(self, work: Callable[[], Awaitable[T]], home: Home) -> None:
         self._work = work
         self._home = home
         self._context = contextvars.copy_context()
-        self._outcome: Future[T] = Future()
+        self._ended = threading.Lock()
+        self._ended.acquire()
         self._task: asyncio.Task[T] | None = None
         self._is_given_up = False
 
@@ -101,13 +106,14 @@ class _Visit(Generic[T]):
         """Send the work and wait for it."""
         try:
             self._send()  # in here: an interrupt may come as soon as the work began
-            while not self._outcome.done():
-                wait((self._outcome,), _LOOK_SECONDS)
+            while not self._ended.acquire(timeout=_LOOK_SECONDS):
                 self._look()
-            return self._outcome.result()
         except BaseException:
             self._give_up()
             raise
+        if self._task is None or self._task.cancelled():
+            raise _stopped()
+        return self._task.result()
 
     def _send(self) -> None:
         try:
@@ -117,7 +123,7 @@ class _Visit(Generic[T]):
 
     def _look(self) -> None:
         """Stop waiting for what cannot come any more."""
-        if self._outcome.done():
+        if self._has_ended():
             return
         if not self._home.is_alive:
             raise _stopped()
@@ -127,11 +133,14 @@ class _Visit(Generic[T]):
 
     def _give_up(self) -> None:
         """Cut the work and give it a moment to end: nothing of it is left behind."""
-        if self._outcome.done() or not self._home.is_alive:
+        if self._has_ended() or not self._home.is_alive:
             return
         with suppress(RuntimeError):  # closed in this very moment
             self._home.loop.call_soon_threadsafe(self._cut)
-        wait((self._outcome,), _GRACE_SECONDS)
+        self._ended.acquire(timeout=_GRACE_SECONDS)
+
+    def _has_ended(self) -> bool:
+        return self._task is not None and self._task.done()
 
     # -- on the loop
 
@@ -146,7 +155,7 @@ class _Visit(Generic[T]):
     def _cut(self) -> None:
         self._is_given_up = True
         if self._task is None:
-            self._outcome.cancel()  # interrupted before it was sent
+            self._ended.release()  # interrupted before it was sent
         else:
             self._task.cancel()
 
@@ -161,12 +170,9 @@ class _Visit(Generic[T]):
 
     def _done(self, task: asyncio.Task[T]) -> None:
         _visits.discard(self)  # before its thread goes on
-        if task.cancelled():
-            self._outcome.set_exception(_stopped())
-        elif (error := task.exception()) is not None:
-            self._outcome.set_exception(error)
-        else:
-            self._outcome.set_result(task.result())
+        if not task.cancelled():
+            task.exception()  # told to the thread, if it still waits: not to the log
+        self._ended.release()
 
 
 def waiting_for(loop: asyncio.AbstractEventLoop) -> int:
