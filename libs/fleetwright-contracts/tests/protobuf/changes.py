@@ -17,6 +17,7 @@ class Row(NamedTuple):
         breaks: `wire`, `wire-json` or `source`; empty where nothing breaks.
         rule: The rule by which it is found.
         syntax: Which syntax both are written in.
+        now: Which the new one is written in, if in another.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Row(NamedTuple):
     breaks: str
     rule: str = ""
     syntax: str = "proto3"
+    now: str = ""
 
 
 def message(fields: str) -> str:
@@ -117,9 +119,7 @@ FIELDS = [
     Row("nothing", message("int32 x = 1;"), message("int32 x = 1;"), ""),
     Row("comment", message("int32 x = 1;"), message("/* so */ int32 x = 1;"), ""),
     Row("field added", message(""), message("int32 x = 1;"), ""),
-    Row(
-        "order", message("int32 x=1; int32 y=2;"), message("int32 y=2; int32 x=1;"), ""
-    ),
+    Row("order", message("int32 x=1; int32 y=2;"), message("int32 y=2;int32 x=1;"), ""),
     Row("field gone", message("int32 x = 1;"), message(""), "wire", "field-removed"),
     Row(
         "field gone, number reserved",

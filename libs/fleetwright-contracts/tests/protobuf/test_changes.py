@@ -1,18 +1,21 @@
 """Every change of a file of protobuf breaks what it is said to break, and no more."""
 
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from protobuf.changes import OTHERWISE, SAME, Row
+from protobuf.generated import GENERATED
 
 from fleetwright_contracts import Finding, Severity, Unreadable, compare, load
 from fleetwright_contracts._protoc import DescriptorSet
 
 protoc = pytest.importorskip("grpc_tools.protoc")
 
-ROWS = SAME + OTHERWISE
+ROWS = SAME + OTHERWISE + GENERATED
 PROMISES = ["wire", "wire-json", "source"]
+GIVEN = Path(str(files("grpc_tools"))) / "_proto"
 Compile = Callable[[str], DescriptorSet]
 
 
@@ -23,7 +26,8 @@ def compiled(tmp_path: Path) -> Compile:
     def call(text: str) -> DescriptorSet:
         source, made = tmp_path / "a.proto", tmp_path / "a.binpb"
         source.write_text(text, encoding="utf-8")
-        words = [f"-I{tmp_path}", f"--descriptor_set_out={made}", str(source)]
+        words = [f"-I{tmp_path}", f"-I{GIVEN}", f"--descriptor_set_out={made}"]
+        words += ["--include_imports", str(source)]
         assert protoc.main(["protoc", "--include_source_info", *words]) == 0
         return DescriptorSet("a.binpb", made.read_bytes())
 
@@ -32,7 +36,8 @@ def compiled(tmp_path: Path) -> Compile:
 
 def file(body: str, syntax: str = "proto3") -> str:
     """Return a whole file."""
-    return f'syntax = "{syntax}"; package shop; {body}'
+    word = "syntax" if syntax.startswith("proto") else "edition"
+    return f'{word} = "{syntax}"; package shop; {body}'
 
 
 def errors(findings: list[Finding]) -> list[str]:
@@ -48,7 +53,8 @@ def test_there_are_at_least_40_pairs() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_change_breaks_what_it_breaks(row: Row, compiled: Compile) -> None:
     """Under the first promise that is broken, and under those that include it."""
-    old, new = compiled(file(row.old, row.syntax)), compiled(file(row.new, row.syntax))
+    old = compiled(file(row.old, row.syntax))
+    new = compiled(file(row.new, row.now or row.syntax))
     from_here = PROMISES.index(row.breaks) if row.breaks else len(PROMISES)
 
     for place, promise in enumerate(PROMISES):
@@ -62,8 +68,8 @@ def test_change_breaks_what_it_breaks(row: Row, compiled: Compile) -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_what_stays_breaks_nothing(row: Row, compiled: Compile) -> None:
     """A file fits itself."""
-    for text in (row.old, row.new):
-        made = compiled(file(text, row.syntax))
+    for text, syntax in ((row.old, row.syntax), (row.new, row.now or row.syntax)):
+        made = compiled(file(text, syntax))
 
         assert compare(made, made, promise="source") == []
 
@@ -124,6 +130,50 @@ def test_lacking_required_field_is_shown(compiled: Compile) -> None:
 
     assert finding.witness is not None
     assert finding.witness.value["read as"] == "refused: x is missing"
+
+
+def test_file_that_was_handed_over_may_be_called_otherwise(tmp_path: Path) -> None:
+    """Two versions may lie side by side; their packages are compared all the same."""
+    for name, package in (("old", "shop"), ("new", "shop"), ("other", "store")):
+        text = file("message A {}").replace("shop", package)
+        (tmp_path / f"{name}.proto").write_text(text, encoding="utf-8")
+    old, new, other = (
+        load(tmp_path / f"{name}.proto") for name in ("old", "new", "other")
+    )
+
+    fits = compare(old, new, promise="source")
+    broken = compare(old, other, promise="wire")
+
+    assert fits == []
+    assert errors(broken) == ["package-changed"]
+
+
+def test_what_moves_to_another_file_is_imported_from_there_no_longer(
+    tmp_path: Path,
+) -> None:
+    """Files of a set are known by their names; what they declare has its place."""
+    texts = {
+        "old": {"a": "message A {}", "b": 'import "a.proto"; message B { A a = 1; }'},
+        "new": {"a": "", "b": "message A {} message B { A a = 1; }"},
+        "one": {"b": "message A {} message B { A a = 1; }"},
+    }
+    found = {}
+    for version, parts in texts.items():
+        folder = tmp_path / version
+        folder.mkdir()
+        for name, text in parts.items():
+            (folder / f"{name}.proto").write_text(file(text), encoding="utf-8")
+        words = [f"-I{folder}", f"--descriptor_set_out={folder / 'all.binpb'}"]
+        words += [str(folder / f"{name}.proto") for name in parts]
+        assert protoc.main(["protoc", *words]) == 0
+        found[version] = load(folder / "all.binpb")
+
+    moved = compare(found["old"], found["new"], promise="source")
+    gone = compare(found["old"], found["one"], promise="source")
+
+    assert errors(moved) == ["declaration-moved"]
+    assert sorted(errors(gone)) == ["declaration-moved", "file-removed"]
+    assert compare(found["old"], found["one"]) == []
 
 
 def test_package_is_part_of_every_name(compiled: Compile) -> None:

@@ -18,6 +18,10 @@ MADE = {
     "headers-property-removed",
     "message-removed",
     "enum-removed",
+    "oneof-removed",
+    "extension-removed",
+    "correlation-changed",
+    "reply-changed",
     "rpc-request-renamed",
     "rpc-answer-renamed",
 }

@@ -1,20 +1,29 @@
 """Two documents of AsyncAPI, compared channel by channel and message by message."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 from fleetwright_contracts import _talk
 from fleetwright_contracts._findings import Finding, Severity
 from fleetwright_contracts._judgement import Court
+from fleetwright_contracts.asyncapi._around import (
+    compare_around,
+    compare_carried,
+    compare_servers,
+)
 from fleetwright_contracts.asyncapi._description import (
     SENDS,
     Description,
     Message,
 )
-from fleetwright_contracts.asyncapi._messages import compare_messages, tell_kept
+from fleetwright_contracts.asyncapi._messages import (
+    compare_messages,
+    is_alike,
+    tell_kept,
+)
 from fleetwright_contracts.errors import ContractError
-from fleetwright_contracts.schemas import AS_WRITTEN
+from fleetwright_contracts.schemas import AS_WRITTEN, Place
 from fleetwright_contracts.solver import MOST_STEPS
 
 Talk: TypeAlias = _talk.Talk[Description]
@@ -84,14 +93,22 @@ def _compared(
     talk: Talk = _talk.Talk(
         court, old, new, old, request=AS_WRITTEN, response=AS_WRITTEN
     )
-    roles = new.roles()
+    compare_servers(talk)
+    by_form = {new.form(role): (role, now) for role, now in new.roles().items()}
     for (action, channel), before in old.roles().items():
-        now = roles.get((action, channel))
+        role, now = by_form.get(old.form((action, channel)), (None, {}))
         part = talk.about(f"{action} {channel}")
-        if now is None:
+        if role is None:
             _tell_silent(part, action, before)
-        else:
-            _compare(part, action, before, now, kept)
+            continue
+        _compare(part, action, before, now, kept)
+        pairs = zip(
+            old.around.get((action, channel), ()),
+            new.around.get(role, ()),
+            strict=False,
+        )
+        for one, other in pairs:
+            _tell_unread(part, other.channel, compare_around, action, one, other)
     return talk.findings
 
 
@@ -134,18 +151,14 @@ def _compare(
             )
             continue
         met.add(now.name)
-        try:
-            compare_messages(part, action, before, now)
-            if action == SENDS:
-                tell_kept(part, before, now, kept)
-        except ContractError as error:
-            part.tell(
-                "unreadable",
-                Severity.UNKNOWN,
-                error.reason,
-                now.place,
-                mend=error.hint,
-            )
+        if before.content_type == now.content_type and is_alike(
+            before.place, now.place
+        ):
+            continue
+        _tell_unread(part, now.place, compare_messages, action, before, now)
+        _tell_unread(part, now.place, compare_carried, before, now)
+        if action == SENDS:
+            _tell_unread(part, now.place, tell_kept, before, now, kept)
     for name, now in new.items():
         if name not in met and action == SENDS:
             talk.about(f"{talk.where} {name}").tell(
@@ -155,6 +168,17 @@ def _compare(
                 now.place,
                 mend="make sure that readers leave alone what they do not know",
             )
+
+
+def _tell_unread(
+    talk: Talk, place: Place, look: Callable[..., None], *given: object
+) -> None:
+    """Compare something; what cannot be read is told where it is."""
+    try:
+        look(talk, *given)
+    except ContractError as error:
+        reason, mend = error.reason, error.hint
+        talk.tell("unreadable", Severity.UNKNOWN, reason, place, mend=mend)
 
 
 def _paired(

@@ -1,5 +1,6 @@
 """What changed in a message: how it is carried, its payload, its headers, its key."""
 
+import json
 from typing import Any, TypeAlias
 
 from fleetwright_contracts import _talk
@@ -24,7 +25,7 @@ def compare_messages(talk: Talk, action: str, old: Message, new: Message) -> Non
         old: The old message.
         new: The new one.
     """
-    if old.content_type.lower() != new.content_type.lower():
+    if _plain(old.content_type) != _plain(new.content_type):
         talk.tell(
             "content-type-changed",
             Severity.ERROR,
@@ -34,6 +35,8 @@ def compare_messages(talk: Talk, action: str, old: Message, new: Message) -> Non
         )
         return
     for keyword in ("payload", "headers"):
+        if _is_the_same(talk, keyword, old, new):
+            continue
         one, other = talk.asks.part(old, keyword), talk.answers.part(new, keyword)
         part = talk.about(f"{talk.where} {keyword}")
         if action == SENDS:
@@ -41,6 +44,29 @@ def compare_messages(talk: Talk, action: str, old: Message, new: Message) -> Non
         else:
             _compare_read(part, keyword, one, other, new)
     _compare_keys(talk, action, old, new)
+
+
+def _plain(content_type: str) -> str:
+    """Return a content type as it is told from others: JSON is always UTF-8."""
+    found = content_type.replace(" ", "").lower()
+    return found.removesuffix(";charset=utf-8")
+
+
+def _is_the_same(talk: Talk, keyword: str, old: Message, new: Message) -> bool:
+    """Return whether the same is written out, in whatever language of schemas."""
+    one = talk.asks.said(old.place, keyword)
+    other = talk.answers.said(new.place, keyword)
+    return one is not None and other is not None and is_alike(one, other)
+
+
+def is_alike(one: Place, other: Place) -> bool:
+    """Return whether the same stands in two places, and refers to nothing elsewhere.
+
+    Args:
+        one: The one.
+        other: The other.
+    """
+    return bool(one.schema == other.schema) and "$ref" not in json.dumps(one.schema)
 
 
 def tell_kept(talk: Talk, old: Message, new: Message, severity: Severity) -> None:
@@ -52,6 +78,8 @@ def tell_kept(talk: Talk, old: Message, new: Message, severity: Severity) -> Non
         new: The message as it will be read.
         severity: How bad that is.
     """
+    if _is_the_same(talk, "payload", old, new):
+        return
     written, read = talk.asks.part(old, "payload"), talk.answers.part(new, "payload")
     if written is None or read is None:
         return

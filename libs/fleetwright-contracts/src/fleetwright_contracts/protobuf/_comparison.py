@@ -10,8 +10,13 @@ from google.protobuf.descriptor import (
 from fleetwright_contracts._findings import Finding, Severity
 from fleetwright_contracts._protoc import DescriptorSet
 from fleetwright_contracts.protobuf._changes import Changes
-from fleetwright_contracts.protobuf._contract import Contract
+from fleetwright_contracts.protobuf._contract import Contract, Reserved
 from fleetwright_contracts.protobuf._fields import compare_field, tell_removed
+from fleetwright_contracts.protobuf._files import compare_all_files
+from fleetwright_contracts.protobuf._options import (
+    compare_json_format,
+    compare_message_options,
+)
 from fleetwright_contracts.protobuf._promises import Promise
 from fleetwright_contracts.protobuf._witnesses import unfinished
 
@@ -39,7 +44,7 @@ def compare_protobuf(
         Unreadable: One of them is no set of descriptors.
     """
     changes = Changes(Contract(old), Contract(new), promise)
-    _compare_packages(changes)
+    compare_all_files(changes)
     for name, service in changes.old.services.items():
         _compare_services(changes, name, service)
     for name, message in changes.old.messages.items():
@@ -53,6 +58,7 @@ def compare_protobuf(
             changes.meet_enums(enum, changes.new.enums[name])
         else:
             _tell_gone(changes, "enum", name)
+    _compare_extensions(changes)
     while changes.messages or changes.enums:
         if changes.messages:
             _compare_messages(changes, *changes.messages.pop())
@@ -73,18 +79,26 @@ def _tell_gone(changes: Changes, kind: str, name: str) -> None:
     )
 
 
-def _compare_packages(changes: Changes) -> None:
-    """Compare the packages of files: they are part of every name on the wire."""
-    for file, package in changes.old.packages.items():
-        now = changes.new.packages.get(file)
-        if now is not None and now != package:
+def _compare_extensions(changes: Changes) -> None:
+    """Compare what is added to messages that are not declared here, such as options."""
+    for name, extension in changes.old.extensions.items():
+        around = extension.containing_type
+        if around is None or around.full_name in changes.old.messages:
+            continue  # a field of it like all others
+        found = changes.new.extensions.get(name)
+        if found is None:
+            _tell_gone(changes, "extension", name)
+        elif found.number != extension.number:
             changes.tell(
-                "package-changed",
+                "extension-renumbered",
                 Promise.WIRE,
-                file,
-                f"the package was `{package}` and is `{now}`",
-                mend=f"keep the package `{package}`",
+                name,
+                f"its number was {extension.number} and is {found.number}",
+                mend=f"keep the number {extension.number}",
             )
+        elif found.containing_type is not None:
+            there, _ = changes.ways(around, found.containing_type)
+            compare_field(changes, there, extension, found)
 
 
 # -- services
@@ -192,7 +206,9 @@ def _compare_messages(changes: Changes, old: Descriptor, new: Descriptor) -> Non
                 mend="make it optional",
                 witness=unfinished(there),
             )
+    compare_message_options(changes, old, new)
     _compare_reserved(changes, old.full_name, new.full_name)
+    _compare_ranges(changes, old, new)
     kept = {one.name for one in new.oneofs}
     for oneof in old.oneofs:
         is_made = len(oneof.fields) == 1 and oneof.name == f"_{oneof.fields[0].name}"
@@ -221,6 +237,24 @@ def _compare_reserved(changes: Changes, old: str, new: str) -> None:
         )
 
 
+def _compare_ranges(changes: Changes, old: Descriptor, new: Descriptor) -> None:
+    """Compare the numbers that are open to extensions."""
+    spans = [(start, end - 1) for start, end in new.extension_ranges]
+    kept = Reserved(tuple(spans), frozenset())
+    ranges = [(start, end - 1) for start, end in old.extension_ranges]
+    lost = [
+        f"{first} to {last}" for first, last in ranges if not kept.covers(first, last)
+    ]
+    if lost:
+        changes.tell(
+            "extension-range-removed",
+            Promise.SOURCE,
+            new.full_name,
+            f"{', '.join(lost)} cannot be used by extensions any longer",
+            mend="keep the numbers open",
+        )
+
+
 # -- enums
 
 
@@ -241,6 +275,7 @@ def _compare_enums(changes: Changes, old: EnumDescriptor, new: EnumDescriptor) -
                 f"{number} was called {_listed(known)}",
                 mend=f"keep {_listed(known)}",
             )
+    compare_json_format(changes, old, new)
     if old.is_closed != new.is_closed:
         words = ["closed" if one.is_closed else "open" for one in (old, new)]
         changes.tell(

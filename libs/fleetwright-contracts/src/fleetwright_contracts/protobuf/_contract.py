@@ -12,6 +12,7 @@ from google.protobuf.descriptor import (
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     EnumDescriptorProto,
+    FeatureSet,
     FileDescriptorProto,
     FileDescriptorSet,
 )
@@ -20,6 +21,7 @@ from google.protobuf.message import DecodeError
 
 from fleetwright_contracts._protoc import DescriptorSet
 from fleetwright_contracts.errors import Unreadable
+from fleetwright_contracts.protobuf._features import features_of
 
 _GIVEN = "google/protobuf/"
 
@@ -66,10 +68,13 @@ class Contract:
     """What a set of descriptors declares.
 
     Attributes:
+        name: The file that the set came from.
         messages: Messages by full name, entries of maps included.
         enums: Enums by full name.
         services: Services by full name.
-        packages: The package of each file.
+        extensions: Extensions by full name.
+        files: Files by name, each after those it imports.
+        homes: The file of each declaration that is not part of another.
     """
 
     def __init__(self, descriptors: DescriptorSet) -> None:
@@ -82,11 +87,15 @@ class Contract:
             Unreadable: It is none, or its files do not fit together.
         """
         self._pool = DescriptorPool()
+        self.name = descriptors.name
         self.messages: dict[str, Descriptor] = {}
         self.enums: dict[str, EnumDescriptor] = {}
         self.services: dict[str, ServiceDescriptor] = {}
-        self.packages: dict[str, str] = {}
+        self.extensions: dict[str, FieldDescriptor] = {}
+        self.files: dict[str, FileDescriptorProto] = {}
+        self.homes: dict[str, str] = {}
         self._reserved: dict[str, Reserved] = {}
+        self._features: dict[str, FeatureSet] = {}
         self._lines: dict[str, int] = {}
         for file in _files(descriptors):
             try:
@@ -117,6 +126,14 @@ class Contract:
         """
         return self._reserved.get(name, _NOTHING)
 
+    def features(self, name: str) -> FeatureSet:
+        """Return the features of a message, an enum or a field.
+
+        Args:
+            name: Its full name; nothing is said about what is not declared here.
+        """
+        return self._features.get(name) or FeatureSet()
+
     def line(self, name: str) -> int:
         """Return the line on which something is declared, 0 where nobody knows.
 
@@ -127,13 +144,19 @@ class Contract:
 
     def _declare(self, file: FileDescriptorProto) -> None:
         """Note what a file declares."""
-        self.packages[file.name] = file.package
+        self.files[file.name] = file
+        head = f"{file.package}." if file.package else ""
+        for kind in (file.message_type, file.enum_type, file.service, file.extension):
+            self.homes |= {head + one.name: file.name for one in kind}
         found = self._pool.FindFileByName(file.name)
         for message in found.message_types_by_name.values():
             self._declare_message(message)
         for enum in found.enum_types_by_name.values():
             self._declare_enum(enum)
         self.services |= {one.full_name: one for one in found.services_by_name.values()}
+        for extension in found.extensions_by_name.values():
+            self.extensions[extension.full_name] = extension
+        self._features |= dict(features_of(file))
         self._lines |= _lines(file)
 
     def _declare_message(self, message: Descriptor) -> None:
@@ -148,6 +171,7 @@ class Contract:
             self._declare_message(inner)
         for enum in message.enum_types:
             self._declare_enum(enum)
+        self.extensions |= {one.full_name: one for one in message.extensions}
 
     def _declare_enum(self, enum: EnumDescriptor) -> None:
         """Note an enum."""

@@ -4,6 +4,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from fleetwright_contracts._findings import Severity, Witness
 from fleetwright_contracts.protobuf._changes import Changes
+from fleetwright_contracts.protobuf._options import compare_field_options
 from fleetwright_contracts.protobuf._promises import (
     NAMES,
     Promise,
@@ -31,6 +32,7 @@ def compare_field(
     _compare_oneofs(changes, way, old, new)
     _compare_types(changes, way, old, new)
     _compare_defaults(changes, old, new)
+    compare_field_options(changes, old, new)
 
 
 def tell_removed(
