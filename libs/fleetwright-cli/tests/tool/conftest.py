@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import textwrap
@@ -21,6 +22,15 @@ from fleetwright_cli.standard._examples import files_of
 MANIFEST = '[fleet]\nname = "shop"\n\n[test]\ncoverage_percent = 90\n'
 SMALL = Path(__file__).parents[1] / "standard" / "fleet.txt"
 PYTEST = "[tool.pytest.ini_options]\naddopts = ['--import-mode=importlib', '-ra']\n"
+
+
+def child_seconds() -> float:
+    """Return for how long ended children of this process had a core.
+
+    That does not depend on who else wants one, as the time on the wall does.
+    """
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @dataclass(frozen=True, slots=True)
