@@ -66,6 +66,7 @@ class Result:
         selected: Whether only a part of the tests was asked for.
         passed_before: The digest of what it was run with when it passed; empty when it
             was run now.
+        silent_seconds: For how long it said nothing and was ended for it; else 0.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Result:
     output: str = field(default="", repr=False)
     selected: bool = False
     passed_before: str = ""
+    silent_seconds: float = 0.0
 
     def complaint(self, least_percent: float) -> str | None:
         """Return why this result is not good, or None.
@@ -86,7 +88,10 @@ class Result:
         if self.exit_code == NOTHING_COLLECTED:
             return None if self.selected else "no tests"
         if self.exit_code < 0:
-            return f"pytest was ended by {_signal_name(-self.exit_code)}"
+            ended = f"was ended by {_signal_name(-self.exit_code)}"
+            if self.silent_seconds:
+                ended = f"said nothing for {self.silent_seconds:g} s and {ended}"
+            return f"pytest {ended}"
         if self.exit_code != 0:
             bad = {name: self.counts.get(name, 0) for name in ("failed", "error")}
             return words(bad) if any(bad.values()) else f"pytest: code {self.exit_code}"

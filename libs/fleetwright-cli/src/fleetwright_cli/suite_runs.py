@@ -114,8 +114,9 @@ class SuiteRuns:
                 counts(run.junit, exit_code),
                 seconds,
                 run.coverage() if exit_code in RAN_TO_ITS_END else None,
-                output,
+                output.text,
                 selected=selected,
+                silent_seconds=output.silent_seconds,
             )
 
     def stop(self) -> None:
@@ -130,18 +131,22 @@ class SuiteRuns:
                 process.wait(STOP_SECONDS)
             _signal(process, signal.SIGKILL)
 
-    def _follow(self, suite: Suite, run: "_Run") -> tuple[int, str]:
+    def _follow(self, suite: Suite, run: "_Run") -> tuple[int, "Output"]:
         """Start pytest, tell how far it is, return its exit code and all it wrote."""
+        output = Output()
         with self._lock:
             if self._stopped:
-                return -signal.SIGINT, ""
+                return -signal.SIGINT, output
             process = run.start()
             self._running.add(process)
-        output = Output()
+        patience = self.options.silent_seconds
         try:
-            for chunk in _chunks(process, self.options.silent_seconds):
-                self.tell(suite.name, output.add(chunk))
-            return process.wait(), output.text
+            for chunk in _chunks(process, patience):
+                if chunk is None:
+                    output.silent_seconds = patience
+                else:
+                    self.tell(suite.name, output.add(chunk))
+            return process.wait(), output
         finally:
             # Whoever outlives pytest belongs to its tests: nobody else will end it.
             _signal(process, signal.SIGKILL)
@@ -276,9 +281,11 @@ class Output:
 
     Attributes:
         text: All of it.
+        silent_seconds: For how long it was silent when it was ended; 0 when it was not.
     """
 
     text: str = ""
+    silent_seconds: float = 0.0
     _decoder: codecs.IncrementalDecoder = field(
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
     )
@@ -304,8 +311,10 @@ def _dots(line: str) -> int:
     return len(found[1]) if found else 0
 
 
-def _chunks(process: subprocess.Popen[bytes], patience: float) -> Iterator[bytes]:
-    """Yield what a process writes until it ends, or is ended for its silence.
+def _chunks(
+    process: subprocess.Popen[bytes], patience: float
+) -> Iterator[bytes | None]:
+    """Yield what a process writes until it ends; None before it is ended as silent.
 
     The end of the pipe is not waited for: a process that outlives pytest may hold it.
     SIGABRT ends a silent one, because pytest then says where each thread is.
@@ -326,6 +335,7 @@ def _chunks(process: subprocess.Popen[bytes], patience: float) -> Iterator[bytes
             elif ended:
                 return
             elif time.monotonic() - heard > patience:
+                yield None
                 process.send_signal(signal.SIGABRT)
 
 
