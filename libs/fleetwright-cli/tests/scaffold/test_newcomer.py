@@ -92,10 +92,12 @@ def test_every_test_passes(tested: Answer) -> None:
 
 @pytest.mark.usefixtures("tested")
 def test_standard_is_kept_also_for_its_tools(shop: Path) -> None:
-    """Untouched, and without a waiver."""
+    """Untouched; no test runs again that just passed, but to see if it is alone."""
     told = typed(shop, "check", "--tools")
 
     assert "\nno breach" in told.out
+    assert "running the tests" not in told.err
+    assert all(f"running the unit tests of {name}\n" in told.err for name in NAMES)
 
 
 def test_no_file_names_this_machine(shop: Path) -> None:

@@ -112,6 +112,14 @@ def test_tests_that_look_around_have_everything_as_input(library: "Kept") -> Non
     assert same(before, digests(library)) == ["tills"]
 
 
+def test_test_that_starts_a_run_is_no_input(library: "Kept") -> None:
+    """Pytest names it to all its children, and none of them reads that."""
+    one = digests(library, PYTEST_CURRENT_TEST="test_a.py::test_a (setup)")
+    other = digests(library, PYTEST_CURRENT_TEST="test_b.py::test_b (call)")
+
+    assert same(one, other) == ["money", "tills"]
+
+
 def test_server_is_an_input_by_being_there(library: "Kept") -> None:
     """Where it is does not matter: it gets another port each time."""
     absent = digests(library)

@@ -25,6 +25,8 @@ MOST_KEPT = 16
 # Servers get another port each time: that there is one is what counts.
 _SERVERS = re.compile(r"^TEST_\w+_URL$")
 _OF_TESTS = ("FLEET_", "PYTEST_", "PYTHON", "HYPOTHESIS_", "LC_", "ASYNCAPI_")
+# pytest tells its children in which test of its own they are started.
+_OF_THE_RUN = {"PYTEST_CURRENT_TEST", "PYTEST_VERSION"}
 _OF_THE_SHELL = {"PWD", "OLDPWD", "SHLVL", "_", "TERM", "COLUMNS", "LINES", "LOGNAME"}
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]{2,}")
 # A test that is skipped for want of a server says so by the server's variable.
@@ -195,7 +197,7 @@ class Inputs:
         for name, value in sorted(self._environment.items()):
             if _SERVERS.match(name):
                 yield f"{name} is there" if value else f"{name} is empty"
-            elif name in _OF_THE_SHELL:
+            elif name in _OF_THE_SHELL | _OF_THE_RUN:
                 continue
             elif name.startswith(_OF_TESTS) or name.upper() in words:
                 yield f"{name}={value}"
