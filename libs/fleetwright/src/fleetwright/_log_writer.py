@@ -2,10 +2,13 @@
 
 import atexit
 import os
+import select
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 _BURST_LINES = 1024  # waking the thread each 64 lines cost 7 us of every request
 _BURST_SECONDS = 0.05
@@ -88,13 +91,14 @@ class LineWriter:
 
     def flush(self) -> None:
         """Write what is waiting; gives up after two seconds on a blocked reader."""
+        until = time.monotonic() + _EXIT_SECONDS
         if self._writing.acquire(timeout=_EXIT_SECONDS):
             try:
-                self._write_out()
+                self._write_out(until)
             finally:
                 self._writing.release()
 
-    def _write_out(self) -> None:
+    def _write_out(self, until: float | None = None) -> None:
         burst = []
         while self._lines:
             burst.append(self._lines.popleft())
@@ -106,10 +110,24 @@ class LineWriter:
         view = memoryview(data)
         try:
             while view:
-                view = view[os.write(self._fd, view) :]
+                view = view[self._taken(view, until) :]
         except OSError:
             # Nobody reads any more (a closed pipe): there is no one left to tell.
             return
+
+    def _taken(self, data: memoryview, until: float | None) -> int:
+        if until is None:
+            # Whoever shares the descriptor may have made it one that does not wait.
+            with suppress(BlockingIOError):
+                return os.write(self._fd, data)
+        room = select.poll()
+        room.register(self._fd, select.POLLOUT)
+        left = None if until is None else max(0.0, until - time.monotonic()) * 1000
+        if not room.poll(left):
+            raise TimeoutError
+        with suppress(BlockingIOError):  # somebody else was quicker
+            return os.write(self._fd, data[: select.PIPE_BUF])
+        return 0
 
 
 def _call(method: "weakref.WeakMethod[Callable[[], None]]") -> None:

@@ -1,8 +1,7 @@
 """What travels with a call, and its headers."""
 
-import os
-
 import pytest
+from processes import printed
 
 from fleetwright import Deadline
 from fleetwright._context import bind, current_call, from_headers, new_call, to_headers
@@ -156,18 +155,21 @@ def test_nothing_is_sent_outside_of_a_call() -> None:
 
 def test_forked_process_makes_ids_of_its_own() -> None:
     """Two processes forked from one never make the same trace."""
-    read, write = os.pipe()
-    for _ in range(2):
-        child = os.fork()
-        if child == 0:
-            os.write(write, new_call("orders").trace_id.encode())
-            os._exit(0)
-        os.waitpid(child, 0)
-    os.close(write)
-    with open(read) as pipe:
-        ids = pipe.read()
+    script = """
+        import os
+        from fleetwright._context import new_call
 
-    assert len({ids[:32], ids[32:], new_call("orders").trace_id}) == 3
+        new_call("orders")
+        for _ in range(2):
+            child = os.fork()
+            if child == 0:
+                os.write(1, new_call("orders").trace_id.encode() + b"\\n")
+                os._exit(0)
+            os.waitpid(child, 0)
+        print(new_call("orders").trace_id)
+    """
+
+    assert len(set(printed(script))) == 3
 
 
 def test_call_is_bound_for_the_block_only() -> None:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 import structlog
+from processes import printed
 from pydantic import SecretStr
 
-from fleetwright import Settings, _logs
+from fleetwright import Settings, _log_writer, _logs
 from fleetwright._context import bind, new_call
 from fleetwright._log_writer import LineWriter
 
@@ -220,7 +221,7 @@ async def test_burst_is_written_without_being_asked() -> None:
     """A single line does not wait for the next one."""
     read, write = os.pipe()
     LineWriter(write).write(b"one\n")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         line = await asyncio.to_thread(os.read, read, 100)
     os.close(write)
     os.close(read)
@@ -246,22 +247,58 @@ def test_blocked_reader_costs_lines_not_time() -> None:
     os.close(write)
 
 
-def test_child_process_does_not_write_its_parents_lines() -> None:
-    """A fork starts with nothing to write and a thread of its own."""
+def test_descriptor_that_does_not_wait_loses_no_line() -> None:
+    """Whoever shares the standard output may have made it one that never blocks."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    writer = LineWriter(write)
+    lines = [b"%07d" % number for number in range(50_000)]
+    for line in lines:
+        writer.write(line + b"\n")
+    text = b""
+    while not text.endswith(lines[-1] + b"\n"):
+        text += os.read(read, 1 << 20)
+    writer.flush()  # not before its thread has returned from writing
+    os.close(write)
+    os.close(read)
+
+    assert text.split() == lines
+
+
+def test_end_of_the_process_does_not_wait_for_a_blocked_reader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """More lines than a pipe takes, and nobody who reads: the flush gives up."""
+    monkeypatch.setattr(_log_writer, "_EXIT_SECONDS", 0.05)
     read, write = os.pipe()
     writer = LineWriter(write)
-    writer._woken = True  # the parent's thread has not got round to it
-    writer.write(b"parent\n")
-    child = os.fork()
-    if child == 0:
-        writer.write(b"child\n")
-        writer.flush()
-        os._exit(0)
-    os.waitpid(child, 0)
+    writer._woken = True  # its thread has not got round to it
+    writer.write(b"x" * 1_000_000 + b"\n")
     writer.flush()
     os.close(write)
 
-    assert sorted(read_all(read).split()) == [b"child", b"parent"]
+    assert set(read_all(read)) == {ord("x")}
+
+
+def test_child_process_does_not_write_its_parents_lines() -> None:
+    """A fork starts with nothing to write and a thread of its own."""
+    script = """
+        import os
+        from fleetwright._log_writer import LineWriter
+
+        writer = LineWriter()
+        writer._woken = True  # the parent's thread has not got round to it
+        writer.write(b"parent\\n")
+        child = os.fork()
+        if child == 0:
+            writer.write(b"child\\n")
+            writer.flush()
+            os._exit(0)
+        os.waitpid(child, 0)
+        writer.flush()
+    """
+
+    assert sorted(printed(script)) == ["child", "parent"]
 
 
 def test_second_of_the_time_is_remembered() -> None:

