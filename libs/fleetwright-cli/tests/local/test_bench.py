@@ -60,11 +60,21 @@ def test_limit_is_what_fits_into_30_ms(cpu_seconds: float, limit: int) -> None:
     assert Cost({200: 1}, cpu_seconds, 1.0).limit == limit
 
 
+async def measured(port: int, pid: int, path: str) -> Cost:
+    """Return what a page costs, by enough calls: CPU is counted in pieces of 10 ms."""
+    seconds = 1.5
+    cost = await measure(port, pid, path, seconds=seconds)
+    while sum(cost.answers.values()) < 100 and seconds < 60:
+        seconds *= 4
+        cost = await measure(port, pid, path, seconds=seconds)
+    return cost
+
+
 async def test_cost_is_the_cpu_of_the_other_process(working: tuple[int, int]) -> None:
     """Ten times the work costs ten times as much, wherever the time goes."""
     port, pid = working
-    little = await measure(port, pid, "/1", seconds=1.5)
-    much = await measure(port, pid, "/10", seconds=1.5)
+    little = await measured(port, pid, "/1")
+    much = await measured(port, pid, "/10")
 
     assert set(little.answers) == set(much.answers) == {200}
     assert 0.001 <= little.cpu_seconds < 0.006

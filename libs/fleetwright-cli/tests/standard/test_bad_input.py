@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fleetwright_cli.affected._reach import Reach
+from fleetwright_cli.graph import read_graph
 from fleetwright_cli.standard import READABLE, check, open_repository, read_tree
 
 if TYPE_CHECKING:
@@ -50,6 +52,34 @@ def test_file_that_cannot_be_read_is_a_finding(
 def test_odd_yaml_does_no_harm(fleet: "Made", path: str, content: str) -> None:
     """Bombs, loops and other shapes are read like anything else."""
     assert check(fleet({path: content})).findings
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("pyproject.toml", 'project = 1.5\ntool = "all"\n'),
+        ("pyproject.toml", 'dependency-groups = 1\n[project]\ndependencies = "x"\n'),
+        ("pyproject.toml", "[project]\noptional-dependencies = {dev = 1}\n"),
+        ("pyproject.toml", '[tool]\nblack = [1]\nruff = "x"\nmypy = 1\npytest = 1\n'),
+        ("pyproject.toml", "[tool.ruff.lint]\nselect = -1\nignore = 1\n"),
+        ("pyproject.toml", "[tool.coverage]\nreport = [1]\n"),
+        ("pyproject.toml", "[tool.pytest.ini_options]\npythonpath = 1\n"),
+        ("libs/money/pyproject.toml", 'project = "money"\n'),
+        (f"{BILLING}/contracts/openapi.json", '{"info": "x", "paths": [1]}'),
+        (f"{BILLING}/contracts/asyncapi.json", '{"channels": [1], "operations": 1}'),
+        (
+            ".github/workflows/ci.yml",
+            "on: {push: {branches: [[a], {b: c}]}}\n"
+            "jobs: {deploy: {steps: [{run: kubectl apply -f .}]}}\n",
+        ),
+    ],
+)
+def test_odd_shapes_do_no_harm(fleet: "Made", path: str, content: str) -> None:
+    """A text where a table belongs, a table where a name belongs: found, not fatal."""
+    repository = fleet({path: content})
+
+    assert check(repository).coverage.checked
+    assert Reach(repository, read_graph(repository)).tests
 
 
 def test_half_a_fleet_is_checked(tmp_path: Path) -> None:

@@ -48,6 +48,9 @@ def test_waiver_excuses_its_breach(fleet: "Made") -> None:
         ({"since": ""}, "does not say since when"),
         ({"until": ""}, "does not say until when"),
         ({"where": '"*"'}, "covers `*`: name the file or folder it is for"),
+        ({"where": '"services/*/**"'}, "covers `services/*/**`: name the file or"),
+        ({"where": '"services/**/*.py"'}, "covers `services/**/*.py`: name the"),
+        ({"since": "2027-01-01"}, "ends on 2026-12-31, before it begins on 2027-01-01"),
         ({"rule": '"ENV-99"'}, "names a rule that there is not"),
         ({"design_doc": '"docs/design/none.md"'}, "names docs/design/none.md, which"),
         ({"rule": '"CON-01"'}, "is of a MUST and needs a design document"),
@@ -72,9 +75,24 @@ def test_waiver_that_has_ended_excuses_nothing(fleet: "Made") -> None:
     assert found[1] == "ENV-02 it is not there"
 
 
-@pytest.mark.parametrize("names", ["[]", '["platform"]', '["platform", "platform"]'])
+@pytest.mark.parametrize("where", ["services/*/src/*/clients.py", "services/b*/src"])
+def test_one_file_of_each_service_is_a_place(fleet: "Made", where: str) -> None:
+    """Only what covers all of every service covers too much."""
+    assert not [one for one in told(fleet, where=f'"{where}"') if "covers" in one]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "[]",
+        '["platform"]',
+        '["platform", "platform"]',
+        '["platform", "@shop/Platform"]',
+        '["platform", ""]',
+    ],
+)
 def test_one_approver_is_no_consensus(fleet: "Made", names: str) -> None:
-    """Two different ones must agree."""
+    """Two different ones must agree, however they are spelt."""
     found = told(fleet, approved_by=names)
 
     assert "WVR-03 the waiver of ENV-02 is approved by fewer than two" in found

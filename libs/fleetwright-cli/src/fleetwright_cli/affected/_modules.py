@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import PurePosixPath
 
 from fleetwright_cli.standard import Repository
+from fleetwright_cli.standard._shapes import words_at
 from fleetwright_cli.standard.parsed import Import, Python
 
 _RELATIVE = re.compile(rb"^\s*from\s+\.", re.MULTILINE)
@@ -105,10 +106,9 @@ class Modules:
         """Yield the folders that modules are found in by their names."""
         for unit in self._repository.units:
             yield unit.path("src")
-        settings = self._repository.toml("pyproject.toml").get("tool", {})
-        options = settings.get("pytest", {}).get("ini_options", {})
-        for folder in options.get("pythonpath", ()):
-            yield str(folder).strip("/")
+        settings = self._repository.toml("pyproject.toml")
+        for one in words_at(settings, "tool", "pytest", "ini_options", "pythonpath"):
+            yield one.strip("/")
 
     def _imported(self, path: str, unused: frozenset[int]) -> frozenset[str]:
         """Return what a file imports."""

@@ -20,6 +20,7 @@ from fleetwright_cli.affected._parts import (
 from fleetwright_cli.graph import Graph
 from fleetwright_cli.standard import Repository
 from fleetwright_cli.standard._repository import Unit
+from fleetwright_cli.standard._shapes import table_at, words_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +126,13 @@ class Reach:
     @cached_property
     def _patterns(self) -> list[str]:
         """How files of tests are called."""
-        options = self._settings.get("python_files", ["test_*.py", "*_test.py"])
-        return options.split() if isinstance(options, str) else list(options)
+        return words_at(self._settings, "python_files") or ["test_*.py", "*_test.py"]
 
     @cached_property
     def _settings(self) -> dict[str, Any]:
         """What pyproject.toml tells pytest."""
-        tool = self._repository.toml("pyproject.toml").get("tool", {})
-        found = tool.get("pytest", {}).get("ini_options", {})
-        return found if isinstance(found, dict) else {}
+        settings = self._repository.toml("pyproject.toml")
+        return table_at(settings, "tool", "pytest", "ini_options")
 
     def _reached(self, unit: Unit, test: str) -> Reached:
         """Return what a test file of a unit may depend on."""
@@ -225,8 +224,8 @@ class Reach:
                 continue
             path = one.path("pyproject.toml")
             if self._repository.tree.has(path):
-                project = self._repository.toml(path).get("project", {})
-                points = project.get("entry-points", {}).get("pytest11", {})
+                project = table_at(self._repository.toml(path), "project")
+                points = table_at(project, "entry-points", "pytest11")
                 for module in points.values():
                     yield from self.modules.named(str(module).partition(":")[0])
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
-from typing import Any
 
 from fleetwright_cli.graph._graph import Edge, Graph, Node
 from fleetwright_cli.local._needs import providers
 from fleetwright_cli.standard import Repository
 from fleetwright_cli.standard._repository import Unit
+from fleetwright_cli.standard._shapes import list_at, table_at, value_at
 from fleetwright_cli.standard.parsed import normalised, read_requirements
 
 NEEDS = "contracts/needs.json"
@@ -49,12 +49,11 @@ def topics(repository: Repository, unit: Unit, action: str) -> Iterator[str]:
     """
     path = unit.path(EVENTS)
     document = repository.json(path) if repository.tree.has(path) else None
-    operations = _at(document, "operations")
-    for one in operations.values() if isinstance(operations, dict) else ():
-        reference = _at(one, "channel", "$ref")
-        if _at(one, "action") == action and isinstance(reference, str):
+    for one in table_at(document, "operations").values():
+        reference = value_at(one, "channel", "$ref")
+        if value_at(one, "action") == action and isinstance(reference, str):
             key = reference.rsplit("/", 1)[-1].replace("~1", "/").replace("~0", "~")
-            address = _at(document, "channels", key, "address")
+            address = value_at(document, "channels", key, "address")
             yield address if isinstance(address, str) else key
 
 
@@ -107,11 +106,12 @@ def _required(
         if name is not None and (one.path or one.name):
             found[name] = f"{path}:{one.line}"
     path = unit.path("pyproject.toml")
-    project = (
-        repository.toml(path).get("project", {}) if repository.tree.has(path) else {}
-    )
-    extras = project.get("optional-dependencies", {})
-    for group in (project.get("dependencies", []), *extras.values()):
+    project = table_at(repository.toml(path), "project")
+    extras = table_at(project, "optional-dependencies")
+    for group in (
+        list_at(project, "dependencies"),
+        *(list_at(extras, one) for one in extras),
+    ):
         for said in read_requirements("\n".join(map(str, group))).names:
             if said in names:
                 found.setdefault(
@@ -122,8 +122,8 @@ def _required(
 
 def _distribution(repository: Repository, library: Unit) -> str:
     """Return the name under which a library is required."""
-    project = repository.toml(library.path("pyproject.toml")).get("project", {})
-    return normalised(str(project.get("name", library.name)))
+    said = value_at(repository.toml(library.path("pyproject.toml")), "project", "name")
+    return normalised(str(said or library.name))
 
 
 def _calls(repository: Repository) -> Iterator[Edge]:
@@ -167,9 +167,8 @@ def _needed(repository: Repository, service: Unit) -> Iterator[str]:
     path = service.path(NEEDS)
     document = repository.json(path) if repository.tree.has(path) else None
     for kind in ("calls", "rpc"):
-        found = _at(document, kind)
-        for one in found if isinstance(found, list) else ():
-            name = _at(one, "provider")
+        for one in list_at(document, kind):
+            name = value_at(one, "provider")
             if isinstance(name, str):
                 yield name
 
@@ -185,10 +184,3 @@ def _events(
                 yield Edge(
                     listener, teller, "event", topics=both, where=folders[listener]
                 )
-
-
-def _at(document: Any, *keys: str) -> Any:
-    """Return what is at a path of keys; None where there is nothing."""
-    for key in keys:
-        document = document.get(key) if isinstance(document, dict) else None
-    return document

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fleetwright_cli.standard._repository import Repository, Unit
+from fleetwright_cli.standard._shapes import list_at, value_at
 from fleetwright_cli.standard.parsed import Map, YamlProblem, read_yaml
 
 _FOLDERS = ("deploy", "k8s", "kubernetes", "manifests")
@@ -92,7 +93,7 @@ def _kubernetes(repository: Repository) -> Iterator[Deployed]:
     names = {one.name for one in repository.services}
     found: dict[str, Deployed] = {}
     for path, one in objects:
-        name = _at(one, "metadata", "name")
+        name = value_at(one, "metadata", "name")
         if one.get("kind") not in _WORKLOADS or name not in names:
             continue
         made = found.setdefault(name, Deployed(name, "Kubernetes", path))
@@ -103,13 +104,13 @@ def _kubernetes(repository: Repository) -> Iterator[Deployed]:
 
 def _fill(made: Deployed, container: Map, kept: dict[str, dict[str, Given]]) -> None:
     """Take up what one container is given."""
-    for source in _list(container.get("envFrom")):
-        name = _at(source, "configMapRef", "name")
+    for source in list_at(container, "envFrom"):
+        name = value_at(source, "configMapRef", "name")
         if isinstance(name, str) and name in kept:
             made.given |= kept[name]
         else:
             made.is_open = True
-    for one in _list(container.get("env")):
+    for one in list_at(container, "env"):
         if isinstance(one, Map) and isinstance(one.get("name"), str):
             value = one.get("value")
             text = None if value is None else str(value)
@@ -124,17 +125,19 @@ def _containers(workload: Map) -> Iterator[Map]:
         if isinstance(one, Map):
             for key, value in one.items():
                 if key in {"containers", "initContainers"}:
-                    yield from (each for each in _list(value) if isinstance(each, Map))
+                    yield from (
+                        each for each in list_at(value) if isinstance(each, Map)
+                    )
                 else:
                     waiting.append(value)
 
 
 def _config_maps(one: Map) -> Iterator[tuple[str, list[tuple[str, str | None, int]]]]:
     """Yield the ConfigMaps of an object: itself, or those a kustomization makes."""
-    name = _at(one, "metadata", "name")
+    name = value_at(one, "metadata", "name")
     if one.get("kind") == "ConfigMap" and isinstance(name, str):
         yield name, list(_pairs(one.get("data"), one.line))
-    for made in _list(one.get("configMapGenerator")):
+    for made in list_at(one, "configMapGenerator"):
         if isinstance(made, Map) and isinstance(made.get("name"), str):
             lines = made.line_of("literals")
             yield made["name"], [
@@ -161,15 +164,3 @@ def _objects(repository: Repository) -> Iterator[tuple[str, Map]]:
                 before += f"{text}\n"
                 if isinstance(found, Map):
                     yield path, found
-
-
-def _at(document: Any, *keys: str) -> Any:
-    """Return what is at a path of keys; None where there is nothing."""
-    for key in keys:
-        document = document.get(key) if isinstance(document, dict) else None
-    return document
-
-
-def _list(value: Any) -> list[Any]:
-    """Return a list, or an empty one for anything else."""
-    return value if isinstance(value, list) else []

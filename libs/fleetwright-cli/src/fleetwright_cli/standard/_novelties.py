@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from fleetwright_cli.standard import _kinds as kinds
 from fleetwright_cli.standard._history import Before
 from fleetwright_cli.standard._repository import Repository, Unit
+from fleetwright_cli.standard._shapes import table_at, value_at
 from fleetwright_cli.standard.parsed import Map, YamlProblem, read_yaml
 
 
@@ -48,8 +49,8 @@ def _promised(
     """Yield topics, and contracts that break what they promised."""
     for path in kinds.contracts(repository, service, "asyncapi"):
         was = _read(before.text(path)) if path in before.names else {}
-        topics = _read(repository.text(path)).get("channels", {}).keys()
-        for topic in sorted(topics - was.get("channels", {}).keys()):
+        topics = table_at(_read(repository.text(path)), "channels").keys()
+        for topic in sorted(topics - table_at(was, "channels").keys()):
             yield Novelty(path, f"topic {topic}")
     for path in kinds.contracts(repository, service, "openapi"):
         old, new = _major(before.text(path)), _major(repository.text(path))
@@ -59,8 +60,8 @@ def _promised(
 
 def _major(text: str) -> str:
     """Return the first number of an OpenAPI document's version."""
-    version = str(_read(text).get("info", {}).get("version", ""))
-    return version.partition(".")[0]
+    version = value_at(_read(text), "info", "version")
+    return str(version or "").partition(".")[0]
 
 
 def _read(text: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """CODEOWNERS: who answers for a path."""
 
-import re
 from collections.abc import Iterator
 
+from fleetwright_cli.standard._places import pattern_of
 from fleetwright_cli.standard._repository import Repository
 
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS")
@@ -23,13 +23,22 @@ def owners_of(repository: Repository, folder: str) -> tuple[str, ...]:
 
 
 def teams(repository: Repository) -> set[str]:
-    """Return every owner's name, without `@` and, for a team, also without its company.
+    """Return every owner's bare name; for a team, also without its company.
 
     Args:
         repository: Where CODEOWNERS is.
     """
-    names = {one.lstrip("@") for _, owners in _lines(repository) for one in owners}
+    names = {bare(one) for _, owners in _lines(repository) for one in owners}
     return names | {one.rsplit("/", 1)[-1] for one in names}
+
+
+def bare(name: str) -> str:
+    """Return a name without `@`, in small letters: hosts tell none by their size.
+
+    Args:
+        name: Of a person or a team.
+    """
+    return name.strip().lstrip("@").lower()
 
 
 def _lines(repository: Repository) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -43,13 +52,10 @@ def _lines(repository: Repository) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _fits(pattern: str, folder: str) -> bool:
     """Return whether a pattern covers a folder and all in it."""
-    bare = pattern.strip("/")
-    if bare in {"*", "**"}:
+    said = pattern.strip("/")
+    if said in {"*", "**"}:
         return True
-    parts = [
-        ".*" if one == "**" else re.escape(one).replace(r"\*", "[^/]*")
-        for one in bare.removesuffix("/**").removesuffix("/*").split("/")
-    ]
-    anchored = pattern.startswith("/") or "/" in bare
-    begin = "" if anchored else "(?:.*/)?"
-    return re.match(f"{begin}{'/'.join(parts)}(?:/|$)", folder) is not None
+    within = said.removesuffix("/**").removesuffix("/*")
+    is_anchored = pattern.startswith("/") or "/" in said
+    found = pattern_of(within if is_anchored else f"**/{within}")
+    return found.match(folder) is not None

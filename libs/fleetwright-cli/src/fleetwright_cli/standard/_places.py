@@ -1,6 +1,7 @@
 """A command of the repository, where it stands, and in which folder it is run."""
 
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -45,6 +46,20 @@ def within(path: str, before: int, text: str, folder: str = "") -> Iterator[Plac
         elif command.program in {"cd", "pushd"} and len(command.words) > 1:
             earlier += [now] if command.program == "pushd" else []
             now = joined(now, command.words[1])
+
+
+def pattern_of(where: str) -> re.Pattern[str]:
+    """Return what a place matches: itself and all below it.
+
+    Args:
+        where: Its path; `*` stands for any name, `**` for any folders, or none.
+    """
+    text = "".join(
+        "(?:.*/)?" if one == "**" else re.escape(one).replace(r"\*", "[^/]*") + "/"
+        for one in where.strip("/").split("/")
+    )
+    # What ends with a folder's slash may end there, too.
+    return re.compile(re.sub(r"/$", "(?:/|$)", text))
 
 
 def joined(folder: str, name: str) -> str:

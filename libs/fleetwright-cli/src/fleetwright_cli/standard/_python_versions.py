@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from fleetwright_cli.standard._repository import Repository
+from fleetwright_cli.standard._shapes import list_at, value_at
 
 LEAST = (3, 11)
 _NUMBER = re.compile(r"(\d)\.(\d+)")
@@ -51,18 +52,16 @@ def _in_projects(repository: Repository) -> Iterator[Mention]:
         if not repository.tree.has(path):
             continue
         document = repository.toml(path)
-        tool = document.get("tool", {})
-        black = tool.get("black", {}).get("target-version", [])
         texts = {
-            "requires-python": document.get("project", {}).get("requires-python"),
-            "python_version": tool.get("mypy", {}).get("python_version"),
-            "target-version": tool.get("ruff", {}).get("target-version"),
+            "requires-python": value_at(document, "project", "requires-python"),
+            "python_version": value_at(document, "tool", "mypy", "python_version"),
+            "target-version": value_at(document, "tool", "ruff", "target-version"),
         }
         for key, said in texts.items():
             if isinstance(said, str):
                 yield from _mention(path, repository.line_of(path, key, said), said)
-        for said in black if isinstance(black, list) else ():
-            yield from _mention(path, repository.line_of(path, said), str(said))
+        for said in list_at(document, "tool", "black", "target-version"):
+            yield from _mention(path, repository.line_of(path, str(said)), str(said))
 
 
 def _in_images(repository: Repository) -> Iterator[Mention]:

@@ -14,6 +14,7 @@ from fleetwright_cli._digests import digest_of
 from fleetwright_cli.fleet import Manifest
 from fleetwright_cli.standard._facts import Facts
 from fleetwright_cli.standard._history import History
+from fleetwright_cli.standard._shapes import table_at
 from fleetwright_cli.standard._tree import Tree
 from fleetwright_cli.standard.parsed import (
     Dockerfile,
@@ -280,10 +281,11 @@ class Repository:
 
 def _grouped(project: dict[str, Any]) -> Iterator[str]:
     """Yield the distributions of a pyproject's groups for development."""
-    groups = project.get("dependency-groups", {})
-    extras = project.get("project", {}).get("optional-dependencies", {})
+    groups = table_at(project, "dependency-groups")
+    extras = table_at(project, "project", "optional-dependencies")
     for one in (*groups.values(), *extras.values()):
-        text = "\n".join(line for line in one if isinstance(line, str))
+        lines = one if isinstance(one, list) else ()
+        text = "\n".join(line for line in lines if isinstance(line, str))
         yield from read_requirements(text).names
 
 

@@ -1,11 +1,12 @@
 """Waivers: what each one covers, and what is wrong with it."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
 from fleetwright_cli.fleet import Waiver
+from fleetwright_cli.standard._owners import bare
+from fleetwright_cli.standard._places import pattern_of
 from fleetwright_cli.standard._repository import Repository
 from fleetwright_cli.standard._rule import Breach, rules
 
@@ -45,7 +46,7 @@ def excuses(waiver: Waiver, identity: str, breach: Breach, today: date) -> bool:
         return False
     if waiver.until is not None and waiver.until < today:
         return False
-    return _pattern(waiver.where).match(breach.path) is not None
+    return pattern_of(waiver.where).match(breach.path) is not None
 
 
 def faults(repository: Repository, waiver: Waiver) -> Iterator[str]:
@@ -65,7 +66,9 @@ def faults(repository: Repository, waiver: Waiver) -> Iterator[str]:
         yield "does not say since when"
     if waiver.until is None:
         yield "does not say until when"
-    if _is_broad(waiver.where):
+    if waiver.since and waiver.until and waiver.until < waiver.since:
+        yield f"ends on {waiver.until}, before it begins on {waiver.since}"
+    if _is_broad(repository, waiver.where):
         yield f"covers `{waiver.where}`: name the file or folder it is for"
     if waiver.design_doc and not repository.tree.has(waiver.design_doc):
         yield f"names {waiver.design_doc}, which is not there"
@@ -87,10 +90,15 @@ def late_faults(waiver: Waiver, covers: int, today: date) -> Iterator[str]:
         yield "excuses nothing: the rule is kept there"
 
 
+def approvers(waiver: Waiver) -> set[str]:
+    """Return who agreed, each once: `@shop/money` and `Money` are the same team."""
+    return {bare(name).rsplit("/", 1)[-1] for name in waiver.approved_by} - {""}
+
+
 def unknown_approvers(waiver: Waiver, known: set[str]) -> Iterator[str]:
     """Yield approvers whom CODEOWNERS does not know."""
     for name in waiver.approved_by:
-        if known and name.lstrip("@") not in known:
+        if known and bare(name) not in known:
             yield name
 
 
@@ -127,23 +135,15 @@ def debt(repository: Repository, covered: dict[int, int], today: date) -> list[D
     return sorted(found, key=lambda one: -(one.age_days or 0))
 
 
-def _is_broad(where: str) -> bool:
-    """Return whether a place is the whole repository or every service."""
-    parts = where.strip("/").split("/")
-    return parts[0] in {"", ".", "*", "**"} or parts in (
-        ["services"],
-        ["libs"],
-        ["services", "*"],
-        ["services", "**"],
-        ["libs", "*"],
-        ["libs", "**"],
+def _is_broad(repository: Repository, where: str) -> bool:
+    """Return whether a place is the whole repository, or all of every service."""
+    if where.strip("/").split("/")[0] in {"", ".", "*", "**"}:
+        return True
+    fleet, pattern = repository.manifest.fleet, pattern_of(where)
+    units = [one for one in (fleet.services, fleet.libraries) if "*" in one]
+    # What covers files that nobody thought of covers all.
+    return any(
+        pattern.match(f"{one.replace('*', 'any-name')}/{file}")
+        for one in units
+        for file in ("any-file", "any-folder/any-file.py")
     )
-
-
-def _pattern(where: str) -> re.Pattern[str]:
-    """Return what a place matches: itself and all below it."""
-    parts = [
-        ".*" if one == "**" else re.escape(one).replace(r"\*", "[^/]*")
-        for one in where.strip("/").split("/")
-    ]
-    return re.compile("/".join(parts) + "(?:/|$)")

@@ -8,7 +8,12 @@ from fleetwright_cli.standard._owners import owners_of, teams
 from fleetwright_cli.standard._repository import Repository, Unit
 from fleetwright_cli.standard._rule import Breach, checks
 from fleetwright_cli.standard._settings import documented, settings_of
-from fleetwright_cli.standard._waivers import faults, line_of, unknown_approvers
+from fleetwright_cli.standard._waivers import (
+    approvers,
+    faults,
+    line_of,
+    unknown_approvers,
+)
 
 MOST_WAYS = 10
 
@@ -103,7 +108,7 @@ def agreed(repository: Repository) -> Iterator[Breach]:
     known = teams(repository)
     for number, waiver in enumerate(repository.manifest.waivers):
         line = line_of(repository, number)
-        if len(set(waiver.approved_by)) < 2:
+        if len(approvers(waiver)) < 2:
             what = "is approved by fewer than two"
             yield Breach("fleet.toml", line, f"the waiver of {waiver.rule} {what}")
         for name in unknown_approvers(waiver, known):

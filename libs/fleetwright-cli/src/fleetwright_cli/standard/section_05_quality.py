@@ -6,12 +6,14 @@ from typing import Any
 from fleetwright_cli.standard._commands import HOOKS, hooks, hooks_in
 from fleetwright_cli.standard._repository import Repository
 from fleetwright_cli.standard._rule import Breach, checks
+from fleetwright_cli.standard._shapes import list_at, table_at
 from fleetwright_cli.standard._templates import instances, rendered, template_folders
 from fleetwright_cli.standard.parsed import Map, YamlProblem, commands, read_yaml
 
 PROJECT = "pyproject.toml"
 _FAMILIES = ("E", "F", "I", "B", "UP", "S", "ASYNC", "D")
 _TOOLS = ("black", "ruff", "mypy")
+_BY_DEFAULT = ("E4", "E7", "E9", "F")  # what ruff looks for unless it is told
 _OTHER_FORMATTERS = ("yapf", "autopep8", "blue")
 
 
@@ -25,7 +27,7 @@ def one_style(repository: Repository) -> Iterator[Breach]:
     for unit in repository.units:
         path = unit.path(PROJECT)
         if repository.tree.has(path):
-            own = repository.toml(path).get("tool", {})
+            own = table_at(repository.toml(path), "tool")
             for name in sorted({"black", "ruff", "mypy"} & own.keys()):
                 line = repository.line_of(path, f"[tool.{name}")
                 yield Breach(path, line, f"[tool.{name}] differs from the root's")
@@ -85,8 +87,7 @@ def mypy_is_strict(repository: Repository) -> Iterator[Breach]:
         _is_on(settings.get(key)) for key in ("strict", "disallow_untyped_defs")
     ):
         yield Breach(path, line, "neither `strict` nor `disallow_untyped_defs` is on")
-    overrides = settings.get("overrides", [])
-    for one in [settings, *(overrides if isinstance(overrides, list) else [])]:
+    for one in [settings, *list_at(settings, "overrides")]:
         if isinstance(one, dict) and _is_on(one.get("ignore_errors")):
             line = repository.line_of(path, "ignore_errors")
             yield Breach(path, line, "`ignore_errors` switches mypy off")
@@ -162,10 +163,7 @@ def _runs(entry: str, tool: str) -> bool:
 
 def _tools(repository: Repository) -> dict[str, Any]:
     """Return the tables `[tool.*]` of the root's pyproject.toml."""
-    found = (
-        repository.toml(PROJECT).get("tool", {}) if repository.tree.has(PROJECT) else {}
-    )
-    return found if isinstance(found, dict) else {}
+    return table_at(repository.toml(PROJECT), "tool")
 
 
 def _has_file(repository: Repository, name: str) -> bool:
@@ -179,9 +177,9 @@ def _ruff(repository: Repository) -> dict[str, Any]:
     for name in ("ruff.toml", ".ruff.toml"):
         if repository.tree.has(name):
             found = repository.toml(name)
-            return {**found, **found.get("lint", {})}
-    found = _tools(repository).get("ruff", {})
-    return {**found, **found.get("lint", {})}
+            return {**found, **table_at(found, "lint")}
+    found = table_at(_tools(repository), "ruff")
+    return {**found, **table_at(found, "lint")}
 
 
 def _ruff_line(repository: Repository) -> int:
@@ -192,18 +190,16 @@ def _ruff_line(repository: Repository) -> int:
 def _selects(repository: Repository, family: str) -> bool:
     """Return whether ruff is asked for a family of rules."""
     settings = _ruff(repository)
-    selected = [
-        *settings.get("select", ["E4", "E7", "E9", "F"]),
-        *settings.get("extend-select", []),
-    ]
-    ignored = settings.get("ignore", [])
+    chosen = list_at(settings, "select") if "select" in settings else _BY_DEFAULT
+    selected = [*chosen, *list_at(settings, "extend-select")]
+    ignored = list_at(settings, "ignore")
     return ("ALL" in selected or family in selected) and family not in ignored
 
 
 def _mypy(repository: Repository) -> tuple[str, dict[str, Any]] | None:
     """Return mypy's settings and the file they stand in."""
     if "mypy" in _tools(repository):
-        return PROJECT, _tools(repository)["mypy"]
+        return PROJECT, table_at(_tools(repository), "mypy")
     for path in ("mypy.ini", "setup.cfg"):
         lines = repository.text(path).splitlines() if repository.tree.has(path) else []
         if "[mypy]" in (one.strip() for one in lines):

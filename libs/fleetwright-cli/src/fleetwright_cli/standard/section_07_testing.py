@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fleetwright_cli.standard import _kinds as kinds
 from fleetwright_cli.standard._repository import Repository, Unit
 from fleetwright_cli.standard._rule import Breach, checks
+from fleetwright_cli.standard._shapes import value_at
 from fleetwright_cli.standard.parsed import Function, Python
 
 LEAST_PERCENT = 80
@@ -68,8 +69,8 @@ def coverage_held(repository: Repository) -> Iterator[Breach]:
     for folder in ["", *(unit.folder for unit in repository.units)]:
         path = f"{folder}/pyproject.toml".lstrip("/")
         if repository.tree.has(path):
-            tool = repository.toml(path).get("tool", {})
-            found = tool.get("coverage", {}).get("report", {}).get("fail_under")
+            report = value_at(repository.toml(path), "tool", "coverage", "report")
+            found = value_at(report, "fail_under")
             if isinstance(found, int | float):
                 said.append((path, repository.line_of(path, "fail_under"), found))
     for path, line, percent in said:

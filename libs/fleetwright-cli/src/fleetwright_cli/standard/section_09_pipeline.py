@@ -346,8 +346,8 @@ def _runs_on_main(job: Job) -> bool:
     branches = event.get("branches") if isinstance(event, Map) else None
     if isinstance(event, Map) and branches is None:
         return "tags" not in event
-    return not isinstance(branches, list) or bool(
-        {"main", "master", "**"} & set(branches)
+    return not isinstance(branches, list) or any(
+        one in ("main", "master", "**") for one in branches
     )
 
 
@@ -355,7 +355,9 @@ def _only_main(job: Job) -> bool:
     """Return whether nothing but a push to main sets a job off."""
     event = job.on.get("push")
     branches = event.get("branches") if isinstance(event, Map) else None
-    only = isinstance(branches, list) and set(branches) <= {"main", "master"}
+    only = isinstance(branches, list) and all(
+        one in ("main", "master") for one in branches
+    )
     return only and not {"pull_request", "pull_request_target"} & job.on.keys()
 
 
