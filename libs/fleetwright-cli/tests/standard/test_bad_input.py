@@ -66,6 +66,8 @@ def test_odd_yaml_does_no_harm(fleet: "Made", path: str, content: str) -> None:
         ("pyproject.toml", "[tool.pytest.ini_options]\npythonpath = 1\n"),
         ("libs/money/pyproject.toml", 'project = "money"\n'),
         (f"{BILLING}/contracts/openapi.json", '{"info": "x", "paths": [1]}'),
+        (f"{BILLING}/Dockerfile", f"FROM python\nCMD {'[' * 50_000}\n"),
+        ("scripts/x.sh", "#!/bin/sh\npython -m\ncoverage run -m\nuv run\n''\n"),
         (f"{BILLING}/contracts/asyncapi.json", '{"channels": [1], "operations": 1}'),
         (
             ".github/workflows/ci.yml",

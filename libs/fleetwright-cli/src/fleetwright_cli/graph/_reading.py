@@ -144,7 +144,8 @@ def _calls(repository: Repository) -> Iterator[Edge]:
                 name,
                 "call",
                 is_declared=is_open or name in promised or name in needed,
-                is_seen=name in seen or (not service.is_python and name in needed),
+                is_seen=name in seen
+                or (not repository.runs_python(service) and name in needed),
                 where=seen.get(name)
                 or (service.path(NEEDS) if name in needed else "fleet.toml"),
             )

@@ -34,6 +34,8 @@ from fleetwright_cli.standard.parsed import (
 
 COMPOSE = ("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml")
 _SERVICE_MARKS = ("Dockerfile", "requirements.in", "requirements.txt", "pyproject.toml")
+_PYTHON_MARKS = ("requirements.in", "requirements.txt", "pyproject.toml", "setup.py")
+_RUN_PYTHON = ("python", ".py", "gunicorn", "uvicorn", "celery")
 # Newer syntax is read by the check only where it is run by a newer Python.
 _VERSION = ".".join(map(str, sys.version_info[:2]))
 _GENERATED = ("_pb2.py", "_pb2_grpc.py")
@@ -107,8 +109,24 @@ class Repository:
 
     @property
     def python_services(self) -> list[Unit]:
-        """The services that are written in Python."""
-        return [one for one in self.services if one.is_python]
+        """The services that are written in Python: they hold some, and it runs."""
+        return [one for one in self.services if self.runs_python(one)]
+
+    def runs_python(self, service: Unit) -> bool:
+        """Return whether Python runs in a service: what only builds it does not count.
+
+        Args:
+            service: The service; one that is not told otherwise by its image does.
+        """
+        if not service.is_python or not self.tree.has(service.path("Dockerfile")):
+            return service.is_python
+        if any(self.tree.has(service.path(one)) for one in _PYTHON_MARKS):
+            return True
+        image = self.dockerfile(service.path("Dockerfile"))
+        chain = image.chain(image.final) if image.final else []
+        said = [stage.image for stage in chain]
+        said += [one.value for stage in chain for one in stage.instructions]
+        return not said or any(word in one for one in said for word in _RUN_PYTHON)
 
     @cached_property
     def libraries(self) -> list[Unit]:

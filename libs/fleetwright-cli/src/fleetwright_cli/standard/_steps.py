@@ -4,11 +4,29 @@ import re
 from collections.abc import Callable
 
 from fleetwright_cli.standard._places import Place
+from fleetwright_cli.standard.parsed import Job
 
 # A registry that a job has started for itself has no domain.
 _OF_THIS_MACHINE = re.compile(r"(localhost|127\.[\d.]+|[\w-]+)(:\d+)/")
 # They install what stands in a lock of their own.
 _SYNCS = {("uv", "sync"), ("poetry", "install"), ("pdm", "sync"), ("pipenv", "sync")}
+# What changes something that runs: to render a chart or to validate it does not.
+_DEPLOYS = {
+    "kubectl": {"apply", "create", "patch", "replace", "rollout", "set"},
+    "helm": {"install", "upgrade"},
+    "terraform": {"apply"},
+    "flyctl": {"deploy"},
+    "argocd": {"sync"},
+    "fleet": {"--apply"},
+}
+# What prints, reads and reckons: a job of nothing else changes nothing that runs.
+_COMPUTES = frozenset(
+    (
+        *("[", "[[", "awk", "basename", "cat", "cut", "date", "dirname", "echo"),
+        *("exit", "export", "fi", "grep", "head", "if", "jq", "printf", "read"),
+        *("sed", "set", "sort", "tail", "test", "tr", "true", "uniq", "wc", "yq"),
+    )
+)
 
 
 def installs_locked(place: Place) -> bool:
@@ -74,3 +92,27 @@ def pushes_images(place: Place) -> bool:
     return (pushes or any("push=true" in word for word in words)) and not any(
         _OF_THIS_MACHINE.match(word) for word in words
     )
+
+
+def only_computes(job: Job, places: list[Place]) -> bool:
+    """Return whether a job does no more than work out what others are told.
+
+    Args:
+        job: The job.
+        places: Its commands.
+    """
+    actions = [one for one in (job.uses, *(step.uses for step in job.steps)) if one]
+    programs = {place.command.arguments[0] for place in places}
+    is_quiet = all(one.startswith("actions/checkout@") for one in actions)
+    return bool(programs) and is_quiet and programs <= _COMPUTES
+
+
+def deploys(place: Place) -> bool:
+    """Return whether a command changes something that runs.
+
+    Args:
+        place: The command.
+    """
+    words = place.command.arguments
+    is_it = bool(_DEPLOYS.get(words[0], set()) & set(words))
+    return is_it or words[0] == "ansible-playbook"

@@ -99,7 +99,7 @@ def monitored(repository: Repository) -> Iterator[Breach]:
     """Yield services that measure nothing, or that no alert names."""
     alerted = _alerted(repository)
     for service in repository.services:
-        if service.is_python and not _measures(repository, service):
+        if repository.runs_python(service) and not _measures(repository, service):
             yield Breach(service.folder, 1, "nothing in it counts or measures")
         if service.name not in alerted:
             yield Breach(service.folder, 1, "no alert names it")

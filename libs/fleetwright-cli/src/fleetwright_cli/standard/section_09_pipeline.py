@@ -13,15 +13,6 @@ from fleetwright_cli.standard.parsed import Job, Map, is_for_main
 _WORKFLOWS = ".github/workflows"
 _PUSHED = "docker/build-push-action"
 _LOGINS = ("docker/login-action", "amazon-ecr-login", "google-github-actions/auth")
-# What changes something that runs: to render a chart or to validate it does not.
-_DEPLOYS = {
-    "kubectl": {"apply", "create", "patch", "replace", "rollout", "set"},
-    "helm": {"install", "upgrade"},
-    "terraform": {"apply"},
-    "flyctl": {"deploy"},
-    "argocd": {"sync"},
-    "fleet": {"--apply"},
-}
 
 
 class Found(NamedTuple):
@@ -326,16 +317,10 @@ def _pushes(repository: Repository) -> Iterator[Found]:
 def _deployments(repository: Repository) -> Iterator[Job]:
     """Yield the jobs that deploy: by their name, their environment or their tools."""
     for job in repository.jobs:
-        named = "deploy" in job.name.lower() or bool(job.environment)
-        if named or any(_deploys(place) for place in _places(repository, job)):
+        places = list(_places(repository, job))
+        named = "deploy" in job.name.lower() and not steps.only_computes(job, places)
+        if job.environment or named or any(map(steps.deploys, places)):
             yield job
-
-
-def _deploys(place: Place) -> bool:
-    """Return whether a command changes something that runs."""
-    words = place.command.arguments
-    is_it = bool(_DEPLOYS.get(words[0], set()) & set(words))
-    return is_it or words[0] == "ansible-playbook"
 
 
 def _runs_on_main(job: Job) -> bool:

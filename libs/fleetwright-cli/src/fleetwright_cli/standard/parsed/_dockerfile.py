@@ -52,7 +52,7 @@ class Instruction(NamedTuple):
             return []
         try:
             found = json.loads(self.value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return []
         return found if all(isinstance(one, str) for one in found) else []
 

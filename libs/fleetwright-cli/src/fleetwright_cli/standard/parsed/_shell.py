@@ -56,7 +56,7 @@ class Command(NamedTuple):
         if self.program == "coverage" and "-m" in words[:4]:
             return (*words[words.index("-m") + 1 :], "--cov")
         if re.fullmatch(r"python[\d.]*", self.program) and "-m" in words[:3]:
-            return words[words.index("-m") + 1 :]
+            return words[words.index("-m") + 1 :] or words
         return (self.program, *words[1:])
 
 
