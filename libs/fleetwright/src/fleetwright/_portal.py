@@ -17,6 +17,7 @@ _LOOK_SECONDS: Final = (
     1.0  # how often a waiting thread asks whether its loop still runs
 )
 _GRACE_SECONDS: Final = 1.0  # how long cut work may take to end
+_END_SECONDS: Final = 5.0  # for all that was opened in the background to be closed
 _visits: "set[_Visit[Any]]" = set()
 
 
@@ -207,12 +208,18 @@ class _Background:
         self.home = Home(self.loop)
 
     def end(self) -> None:
-        """Close what was opened there, cancel the rest, stop the thread."""
+        """Close what was opened there, cancel the rest, stop the thread.
+
+        What does not end in time is left behind: nobody's exit waits for it.
+        """
         if self.home.is_alive:
-            asyncio.run_coroutine_threadsafe(self._emptied(), self.loop).result()
+            emptied = asyncio.run_coroutine_threadsafe(self._emptied(), self.loop)
+            with suppress(TimeoutError):
+                emptied.result(_END_SECONDS)
             self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
-        self.loop.close()
+        self._thread.join(_END_SECONDS)
+        if not self._thread.is_alive():
+            self.loop.close()
 
     async def _emptied(self) -> None:
         while self.closing:

@@ -60,17 +60,20 @@ class Threads:
         """
         job = _Job(work)
         self._jobs.add(job)
-        if self._started < min(self.most, len(self._jobs)):
-            self._started += 1
-            name = f"fleetwright-{self._started}"
-            threading.Thread(target=self._live, name=name, daemon=True).start()
-        self._work.put(job)
         try:
+            if self._started < min(self.most, len(self._jobs)):
+                self._start()
+            self._work.put(job)
             return await job.outcome
         finally:
             job.is_awaited = False
             if job.take() is not None:  # no thread has: let go of what it holds
                 self._done(job)
+
+    def _start(self) -> None:
+        name = f"fleetwright-{self._started + 1}"
+        threading.Thread(target=self._live, name=name, daemon=True).start()
+        self._started += 1  # not before: a system may have no thread left
 
     def _live(self) -> None:
         """Do one piece of work after the other, until told to end."""

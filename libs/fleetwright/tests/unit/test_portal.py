@@ -13,6 +13,7 @@ from types import FrameType
 
 import pytest
 
+from fleetwright import _portal
 from fleetwright._deadline import Deadline, current_deadline
 from fleetwright._portal import (
     Home,
@@ -217,6 +218,32 @@ def test_what_was_opened_in_the_background_is_closed_at_its_end() -> None:
     end_background()
 
     assert closed == [(2, loop), (1, loop)]
+
+
+def test_what_does_not_end_keeps_no_process_from_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A task that takes no notice of being cancelled is left behind."""
+    monkeypatch.setattr(_portal, "_END_SECONDS", 0.1)
+    asked = threading.Event()
+
+    async def stubborn() -> None:
+        while True:
+            try:
+                await forever()
+            except asyncio.CancelledError:
+                asked.set()
+
+    async def begin() -> "asyncio.Task[None]":
+        task = asyncio.create_task(stubborn())
+        await asyncio.sleep(0)
+        return task
+
+    task = run_in_loop(begin)
+    end_background()
+
+    assert asked.wait(60)
+    assert not task.done()
 
 
 def test_child_of_a_fork_starts_a_loop_of_its_own() -> None:

@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Event as Signal
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -16,11 +19,12 @@ from fleetwright._context import bind, new_call
 from fleetwright._log_writer import LineWriter
 from fleetwright._telemetry import _setup
 from fleetwright._telemetry._batches import Batches, Limits
-from fleetwright._telemetry._environment import Environment
+from fleetwright._telemetry._environment import Environment, Target
 from fleetwright._telemetry._sampling import sampler_of
 from fleetwright._telemetry._sending import Sending
 
 SETTINGS = Settings(environment="test", auth="off")
+TARGET = Target("http://127.0.0.1:9", {}, 10.0, gzip=False, certificate="")
 NOT_DRAWN = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-02"
 
 
@@ -133,6 +137,69 @@ def test_what_comes_while_the_queue_is_full_is_dropped_and_counted() -> None:
     batches.close(5)
 
     assert batches.dropped == 9
+
+
+def test_a_batch_that_cannot_be_sent_costs_itself_alone() -> None:
+    """What fails in the thread is counted and told; the next batch goes out."""
+    joined: list[list[int]] = []
+    sent = Signal()
+
+    def join(batch: Any) -> bytes:
+        joined.append(list(batch))
+        if 13 in batch:
+            raise ValueError("of bad omen")
+        sent.set()
+        return b""
+
+    class Taking(Sending):
+        def send(self, body: bytes, stopping: Signal) -> bool:
+            return True
+
+    batches: Batches[int, int] = Batches(
+        "spans", abs, join, Taking("spans", TARGET), Limits(8, 1)
+    )
+    with structlog.testing.capture_logs() as logged:
+        batches.put(13)
+        batches.put(1)
+        assert sent.wait(60)
+        batches.close(60)
+
+    assert joined == [[13], [1]]
+    assert batches.dropped == 1
+    assert [line["event"] for line in logged][:1] == ["telemetry.failed"]
+
+
+def test_connection_that_the_receiver_closed_costs_no_batch() -> None:
+    """Also at the end of a process, when there is no time for a second try."""
+    bodies: list[bytes] = []
+
+    class Brief(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # whoever asks thinks that the connection stays
+
+        def do_POST(self) -> None:
+            bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    stopping = Signal()
+    stopping.set()
+    with HTTPServer(("127.0.0.1", 0), Brief) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}/v1/traces"
+        sending = Sending("spans", replace(TARGET, url=url))
+        taken = [sending.send(body, stopping) for body in (b"one", b"two", b"three")]
+        sending.close()
+        server.shutdown()
+        thread.join()
+
+    assert taken == [True, True, True]
+    assert bodies == [b"one", b"two", b"three"]
 
 
 def test_a_batch_is_sent_again_where_the_receiver_is_busy(receiver: Receiver) -> None:

@@ -36,13 +36,13 @@ class Gate:
     def pass_through(self) -> str:
         """Wait until let go."""
         self.begun.set()
-        assert self.go.wait(20)
+        assert self.go.wait(60)
         return "through"
 
 
 async def begun(gate: Gate) -> None:
     """Wait until work is in its thread."""
-    assert await asyncio.to_thread(gate.begun.wait, 20)
+    assert await asyncio.to_thread(gate.begun.wait, 60)
 
 
 async def test_work_returns_and_raises_as_in_its_thread(threads: Threads) -> None:
@@ -59,6 +59,23 @@ async def test_work_returns_and_raises_as_in_its_thread(threads: Threads) -> Non
         await threads.run(wrong)
     with pytest.raises(RuntimeError, match="StopIteration"):
         await threads.run(odd)
+
+
+async def test_system_without_a_thread_to_spare_is_no_work_that_waits(
+    threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call fails, nothing stays behind, and the next one finds a thread again."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start"):
+            await threads.run(lambda: 7)
+
+    assert threads.facts()["waiting"] == 0
+    assert [await threads.run(lambda: 7) for _ in range(3)] == [7, 7, 7]
 
 
 async def test_work_sees_the_context_and_keeps_its_own_changes(

@@ -104,10 +104,13 @@ class Batches(Generic[T, W]):
         waiting = self._waiting
         batch = [waiting.popleft() for _ in range(min(len(waiting), self._batch))]
         self.taken += len(batch)
-        if batch and not self._sending.send(
-            self._join(batch), self._clockwork.stopping
-        ):
-            self.dropped += len(batch)
+        is_taken = not batch
+        try:
+            if batch:
+                stopping = self._clockwork.stopping
+                is_taken = self._sending.send(self._join(batch), stopping)
+        finally:
+            self.dropped += 0 if is_taken else len(batch)
 
     def _forked(self) -> None:
         self._waiting.clear()  # the parent sends them

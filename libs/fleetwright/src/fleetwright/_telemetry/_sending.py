@@ -80,10 +80,20 @@ class Sending:
 
     def _post(self, body: bytes) -> tuple[int, float | None]:
         """Return the status, and how long the receiver wants to be left alone."""
-        if self._connection is None:
-            self._connection = self._connect()
-        self._connection.request("POST", self._path, body, self._headers)
-        answer = self._connection.getresponse()
+        if self._connection is not None:
+            try:
+                return self._ask(self._connection, body)
+            except ConnectionError:  # it was kept for longer than the receiver kept it
+                self.close()
+        self._connection = self._connect()
+        return self._ask(self._connection, body)
+
+    def _ask(
+        self, connection: http.client.HTTPConnection, body: bytes
+    ) -> tuple[int, float | None]:
+        """Send a body over a connection and return what the receiver says."""
+        connection.request("POST", self._path, body, self._headers)
+        answer = connection.getresponse()
         answer.read()
         wait = answer.getheader("Retry-After", "")
         return answer.status, float(wait) if wait.isdecimal() else None
@@ -127,12 +137,13 @@ class Clockwork:
 
         Args:
             name: What the thread is called.
-            do: What is done; must not raise.
+            do: What is done; where it fails, the next interval comes all the same.
             seconds: How long it waits between.
         """
         self._name = name
         self._do = do
         self._seconds = seconds
+        self._has_told = False
         self.forked()
 
     def forked(self) -> None:
@@ -159,7 +170,16 @@ class Clockwork:
         while not self.stopping.is_set():
             self._asked.wait(self._seconds)
             self._asked.clear()
-            self._do()
+            try:
+                self._do()
+            except Exception as error:
+                self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
+        """Say once what is not done, whatever the reason: one is hardly alone."""
+        if not self._has_told:
+            self._has_told = True
+            _log.warning("telemetry.failed", thread=self._name, exc_info=error)
 
     def stop(self, within_seconds: float) -> bool:
         """Do it once more and end; gives up when that takes too long.
