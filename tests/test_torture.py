@@ -61,7 +61,7 @@ def test_interrupted_torture_leaves_nothing_behind(tmp_path: Path) -> None:
 
     assert running.returncode == 130
     assert "nothing runs on" in said
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + 60
     while (left := players(tmp_path)) and time.monotonic() < ends:
         os.sched_yield()
     assert left == []

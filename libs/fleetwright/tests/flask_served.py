@@ -144,7 +144,7 @@ class Running:
     async def until(self, event: str, count: int = 1) -> dict[str, Any]:
         """Read its lines up to the so-manieth of an event, from now on."""
         assert self.process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             async for line in self.process.stdout:
                 self._note(line)
                 count -= self.events[-1]["event"] == event
@@ -155,7 +155,7 @@ class Running:
     async def ended(self) -> int:
         """Read the rest of its lines and return its exit code."""
         assert self.process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             async for line in self.process.stdout:
                 self._note(line)
             return await self.process.wait()
@@ -212,7 +212,7 @@ async def running(
 
 async def answering(port: int) -> None:
     """Wait until somebody listens on a port."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -225,7 +225,7 @@ async def answering(port: int) -> None:
 
 async def readiness(http: AsyncClient, service: Running, status: int) -> Any:
     """Ask until readiness has a status, and return what it says then."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             answer = await http.get(f"{service.url}/readyz")
             if answer.status_code == status:

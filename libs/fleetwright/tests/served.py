@@ -31,7 +31,7 @@ class Running:
     async def until(self, event: str) -> dict[str, Any]:
         """Read its lines up to an event."""
         assert self.process.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async for line in self.process.stdout:
                 self.events.append(json.loads(line))
                 if self.events[-1]["event"] == event:
@@ -41,7 +41,7 @@ class Running:
     async def ended(self) -> int:
         """Read the rest of its lines and return its exit code."""
         assert self.process.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async for line in self.process.stdout:
                 self.events.append(json.loads(line))
             return await self.process.wait()
@@ -51,7 +51,7 @@ class Running:
         """The events so far."""
         return [line["event"] for line in self.events]
 
-    async def exchange(self, *pieces: bytes, seconds: float = 20) -> bytes:
+    async def exchange(self, *pieces: bytes, seconds: float = 60) -> bytes:
         """Send pieces over a connection of its own and read until it is closed."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:

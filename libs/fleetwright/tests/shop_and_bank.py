@@ -76,7 +76,7 @@ class World:
 
     async def until(self, is_true: Callable[[list[int]], bool]) -> list[int]:
         """Wait until the committed effects are as wanted."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not is_true(effects := await self.effects()):
                 self.news.clear()
                 try:

@@ -103,7 +103,7 @@ async def settled(database: AsyncDatabase) -> None:
     """Wait until all is heard and what is to die is dead."""
     handled = text("select count(*) from fleet_inbox")
     dead = text("select count(*) from fleet_parked where state = 2")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             async with database.reading() as session:
                 counts = [await session.scalar(one) for one in (handled, dead)]
@@ -130,7 +130,7 @@ async def main() -> None:
         publish(transaction, Odd(till="south"))
     await settled(database)
     _metrics.FRESH_SECONDS = 0.01  # a look that is older is made again
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not is_fresh(found := points(reader)):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     print(json.dumps(found))  # noqa: T201 - what the test reads

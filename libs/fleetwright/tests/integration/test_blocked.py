@@ -1,7 +1,6 @@
 """A blocked loop, and threads that are all busy: told, answered, and over again."""
 
 import asyncio
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ MODULE = """
 import asyncio
 import threading
 import time
+from pathlib import Path
 import anyio.to_thread
 from fastapi import FastAPI
 from fleetwright import Service, Settings
@@ -23,9 +23,10 @@ def create_app():
     app = FastAPI()
 
     @app.get("/block")
-    async def block(seconds: float) -> str:
+    async def block() -> str:
         print('{"event":"blocking"}', flush=True)
-        time.sleep(seconds)  # what must never be done in async code
+        while not Path("free").exists():
+            time.sleep(0.01)  # what must never be done in async code
         return "free again"
 
     @app.get("/thread")
@@ -66,11 +67,9 @@ async def waiting_calls(http: AsyncClient) -> int:
 async def test_probes_are_answered_while_the_loop_is_blocked(folder: Path) -> None:
     """Alive, not ready, others told to come again; then all is as before."""
     async with running(folder, "made:create_app") as service:
-        began = time.monotonic()
-        blocking = asyncio.create_task(service.exchange(get("/block?seconds=3")))
+        blocking = asyncio.create_task(service.exchange(get("/block")))
         await service.until("blocking")
         told = await service.until("loop.blocked")
-        noticed = time.monotonic() - began
         live, ready, other, post = await asyncio.gather(
             service.exchange(get("/livez")),
             service.exchange(get("/readyz")),
@@ -79,17 +78,16 @@ async def test_probes_are_answered_while_the_loop_is_blocked(folder: Path) -> No
                 b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
             ),
         )
-        answered = time.monotonic() - began
+        (folder / "free").touch()
         blocked = await blocking
         freed = await service.until("loop.freed")
-        async with asyncio.timeout(10):  # not ready for a moment after a block
+        async with asyncio.timeout(60):  # not ready for a moment after a block
             while True:
                 if status_of(await service.exchange(get("/readyz"))) == 200:
                     break
                 await asyncio.sleep(0.1)
 
-    assert noticed < 1.5  # within a second, and half of one for a busy machine
-    assert answered < 3
+    assert 0.5 < told["seconds"] <= freed["blocked_seconds"]
     assert "made.py" in told["by"]
     assert "in block" in told["by"]
     assert status_of(live) == 200
@@ -99,17 +97,19 @@ async def test_probes_are_answered_while_the_loop_is_blocked(folder: Path) -> No
         assert (status_of(answer), problem_in(answer)["kind"]) == (503, "blocked")
         assert b"Fleet-Not-Processed: 1" in answer
     assert b"free again" in blocked
-    assert freed["blocked_seconds"] > 2
 
 
 async def test_service_blocked_for_too_long_is_called_dead(folder: Path) -> None:
     """Whoever watches it shall start it anew; a little blocking is forgiven."""
-    async with running(folder, "made:create_app", ALIVE_BLOCKED_SECONDS="2") as service:
-        blocking = asyncio.create_task(service.exchange(get("/block?seconds=4")))
+    async with running(folder, "made:create_app", ALIVE_BLOCKED_SECONDS="6") as service:
+        blocking = asyncio.create_task(service.exchange(get("/block")))
         await service.until("loop.blocked")
         early = await service.exchange(get("/livez"))
-        await asyncio.sleep(1.7)  # this is what the test is about
-        late = await service.exchange(get("/livez"))
+        late = early
+        async with asyncio.timeout(60):
+            while status_of(late) == 200:
+                late = await service.exchange(get("/livez"))
+        (folder / "free").touch()
         await blocking
 
     assert (status_of(early), status_of(late)) == (200, 503)
@@ -124,14 +124,14 @@ async def test_threads_that_are_all_busy_show_in_readiness(folder: Path) -> None
     ):
         await http.get("/few")
         waiting = [asyncio.create_task(http.get("/thread")) for _ in range(4)]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await waiting_calls(http) != 2:
                 pass
         full = await http.get("/readyz")
         live = await http.get("/livez")
         await http.get("/go-on")
         answers = await asyncio.gather(*waiting)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await http.get("/readyz")).status_code != 200:
                 pass
 

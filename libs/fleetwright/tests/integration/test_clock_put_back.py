@@ -59,7 +59,7 @@ async def test_parked_events_do_not_wait_for_a_time_that_was_put_back() -> None:
         assert isinstance(clock, PutBack)
         consumer = Consumer(database, broker, subscriptions, group="clock")
         outbox = Outbox(database, broker)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await consumer.open()
             await outbox.open()
             async with database.transaction() as transaction:

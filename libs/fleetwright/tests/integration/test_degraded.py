@@ -175,7 +175,7 @@ async def test_as_many_events_wait_as_may_and_no_more(
     """From then on who would publish is told when to come again; nothing is lost."""
     await asyncio.to_thread(own_rabbit.kill)
     async with desk(tmp_path, own_rabbit.url, MOST_WAITING="30") as running:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not running.refused:
                 await running.place()
                 await asyncio.sleep(0.05)

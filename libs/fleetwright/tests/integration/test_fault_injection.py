@@ -63,7 +63,7 @@ async def spawn(folder: Path, **environment: str) -> Process:
 async def line_with(process: Process, event: str) -> dict[str, object]:
     """Read lines of a process up to an event."""
     assert process.stdout is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for line in process.stdout:
             told: dict[str, object] = json.loads(line)
             if told["event"] == event:
@@ -103,7 +103,7 @@ async def until(
     http: AsyncClient, url: str, so: Callable[[Response], bool]
 ) -> Response:
     """Call until an answer is as wanted; the file is looked at twice a second."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             answer = await http.get(url)
             if so(answer):
@@ -146,7 +146,7 @@ async def test_production_does_not_start_with_faults(
     """Exit code 2 and three lines that name the variable; no service runs."""
     process = await spawn(tmp_path, FLEET_FAULTS="/run/faults.json", **environment)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         _, said = await process.communicate()
 
     assert process.returncode == 2

@@ -178,7 +178,7 @@ async def test_answer_that_breaks_off_is_not_taken_for_whole(tmp_path: Path) -> 
     async with running(tmp_path) as service:
         reader, writer = await asyncio.open_connection("127.0.0.1", port_of(service))
         writer.write(b"GET /broken-lines HTTP/1.1\r\nhost: shelf\r\n\r\n")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             raw = await reader.read()
         writer.close()
         failed = await service.until("call.failed")

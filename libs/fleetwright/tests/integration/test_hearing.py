@@ -272,7 +272,7 @@ async def test_no_failure_silences_a_process(
     old = Saying(database, GROUP, [OLD], broker)
     with capture_logs() as logs:
         await old.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await broker.again.wait()
         is_running = old.is_running
         await old.stop()

@@ -48,7 +48,7 @@ def message(topic: str, key: str | None, number: int, size: int = 0) -> Message:
 async def received(receiver: Receiver, count: int) -> list[Delivery]:
     """Return the next deliveries, acknowledged."""
     got: list[Delivery] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(got) < count:
             some = await receiver.receive(count - len(got))
             await receiver.acknowledge(some)
@@ -170,7 +170,7 @@ async def test_members_share_the_lanes_and_the_last_one_has_them_all(
     group = f"g-{topic}"
     await broker.publish([message(topic, f"k{n}", n) for n in range(200)])
     first = await broker.subscribe(group, [topic])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(first.lanes) < LANES:
             held = await first.receive(200)
         tenures = dict(first.lanes)
@@ -199,7 +199,7 @@ async def test_lag_is_what_the_group_has_not_done(
 
     before = await broker.backlog(f"g-{topic}", [topic])
     await received(receiver, 50)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await broker.backlog(f"g-{topic}", [topic])).total:
             pass
 
@@ -215,7 +215,7 @@ async def test_no_more_is_read_beside_a_group_than_it_has_done(
     await broker.publish(sent[:5])
     receiver = await broker.subscribe(group, [topic])
     await received(receiver, 5)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await broker.backlog(group, [topic])).total:
             pass
     await receiver.close()

@@ -201,7 +201,7 @@ async def test_two_processes_never_retry_one_event_at_once(server_bank: Bank) ->
     quicker = asyncio.create_task(bank.redeliverer()._try(heads["a"]))
     await bank.running[1].wait()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         slower = [await bank.redeliverer()._try(heads[key]) for key in "ab"]
 
     bank.held[1].set()
@@ -253,7 +253,7 @@ async def waits_for_a_lock(
 ) -> None:
     """Wait until PostgreSQL says that somebody waits, and that the task is not done."""
     question = "select count(*) from pg_locks where not granted"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             async with database.reading() as session:
                 if await session.scalar(text(question)):
@@ -292,7 +292,7 @@ async def test_two_workers_of_all_lanes_keep_order_and_count(
         redeliverer.start()
     await asyncio.gather(*(work(bank.worker()) for _ in range(2)))
     bank.failing.clear()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await bank.parked():
             for redeliverer in redeliverers:
                 redeliverer.wake()

@@ -7,6 +7,7 @@ from itertools import count
 import pytest
 from rabbit_api import Administrator
 from servers import OwnServer
+from stolen import Stolen, stolen_time
 
 from fleetwright.errors import Unavailable
 from fleetwright.events._broker import Receiver
@@ -29,7 +30,7 @@ class Traffic:
         self.sent: list[str] = []
         self.heard: list[str] = []
         self.said: set[str] = set()
-        self.longest_seconds = 0.0
+        self.longest_seconds = 0.0  # what others on the machine took from us taken off
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -53,11 +54,15 @@ class Traffic:
         await self.bank.close()
 
     async def _publish(self) -> None:
+        async with stolen_time() as stolen:
+            await self._publish_on(stolen)
+
+    async def _publish_on(self, stolen: Stolen) -> None:
         loop = asyncio.get_running_loop()
         while True:
             batch = [self._message(key) for key in ("one", "one", "two", "three")]
             while batch:
-                began = loop.time()
+                began = loop.time() - stolen.seconds
                 try:
                     refused = await self.shop.publish(batch)
                 except Unavailable as error:
@@ -66,7 +71,7 @@ class Traffic:
                 else:
                     self.sent += [one.id for one in batch if one.id not in refused]
                     batch = [one for one in batch if one.id in refused]
-                took = loop.time() - began
+                took = loop.time() - stolen.seconds - began
                 self.longest_seconds = max(self.longest_seconds, took)
             await asyncio.sleep(0.02)
 

@@ -213,7 +213,7 @@ async def test_service_that_cannot_start_says_why(
 ) -> None:
     """One message with a hint on stderr, no traceback of ours, an exit code."""
     process = await spawn(folder, *arguments, **environment)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         _, errors = await process.communicate()
 
     text = errors.decode()
@@ -229,7 +229,7 @@ async def test_port_in_use_is_told(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = await spawn(folder, "made:worker", PORT=str(port))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             _, errors = await process.communicate()
 
     assert f"port {port} is in use" in errors.decode()

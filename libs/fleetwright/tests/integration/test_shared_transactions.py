@@ -192,7 +192,7 @@ async def test_drain_ends_a_batch_after_the_reaction_that_runs(bank: Bank) -> No
     coming = [told(n, key=keys[n])[0].message for n in (1, 2, 3, 4)]
     await consumer.open()
     await broker.publish(coming)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await begun.wait()
         draining = asyncio.create_task(consumer.drain())
         await asyncio.sleep(0)

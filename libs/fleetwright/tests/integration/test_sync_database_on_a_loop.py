@@ -99,7 +99,7 @@ async def test_commit_in_a_thread_wakes_the_relay_at_once(
 
     await outbox.drain()
     await asyncio.to_thread(work)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await heard.wait()
     await outbox.close()
     await database.close()

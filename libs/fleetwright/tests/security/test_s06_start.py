@@ -59,7 +59,7 @@ async def test_production_says_why_it_does_not_start(
         stdout=PIPE,
         stderr=PIPE,
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         written, said = await process.communicate()
 
     assert told in said.decode()

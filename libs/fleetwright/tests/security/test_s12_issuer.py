@@ -183,7 +183,7 @@ async def test_issuer_runs_as_a_process_and_drains(tmp_path: Path) -> None:
         stdout=PIPE,
     )
     assert process.stdout is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         ready = json.loads(await process.stdout.readline())
         url = f"http://127.0.0.1:{ready['port']}"
         async with AsyncClient(base_url=url) as http:

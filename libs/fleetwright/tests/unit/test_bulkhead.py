@@ -47,10 +47,12 @@ class Provider:
         return "answer"
 
 
-def guarded(bulkhead: Bulkhead, told: list[PolicyEvent] | None = None) -> Pipeline:
+def guarded(
+    bulkhead: Bulkhead, told: list[PolicyEvent] | None = None, *, seconds: float = 5.0
+) -> Pipeline:
     """Return a pipeline with a bulkhead and nothing else."""
     listener = None if told is None else told.append
-    return Pipeline("it", Timeout(5.0), bulkhead, listener=listener)
+    return Pipeline("it", Timeout(seconds), bulkhead, listener=listener)
 
 
 async def test_places_and_line_are_bounded(clock: FakeClock) -> None:
@@ -190,11 +192,11 @@ async def _crowd(pipeline: Pipeline, random: Random) -> int:
 
 def test_threads_share_the_places_with_one_another() -> None:
     """`run_sync` waits in the same line, and a thread hands its place on."""
-    bulkhead = Bulkhead(2, waiting=16, wait_seconds=10.0)
-    pipeline = guarded(bulkhead)
+    bulkhead = Bulkhead(2, waiting=16, wait_seconds=60.0)
+    pipeline = guarded(bulkhead, seconds=60.0)  # in real time, with threads
     lock = threading.Lock()
     running = most = 0
-    met = threading.Barrier(2, timeout=10)
+    met = threading.Barrier(2, timeout=60)
 
     def ask() -> None:
         nonlocal running, most
@@ -211,7 +213,7 @@ def test_threads_share_the_places_with_one_another() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
 
     assert most == 2
     assert bulkhead.facts() == {"places": 2, "used": 0, "waiting": 0}
@@ -233,8 +235,8 @@ def test_place_given_back_before_one_stands_in_line_is_not_overlooked() -> None:
 
 def test_threads_lose_no_place_and_no_wake() -> None:
     """Two thousand calls of eight threads through two places: all are answered."""
-    bulkhead = Bulkhead(2, waiting=8, wait_seconds=20.0)
-    pipeline = guarded(bulkhead)
+    bulkhead = Bulkhead(2, waiting=8, wait_seconds=60.0)
+    pipeline = guarded(bulkhead, seconds=60.0)
     answered: list[str] = []
 
     def many() -> None:
@@ -248,7 +250,7 @@ def test_threads_lose_no_place_and_no_wake() -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(120)
     finally:
         sys.setswitchinterval(before)
 

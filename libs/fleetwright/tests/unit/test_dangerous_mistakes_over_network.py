@@ -16,6 +16,7 @@ from typing import Annotated, Any, Protocol
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from pydantic import BaseModel
+from stolen import stolen_time
 
 from fleetwright._transport import AiohttpTransport
 from fleetwright.errors import DeadlineExceeded, Unavailable
@@ -113,14 +114,16 @@ class _At(AiohttpTransport):
 async def ends_in_time(call: Callable[[], Awaitable[object]]) -> bool:
     """Whether a call that gets no answer ends 50 ms after its limit, at the latest.
 
-    The best of three: a busy machine may wake us late, but not always.
+    The best of three, less what others on the machine took from it.
     """
     over = []
     for _ in range(3):
         began = time.monotonic()
-        with pytest.raises(Unavailable):
-            await call()
-        over.append(time.monotonic() - began - TOTAL_SECONDS)
+        async with stolen_time() as stolen:
+            with pytest.raises(Unavailable):
+                await call()
+        took = time.monotonic() - began - stolen.seconds
+        over.append(took - TOTAL_SECONDS)
     return min(over) <= ALLOWED_SECONDS
 
 
@@ -222,10 +225,11 @@ async def test_6_limit_covers_the_wait_for_a_connection() -> None:
         orders_at(url, connections=2) as orders,
     ):
         began = time.monotonic()
-        results = await asyncio.gather(
-            *(orders.find("1") for _ in range(8)), return_exceptions=True
-        )
-        took = time.monotonic() - began
+        async with stolen_time() as stolen:
+            results = await asyncio.gather(
+                *(orders.find("1") for _ in range(8)), return_exceptions=True
+            )
+        took = time.monotonic() - began - stolen.seconds
 
     assert all(isinstance(result, Unavailable) for result in results)
     assert took <= TOTAL_SECONDS + 5 * ALLOWED_SECONDS  # eight calls, one machine

@@ -13,7 +13,7 @@ from fleetwright._clock import clock as current_clock
 from fleetwright._deadline import Deadline
 from fleetwright._sqlite import working
 from fleetwright.errors import DeadlineExceeded
-from fleetwright.testing import FakeClock, JumpingLoop
+from fleetwright.testing import FakeClock, JumpingLoop, _clock
 
 
 async def test_hour_passes_at_once(clock: FakeClock) -> None:
@@ -29,7 +29,7 @@ async def test_hour_passes_at_once(clock: FakeClock) -> None:
 
     assert order == [60, 1_800, 3_600]
     assert clock.elapsed_seconds == 3_600
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 60  # the shortest of the waits
 
 
 async def test_clock_of_the_library_is_the_tests(clock: FakeClock) -> None:
@@ -90,8 +90,12 @@ async def test_time_stands_still_while_sqlite_works(clock: FakeClock) -> None:
     assert clock.elapsed_seconds == 0
 
 
-async def test_sockets_are_looked_at_before_time_jumps(clock: FakeClock) -> None:
+async def test_sockets_are_looked_at_before_time_jumps(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What a neighbour on this machine has sent arrives before the timeout."""
+    # The look ends as soon as something comes: this is for a thread that gets no core.
+    monkeypatch.setattr(_clock, "_NETWORK_SECONDS", 30.0)
     ours, theirs = socket.socketpair()
     with ours, theirs:
         reader, writer = await asyncio.open_connection(sock=ours)

@@ -38,7 +38,7 @@ def watch_over(made: list[KafkaMember]) -> KafkaWatch:
 async def turned(member: KafkaMember) -> None:
     """Wait until its thread has come round."""
     turns = member.turns
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while member.turns == turns:  # noqa: ASYNC110 - another thread turns
             await asyncio.sleep(0.01)
 

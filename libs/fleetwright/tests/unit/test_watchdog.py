@@ -6,13 +6,14 @@ import time
 
 import pytest
 import structlog
+from stolen import stolen_time
 
 from fleetwright._watchdog import Watchdog, is_own, line_of
 
 
 def block(logged: list[object]) -> None:
     """Keep the loop from turning until the watchdog has said so."""
-    ends = time.monotonic() + 5
+    ends = time.monotonic() + 60
     while not logged and time.monotonic() < ends:
         sum(range(1000))
 
@@ -21,7 +22,7 @@ async def test_blocking_line_is_named_and_its_end_told() -> None:
     """One line while the loop is blocked, one when it turns again."""
     with structlog.testing.capture_logs() as logged, Watchdog(blocked_seconds=0.02):
         block(list_view(logged))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             # The thread that writes knows no event of this loop.
             while len(logged) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
@@ -39,10 +40,11 @@ def list_view(logged: object) -> list[object]:
 
 async def test_turning_loop_is_not_suspected() -> None:
     """A loop with nothing to do is not blocked."""
-    with structlog.testing.capture_logs() as logged, Watchdog(blocked_seconds=0.2):
-        await asyncio.sleep(0.05)
+    async with stolen_time() as stolen:
+        with structlog.testing.capture_logs() as logged, Watchdog(blocked_seconds=0.2):
+            await asyncio.sleep(0.5)
 
-    assert logged == []
+    assert logged == [] or stolen.seconds > 0.2  # a machine may stand still for it
 
 
 async def test_service_is_not_ready_after_its_loop_stood_still() -> None:
@@ -54,7 +56,7 @@ async def test_service_is_not_ready_after_its_loop_stood_still() -> None:
             sum(range(1000))
         await asyncio.sleep(0.02)
 
-        with pytest.raises(RuntimeError, match=r"stood still for 1\.\d s"):
+        with pytest.raises(RuntimeError, match=r"stood still for [1-9]\d*\.\d s"):
             await watchdog.check()
 
 

@@ -24,7 +24,7 @@ async def dying(world: World) -> Hearer:
 async def dead(hearer: Hearer, waiting: int) -> Sequence[Parked]:
     """Return what is parked once one event is dead and so many wait behind it."""
     wanted = [State.DEAD] + [State.RETRY] * waiting
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             parked = await hearer.consumer.parked()
             if [one.state for one in parked] == wanted:
@@ -67,7 +67,7 @@ async def test_what_is_driven_again_in_vain_is_dead_again(world: World) -> None:
 
     await hearer.consumer.redrive()
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while hearer.tried.count(("a", 0)) < 2 * tries:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     await dead(hearer, waiting=1)

@@ -18,7 +18,7 @@ KEYS = [f"key-{number}" for number in range(32)]
 async def joined(broker: Broker, group: str, topic: str) -> Receiver:
     """Return a receiver that has lanes."""
     receiver = await broker.subscribe(group, [topic])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not receiver.lanes:  # noqa: ASYNC110 - told by another machine
             await asyncio.sleep(0.02)
     return receiver
@@ -27,7 +27,7 @@ async def joined(broker: Broker, group: str, topic: str) -> Receiver:
 async def received(receiver: Receiver, count: int) -> list[Delivery]:
     """Return so many deliveries, each acknowledged."""
     found: list[Delivery] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(found) < count:
             some = await receiver.receive(100)
             await receiver.acknowledge(some)
@@ -136,7 +136,7 @@ async def test_what_is_not_acknowledged_is_received_again_in_order(
     sent = [world.message("a", n) for n in range(10)]
     await broker.publish(sent)
     some: list[Delivery] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(some) < 4:
             some = list(await receiver.receive(10))
 
@@ -153,7 +153,7 @@ async def test_receiving_again_what_is_in_hand_leaves_others_their_turns(
     """Whoever waits for more with what is there already must let it come."""
     receiver = await joined(broker, world.group, world.kind.__topic__)
     await broker.publish([world.message(KEYS[0], 1)])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await receiver.receive(10)
     turns = 0
 
@@ -182,7 +182,7 @@ async def test_what_a_receiver_left_is_received_by_its_heir(
     leaving = await joined(broker, world.group, topic)
     sent = [world.message("a", n) for n in range(5)]
     await broker.publish(sent)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         first = await leaving.receive(10)
     await leaving.close()
 
@@ -217,7 +217,7 @@ async def test_an_acknowledgement_that_comes_late_is_dropped(
     topic = world.kind.__topic__
     earlier = await joined(broker, world.group, topic)
     await broker.publish([world.message("a", 1)])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         in_hand = await earlier.receive(10)
     await earlier.close()
     later = await joined(broker, world.group, topic)
@@ -278,7 +278,7 @@ async def test_opening_and_closing_again_is_harmless(broker_url: str) -> None:
 
     await broker.open()
     await broker.open()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await trouble(broker):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     await broker.close()

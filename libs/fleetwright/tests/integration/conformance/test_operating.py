@@ -37,7 +37,7 @@ async def waiting(world: World, group: str = "", topic: str = "") -> int:
 
 async def nothing_waits(world: World) -> None:
     """Wait until the broker knows that all is done."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await waiting(world):
             pass
 

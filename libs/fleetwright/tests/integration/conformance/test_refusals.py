@@ -47,7 +47,7 @@ async def test_what_nobody_hears_holds_nobody_up(world: World) -> None:
     await hearer.is_in()
     nobody = replace(world.message("a", 0), topic=f"{world.kind.__topic__}-nobody")
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await world.put(nobody, world.message("a", 1)) == {}
 
     assert await world.until(1) == {"a": [1]}
@@ -89,7 +89,7 @@ async def test_what_cannot_be_read_is_dead_and_holds_up_its_key_only(
     await world.put(poison, world.message("a", 1), world.message("b", 0))
 
     assert await world.until(1) == {"b": [0]}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(parked := await hearer.consumer.parked()) < 2:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     dead = [one for one in parked if one.state is State.DEAD]
@@ -104,7 +104,7 @@ async def test_a_broker_that_is_closed_publishes_nothing(world: World) -> None:
     await world.outbox.close()
     await world.broker.close()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         with pytest.raises(FleetwrightError):
             await world.broker.publish([world.message("a", 0)])
 
