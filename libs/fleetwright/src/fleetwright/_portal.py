@@ -18,6 +18,7 @@ _LOOK_SECONDS: Final = (
 )
 _GRACE_SECONDS: Final = 1.0  # how long cut work may take to end
 _END_SECONDS: Final = 5.0  # for all that was opened in the background to be closed
+_STOP_SECONDS: Final = 5.0  # for a loop that is told to stop, unless it stands still
 _visits: "set[_Visit[Any]]" = set()
 
 
@@ -217,7 +218,7 @@ class _Background:
             with suppress(TimeoutError):
                 emptied.result(_END_SECONDS)
             self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(_END_SECONDS)
+        self._thread.join(_STOP_SECONDS)
         if not self._thread.is_alive():
             self.loop.close()
 
