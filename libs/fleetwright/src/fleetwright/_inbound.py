@@ -16,6 +16,7 @@ import structlog
 from opentelemetry import metrics
 
 from fleetwright import _context, _faults, _logs, _spans
+from fleetwright._answered import answer_of, answers
 from fleetwright._context import Call, from_headers
 from fleetwright._deadline import Deadline
 from fleetwright._portal import run_in_loop
@@ -57,27 +58,6 @@ _rpc_durations = _meter.create_histogram(
     unit="s",
     description="Time to answer a call over gRPC, by method and code.",
 )
-
-
-# Made once for each: a service knows some dozens of routes.
-@functools.lru_cache(maxsize=2048)
-def _answer(method: str, route: str | None, status: int) -> Mapping[str, str | int]:
-    said: dict[str, str | int] = {
-        "http.request.method": method,
-        "http.response.status_code": status,
-    }
-    if route is not None:
-        said["http.route"] = route
-    return said | {"error.type": str(status)} if status >= 500 else said
-
-
-@functools.lru_cache(maxsize=1024)
-def _reply(path: str, code: str) -> Mapping[str, str]:
-    return {
-        "rpc.system.name": "grpc",
-        "rpc.method": path[1:],
-        "rpc.response.status_code": code,
-    }
 
 
 class Exchange(Protocol):
@@ -287,25 +267,20 @@ class Inbound:
         entry: _spans.Entry | None,
     ) -> None:
         """Write the canonical line of the call, and end its span."""
-        took = (time.perf_counter() - began) * 1000
-        fields = exchange.described()
-        fields["status"] = CLIENT_GONE if exchange.cut == "gone" else exchange.status
-        fields["outcome"] = outcome
-        fields["duration_ms"] = round(took, 3)
-        fields["caller"] = call.caller
-        if call.principal is not None:
-            fields["principal"] = str(call.principal)
-        if _context._lacking and (lacked := _context.forget_degraded(call)):
-            fields["degraded"] = lacked
-        _logs.canonical("call.answered", call, fields)
-        if fields["method"] != "GRPC":
-            said = _answer(fields["method"], fields["route"], fields["status"])
-            _durations.record(took / 1000, said)
-        else:
-            said = _reply(fields["route"], fields.get("code", "UNKNOWN"))
-            _rpc_durations.record(took / 1000, said)
+        took = time.perf_counter() - began
+        status = CLIENT_GONE if exchange.cut == "gone" else exchange.status
+        who, lacked = call.principal, None
+        if _context._lacking:
+            lacked = _context.forget_degraded(call)
+        principal = None if who is None else str(who)
+        ending = status, outcome, call.caller, principal, lacked
+        said = exchange.described()
+        answer = answers.get((*said.values(), *ending)) or answer_of(said, ending)
+        _logs.canonical(call, answer, took)
+        durations = _rpc_durations if answer.is_rpc else _durations
+        durations.record(took, answer.measured)
         if entry is not None:
-            entry.answered(fields)
+            entry.answered(answer)
 
 
 def _stopped(headers: Mapping[str, str] = _RETRY_SOON) -> Problem:

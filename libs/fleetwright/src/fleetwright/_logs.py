@@ -1,7 +1,6 @@
 """Logs set up once: JSON or console, ids on every line, secrets masked."""
 
 import logging
-import re
 import sys
 import time
 import traceback
@@ -12,9 +11,10 @@ import structlog
 from pydantic import SecretStr
 
 from fleetwright import _log_level
+from fleetwright._answered import Answer
 from fleetwright._clock import clock
 from fleetwright._context import Call, current_call
-from fleetwright._json import plain_json, to_json
+from fleetwright._json import escaped, to_json
 from fleetwright._log_writer import LineWriter
 from fleetwright._secrets import MASK, is_secret_name, mask
 from fleetwright._settings import Settings
@@ -25,7 +25,6 @@ _DEEPEST = 6
 _LEVELS = {"warn": "warning", "exception": "error", "fatal": "critical"}
 _URGENT = frozenset(("error", "critical"))
 
-_CONTROLS = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]")
 # Headers whose values may be shown; of any other only the name is.
 SHOWN_HEADERS: Final = frozenset(
     (
@@ -53,6 +52,7 @@ class Lines:
 
     Attributes:
         service: Put on every line.
+        named: The same as JSON.
         writer: What writes the lines.
         render: Makes the line of an event.
         info: Whether lines of level INFO are wanted.
@@ -68,6 +68,7 @@ class Lines:
         """
         self.info = True
         self.service = service
+        self.named = escaped(to_json(service)).decode()
         self.writer = writer
         self.render = render
 
@@ -92,14 +93,17 @@ class Lines:
             line["span_id"] = call.span_id
         said = {n: shown(n, value) for n, value in fields.items() if n not in line}
         if exporting is not None:
-            exporting(level, line["event"], said, call)
+            exporting(level, line["event"], said, call, None)
         line |= said
         self.writer.write(self.render(line), urgent=level in _URGENT)
 
 
 _lines: Lines | None = None
-# Takes what each line says that is written, and the call it belongs to, to send it on.
-exporting: Callable[[str, str, Mapping[str, Any], Call | None], None] | None = None
+# Takes what each line says that is written, the call it belongs to, and how long that
+# took if this is its canonical line, to send it on.
+exporting: (
+    Callable[[str, str, Mapping[str, Any], Call | None, float | None], None] | None
+) = None
 
 
 def timestamp(now: float, _seen: list[Any] = [0, ""]) -> str:  # noqa: B006 - a cache
@@ -183,21 +187,6 @@ def render_json(line: dict[str, Any]) -> bytes:
                 break
         data = to_json(cut)
     return escaped(data) + b"\n"
-
-
-def escaped(data: bytes) -> bytes:
-    """Return JSON without the control characters JSON itself lets through.
-
-    Args:
-        data: JSON in UTF-8.
-
-    Returns:
-        The same value; DEL, C1 and the line separators of Unicode, which terminals and
-        readers of lines act on, are written as escapes.
-    """
-    if data.isascii() and b"\x7f" not in data:
-        return data
-    return _CONTROLS.sub(lambda found: b"\\u%04x" % ord(found[0].decode()), data)
 
 
 def _console() -> Render:
@@ -335,35 +324,35 @@ def use_level(name: str) -> None:
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
 
 
-def canonical(event: str, call: Call, fields: dict[str, Any]) -> None:
-    """Write the one line of a call or an event that is done; the cheap way.
+def canonical(call: Call, answer: Answer, seconds: float) -> None:
+    """Write the one line of a call that is done; the cheap way.
 
     Args:
-        event: `call.answered` or `event.handled`.
         call: Whose line it is.
-        fields: Plain values without secrets; masked only for people to read.
+        answer: Plain values without secrets; masked only for people to read.
+        seconds: How long it took.
     """
+    took = round(seconds * 1000, 3)
     if _lines is None:
-        structlog.get_logger("fleetwright").info(event, **fields)
+        said = {**answer, "duration_ms": took}
+        structlog.get_logger("fleetwright").info("call.answered", **said)
     elif not _lines.info:
         return
     elif _lines.render is not render_json:
-        _lines.put("info", event, fields)
+        _lines.put("info", "call.answered", {**answer, "duration_ms": took})
     else:
-        line = {
-            "time": timestamp(clock().now()),
-            "level": "info",
-            "event": event,
-            "service": _lines.service,
-            "call_id": call.id,
-            "trace_id": call.trace_id,
-            "span_id": call.span_id,
-            "parent_span_id": call.parent_span_id,
-        }
-        line |= fields
+        parent = call.parent_span_id
+        above = "null" if parent is None else f'"{parent}"'
+        # All ids are of plain letters: nothing in them has to be escaped.
+        line = (
+            f'{{"time":"{timestamp(clock().now())}","level":"info",'
+            f'"event":"call.answered","service":{_lines.named},"call_id":"{call.id}",'
+            f'"trace_id":"{call.trace_id}","span_id":"{call.span_id}",'
+            f'"parent_span_id":{above},{answer.text},"duration_ms":{took}}}\n'
+        )
         if exporting is not None:
-            exporting("info", event, fields, call)
-        _lines.writer.write(escaped(plain_json(line)) + b"\n")
+            exporting("info", "call.answered", answer, call, took)
+        _lines.writer.write(line.encode())
 
 
 def lines() -> Lines | None:

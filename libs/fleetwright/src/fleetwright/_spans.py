@@ -7,7 +7,7 @@ where its spans go (`_telemetry`), and then all of this costs that one look.
 import time
 from collections.abc import Callable, Mapping
 from contextvars import Token
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from opentelemetry import context, trace
 from opentelemetry.context.context import Context
@@ -15,6 +15,7 @@ from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext
 from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation import _SPAN_KEY
 
+from fleetwright._answered import Answer
 from fleetwright._context import Call
 from fleetwright._secrets import mask
 
@@ -25,7 +26,6 @@ SERVER: Final = SpanKind.SERVER
 CLIENT: Final = SpanKind.CLIENT
 PRODUCER: Final = SpanKind.PRODUCER
 CONSUMER: Final = SpanKind.CONSUMER
-_MEANT: Final = {"caller": "fleetwright.caller", "outcome": "fleetwright.outcome"}
 
 
 class CallTracer(Protocol):
@@ -142,50 +142,22 @@ class Entry:
         detach(self._token)
         self.span.end()
 
-    def answered(self, fields: Mapping[str, Any]) -> None:
+    def answered(self, answer: Answer) -> None:
         """Say how a call was answered, and leave.
 
         Args:
-            fields: What stands on the canonical line of the call.
+            answer: What stands on the canonical line of the call.
         """
         span, at = self.span, time.time_ns()
-        if fields["status"] >= 500 or not fields["status"]:
+        if answer.is_failure:
             span.set_status(StatusCode.ERROR)
         if self._tracer.is_seen(span, at):
-            name, said = _answer(fields)
-            said["fleetwright.call_id"] = self.call.id
+            name, said = answer.span
             span.update_name(name)
             span.set_attributes(said)
+            span.set_attribute("fleetwright.call_id", self.call.id)
             span.end(at)
         detach(self._token)
-
-
-def _answer(fields: Mapping[str, Any]) -> tuple[str, dict[str, Value]]:
-    """Return the name of the span of a call, and what is said of it."""
-    status, method, route = fields["status"], fields["method"], fields["route"]
-    said: dict[str, Value]
-    if method == "GRPC":
-        name = route[1:]
-        said = {
-            "rpc.system.name": "grpc",
-            "rpc.method": name,
-            "rpc.response.status_code": fields.get("code", "UNKNOWN"),
-        }
-    else:
-        name = method if route is None else f"{method} {route}"
-        said = {"http.request.method": method}
-        if route is not None:
-            said["http.route"] = route
-        else:
-            said["url.path"] = fields["path"]
-        if status:
-            said["http.response.status_code"] = status
-    for field, attribute in _MEANT.items():
-        if (value := fields[field]) is not None:
-            said[attribute] = value
-    if status >= 500 or not status:
-        said["error.type"] = str(status or fields["outcome"])
-    return name, said
 
 
 def failed(span: Span, error: BaseException, *, kind: str = "") -> None:

@@ -15,6 +15,7 @@ from processes import printed
 from pydantic import SecretStr
 
 from fleetwright import Settings, _log_writer, _logs
+from fleetwright._answered import Answer
 from fleetwright._context import bind, new_call
 from fleetwright._log_writer import LineWriter
 
@@ -153,7 +154,7 @@ def test_lines_below_the_level_are_not_written() -> None:
     paper = Paper()
     _logs.set_up("orders", Settings(log_level="WARNING"), writer=paper)
     structlog.get_logger().info("quiet.one")
-    _logs.canonical("call.answered", new_call("orders"), {})
+    _logs.canonical(new_call("orders"), Answer(), 0.001)
     structlog.get_logger().warning("loud.one")
     _logs.tear_down()
 
@@ -163,7 +164,7 @@ def test_lines_below_the_level_are_not_written() -> None:
 def test_canonical_line_has_the_ids_of_its_call(paper: Paper) -> None:
     """The one line of a call is complete without anything bound."""
     call = new_call("orders", id="call-7")
-    _logs.canonical("call.answered", call, {"status": 200})
+    _logs.canonical(call, Answer(status=200), 0.001)
 
     (line,) = paper.lines
     assert (line["event"], line["call_id"], line["status"]) == (
@@ -176,16 +177,17 @@ def test_canonical_line_has_the_ids_of_its_call(paper: Paper) -> None:
 def test_canonical_line_without_set_up_goes_to_structlog() -> None:
     """A test that captures logs sees the canonical lines."""
     with structlog.testing.capture_logs() as logged:
-        _logs.canonical("call.answered", new_call("orders"), {"status": 200})
+        _logs.canonical(new_call("orders"), Answer(status=200), 0.001)
 
-    assert logged == [{"event": "call.answered", "status": 200, "log_level": "info"}]
+    said = {"event": "call.answered", "status": 200, "duration_ms": 1.0}
+    assert logged == [said | {"log_level": "info"}]
 
 
 def test_console_is_for_people() -> None:
     """On a console a line is not JSON, an exception keeps its lines, events do not."""
     paper = Paper()
     _logs.set_up("orders", Settings(log_format="console"), writer=paper)
-    _logs.canonical("call.answered", new_call("orders"), {"status": 200})
+    _logs.canonical(new_call("orders"), Answer(status=200), 0.001)
     try:
         raise KeyError("x")
     except KeyError:

@@ -15,6 +15,7 @@ from opentelemetry import trace
 from otlp_receiver import Receiver, attributes, receiving
 
 from fleetwright import Settings, _logs, _spans, _telemetry
+from fleetwright._answered import answer_of
 from fleetwright._context import bind, new_call
 from fleetwright._log_writer import LineWriter
 from fleetwright._telemetry import _setup
@@ -44,8 +45,8 @@ def answer(status: int = 200, *, traceparent: str = NOT_DRAWN) -> None:
     entry = _spans.tracer.enter(call, "call", _spans.SERVER)
     with trace.get_tracer("users").start_as_current_span("within"):
         pass
-    fields = {"method": "GET", "route": "/", "status": status}
-    entry.answered(fields | {"caller": None, "outcome": "answered"})
+    said = {"method": "GET", "route": "/"}
+    entry.answered(answer_of(said, (status, "answered", None, None, None)))
 
 
 def names(receiver: Receiver) -> list[str]:

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.trace.propagation import _SPAN_KEY
 
 from fleetwright import _spans
+from fleetwright._answered import Alike
 from fleetwright._telemetry._span import Span
 
 Kind = Literal["counter", "sum", "gauge", "histogram"]
@@ -96,6 +98,7 @@ class Instrument:
         self._callbacks = list(callbacks)
         self._numbers: dict[Key, float] = {}
         self._cells: dict[Key, Cell] = {}
+        self._known: dict[object, Cell] = {}  # by the very object, where it comes again
         self._lock = threading.Lock()
 
     def add(
@@ -131,12 +134,12 @@ class Instrument:
         context: object = None,
     ) -> None:
         """Take one measurement."""
-        key = tuple(attributes.items()) if attributes else ()
+        known = attributes if attributes.__class__ is Alike else None
         bucket = bisect_left(self.bounds, amount)
         with self._lock:
-            cell = self._cells.get(key)
+            cell = self._known.get(known)
             if cell is None:
-                cell = self._new_cell(key)
+                cell = self._cell_of(attributes, known)
             cell.counts[bucket] += 1
             cell.total += amount
             if amount < cell.least:
@@ -144,15 +147,22 @@ class Instrument:
             if amount > cell.most:
                 cell.most = amount
             if _spans.tracer is not None:
-                span = _spans.current_span()
+                span = _spans.current().get(_SPAN_KEY)
                 if isinstance(span, Span) and span.trail.is_drawn:
                     ids = span.trail.id, span.id
                     cell.exemplars[bucket] = Exemplar(amount, time.time_ns(), *ids)
 
-    def _new_cell(self, key: Key) -> Cell:
-        if len(self._cells) >= MOST_SERIES:
+    def _cell_of(
+        self, attributes: Mapping[str, Any] | None, known: object | None
+    ) -> Cell:
+        """Return a series by its attributes, new ones as well."""
+        key = tuple(attributes.items()) if attributes else ()
+        if key not in self._cells and len(self._cells) >= MOST_SERIES:
             key = OVERFLOW
-        return self._cells.setdefault(key, Cell(len(self.bounds) + 1))
+        cell = self._cells.setdefault(key, Cell(len(self.bounds) + 1))
+        if known is not None and len(self._known) < MOST_SERIES:
+            self._known[known] = cell
+        return cell
 
     def numbers(self) -> dict[Key, float]:
         """Return what was counted, or is there now, by attributes."""

@@ -116,13 +116,13 @@ def forget_values() -> None:
 
 def _seldom(number: int, name: str, value: Any) -> bytes:
     """Return an attribute whose value hardly comes again."""
-    if value.__class__ is float and (head := _number_head(number, name)):
+    if value.__class__ is float and (head := number_head(number, name)):
         return head + double(value)
     return _pair(number, name, value)
 
 
 @lru_cache(maxsize=1024)
-def _number_head(number: int, name: str) -> bytes:
+def number_head(number: int, name: str) -> bytes:
     """Return what stands before a float; nothing for one that is a secret."""
     written, is_secret = _named(name)
     return b"" if is_secret else _head(number, written + b"\x12\x09\x21", 8)

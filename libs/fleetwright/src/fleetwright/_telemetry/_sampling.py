@@ -44,9 +44,12 @@ def by_ratio(ratio: float) -> Sampler:
         ratio: 0 for none, 1 for all.
     """
     bound = round(ratio * (1 << 64))  # as the SDKs draw it: they take the same traces
+    if bound >> 64:
+        return _always(True)
+    digits = f"{bound:016x}"  # of one length, texts are in the order of their numbers
 
     def decide(trace_id: str, parent: bool | None) -> bool:
-        return int(trace_id[16:], 16) < bound
+        return trace_id[16:] < digits
 
     return decide
 

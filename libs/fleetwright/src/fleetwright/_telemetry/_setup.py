@@ -15,7 +15,7 @@ import structlog
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import CallbackOptions, Observation
 
-from fleetwright import _context, _exposed, _logs, _spans
+from fleetwright import _answered, _context, _exposed, _logs, _spans
 from fleetwright._context import Call
 from fleetwright._settings import Settings
 from fleetwright._telemetry import _otlp
@@ -131,9 +131,13 @@ class Telemetry:
         put, now = self.lines.put, time.time_ns
 
         def export(
-            level: str, event: str, fields: Mapping[str, Any], call: Call | None
+            level: str,
+            event: str,
+            fields: Mapping[str, Any],
+            call: Call | None,
+            took: float | None,
         ) -> None:
-            put((now(), level, event, fields, call))
+            put((now(), level, event, fields, call, took))
 
         _logs.exporting = export
 
@@ -194,6 +198,7 @@ def set_up(
     said = {**environment.resource(service, service_version), **_of_process()}
     _telemetry = Telemetry(said)
     _otlp.forget_values()
+    _answered.forget()
     _telemetry.record_spans(environment, settings)
     _telemetry.record_metrics(environment, settings)
     _telemetry.export_lines(environment)

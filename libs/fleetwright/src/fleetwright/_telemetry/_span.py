@@ -122,23 +122,14 @@ class Span(trace.Span):
         said: Why it did not go well.
     """
 
-    __slots__ = (
-        "_context",
-        "attributes",
-        "begun",
-        "ended",
-        "events",
-        "id",
-        "is_remote",
-        "kind",
-        "links",
-        "name",
-        "parent",
-        "said",
-        "scope",
-        "status",
-        "trail",
-    )
+    # What most spans never have is the class's: each that is set costs.
+    is_remote = False
+    events: list[tuple[str, Mapping[str, Any] | None, int]] | None = None
+    links: list[tuple[SpanContext, Mapping[str, Any] | None]] | None = None
+    status = _UNSET
+    said = ""
+    ended = 0
+    _context: SpanContext | None = None
 
     # All in order, as names cost a dictionary a span.
     def __init__(
@@ -163,13 +154,6 @@ class Span(trace.Span):
         self.trail, self.id, self.parent = place
         self.scope = scope
         self.attributes = attributes
-        self.is_remote = False
-        self.events: list[tuple[str, Mapping[str, Any] | None, int]] | None = None
-        self.links: list[tuple[SpanContext, Mapping[str, Any] | None]] | None = None
-        self.status = _UNSET
-        self.said = ""
-        self.ended = 0
-        self._context: SpanContext | None = None
         self.begun = _now()
 
     @property
