@@ -37,6 +37,7 @@ class Facts:
         without_default: Those among them that must be set.
         has_database: Whether it keeps data: it has migrations.
         has_events: Whether it publishes or hears.
+        publishes: The topics it publishes.
         hears: The topics it hears.
         answers_grpc: Whether it is called over gRPC.
         verifies: Whether it looks at tokens.
@@ -50,6 +51,7 @@ class Facts:
     without_default: frozenset[str]
     has_database: bool
     has_events: bool
+    publishes: tuple[str, ...]
     hears: tuple[str, ...]
     answers_grpc: bool
     verifies: bool
@@ -169,6 +171,7 @@ class World:
             without_default=without_default,
             has_database=migrations.is_dir(),
             has_events=imports_events(service.folder),
+            publishes=tuple(sorted(set(topics(self.repository, unit, "send")))),
             hears=tuple(sorted(set(topics(self.repository, unit, "receive")))),
             answers_grpc=answers_grpc(service.folder),
             verifies=bool(_VERIFIES.search(lock)),
