@@ -1,6 +1,7 @@
 """fleet build: the images of services."""
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from fleetwright_cli.deploy._files import mend
 from fleetwright_cli.deploy.images._affected import is_altered
 from fleetwright_cli.deploy.images._builds import LEAK_HINT, Builds, Built
 from fleetwright_cli.deploy.images._dockerfile import dockerfiles
-from fleetwright_cli.deploy.images._engine import find_engine
+from fleetwright_cli.deploy.images._engine import Engine, find_engine
 from fleetwright_cli.deploy.images._inputs import default_image, tag_of
 from fleetwright_cli.deploy.images._secrets import leaks
 from fleetwright_cli.fleet import Fleet, discover
@@ -36,6 +37,13 @@ def build(
     push: Annotated[
         bool, typer.Option("--push", help="Have the registry have them, too.")
     ] = False,
+    sign: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="FLEET_SIGNING_KEY",
+            help="With `--push`: sign what an image is made from by this key (PEM).",
+        ),
+    ] = None,
     write: Annotated[
         bool, typer.Option("--write", help="Only write the Dockerfiles; no engine.")
     ] = False,
@@ -59,7 +67,8 @@ def build(
     `fleet build --affected --since origin/main`.
     A tag is the digest of what an image is made from: equal sources, equal tag, and
     what is there already is not built again. Docker with either builder, or Podman
-    (FLEET_ENGINE names one). Each image gets a bill of materials in .fleet/build.
+    (FLEET_ENGINE names one). Each image gets a bill of materials in .fleet/build, and
+    with `--sign` a statement of what it was made from, about its digest there.
     """
     printer = Printer(as_json=as_json)
     fleet = _kept_in(discover(), registry)
@@ -83,7 +92,9 @@ def build(
         return
     engine = find_engine()
     printer.talk(f"{engine.kind} {engine.version}, {engine.builder}")
-    builds = Builds(world, engine, image, push, printer.status)
+    builds = Builds(world, engine, image, push, printer.status, sign)
+    if push and "@sha256:" not in image:
+        printer.talk(_unpinned(image, engine))
     found: list[Built] = []
     for one in builds.run(chosen):
         found.append(one)
@@ -122,9 +133,20 @@ def _write(printer: Printer, world: World, *, check: bool) -> None:
         raise typer.Exit(NOT_COMPLIANT)
 
 
+def _unpinned(image: str, engine: Engine) -> str:
+    """Return what is to be done about a base that may be another one tomorrow."""
+    digest = engine.origin(image) or "sha256:..."
+    name = image.rpartition("/")[2].partition(":")[0]
+    whole = f"{image.removesuffix(image.rpartition('/')[2])}{name}@{digest}"
+    return (
+        f"{image} is a name: what it stands for may be another image tomorrow\n"
+        f'hint: [deploy] base_image = "{whole}"'
+    )
+
+
 def _line(one: Built) -> str:
     """Return how an image ended, in one line."""
-    pushed = ", pushed" if one.digest else ", in the registry" if one.pushed else ""
+    pushed = ", pushed" if one.sent else ", in the registry" if one.pushed else ""
     state = paint(one.state, _COLOURS[one.state])
     added = f", {one.added / 1e6:.1f} MB over its base" if one.added else ""
     return f"{one.service}: {state}{pushed} in {one.seconds:.1f} s{added}"

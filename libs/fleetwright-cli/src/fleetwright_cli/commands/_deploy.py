@@ -1,5 +1,6 @@
 """fleet deploy: files for Compose and Kubernetes from the tree, and a release."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -8,9 +9,13 @@ from fleetwright_cli._errors import NOT_COMPLIANT, WRONG_ARGUMENTS, FleetError
 from fleetwright_cli._printer import Printer, paint
 from fleetwright_cli.deploy._facts import World
 from fleetwright_cli.deploy._files import Stale, mend
+from fleetwright_cli.deploy._rights import FILE as RIGHTS
+from fleetwright_cli.deploy._rights import rights_files
 from fleetwright_cli.deploy._yaml import written
 from fleetwright_cli.deploy.compose._kept import composed
+from fleetwright_cli.deploy.images._builds import FOLDER as STATEMENTS
 from fleetwright_cli.deploy.images._inputs import default_image, tag_of
+from fleetwright_cli.deploy.images._provenance import digests
 from fleetwright_cli.deploy.kubernetes._cluster import Cluster, Fault
 from fleetwright_cli.deploy.kubernetes._kubectl import Kubectl
 from fleetwright_cli.deploy.kubernetes._release import Release
@@ -18,6 +23,7 @@ from fleetwright_cli.deploy.kubernetes._rendered import rendered
 from fleetwright_cli.deploy.kubernetes._rules import faults
 from fleetwright_cli.deploy.kubernetes._schemas import has_schemas, schema_faults
 from fleetwright_cli.deploy.kubernetes._tree import FOLDER, files, namespace_of
+from fleetwright_cli.deploy.kubernetes._words import Object
 from fleetwright_cli.fleet import discover, find_root
 from fleetwright_cli.standard import open_repository
 
@@ -35,6 +41,9 @@ Check = Annotated[
     bool, typer.Option("--check", help="Change nothing; exit 1 on what is stale.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+
+
+OWN = (f"{FOLDER}/**/*.yaml", RIGHTS)
 
 
 @app.callback()
@@ -65,13 +74,23 @@ def kubernetes(
     base_image: Annotated[
         str, typer.Option(envvar="BASE_IMAGE", help="What images are built on.")
     ] = "",
+    signed_by: Annotated[
+        Path | None,
+        typer.Option(help="Only images that this public key (PEM) vouches for."),
+    ] = None,
+    statements: Annotated[
+        Path, typer.Option(help="Where `fleet build --sign` left what it says of them.")
+    ] = Path(STATEMENTS),
     as_json: AsJson = False,
 ) -> None:
     """Write Kustomize files under deploy/kubernetes, hold them to rules, release.
 
+    With them what each service may do on RabbitMQ: deploy/rabbit/rights.json.
+
     Examples: `fleet deploy kubernetes`, `fleet deploy kubernetes --check`,
     `fleet deploy kubernetes --environment staging --apply`.
     Migrations run before pods change; a release that does not come up is taken back.
+    With `--signed-by KEY` pods run images by the digest that was signed, no others.
     """
     world = _world()
     printer = Printer(as_json=as_json)
@@ -84,7 +103,12 @@ def kubernetes(
                 exit_code=WRONG_ARGUMENTS,
             )
         tags = _tags(world, tag, base_image)
-        cluster = _sound(printer, world, environment, tags, registry)
+        known = {}
+        if signed_by:
+            place = registry or world.manifest.deploy.registry
+            known = digests(place, tags, world.fleet.root / statements, signed_by)
+        objects = rendered(world, environment, tags, registry=registry, digests=known)
+        cluster = _sound(printer, world, environment, objects)
         if render:
             printer.data({"objects": cluster.objects}, written(cluster.objects))
         else:
@@ -94,7 +118,8 @@ def kubernetes(
             said = {"done": release.done, "tags": tags}
             printer.data(said, "\n".join(release.done))
         return
-    stale = mend(world.fleet.root, files(world), [f"{FOLDER}/**/*.yaml"], check=check)
+    wanted = files(world) | rights_files(world)
+    stale = mend(world.fleet.root, wanted, OWN, check=check)
     broken = {}
     for name in chosen:
         cluster = Cluster(rendered(world, name), world.facts)
@@ -153,14 +178,9 @@ def _tags(world: World, tag: str, base_image: str) -> dict[str, str]:
 
 
 def _sound(
-    printer: Printer,
-    world: World,
-    environment: str,
-    tags: dict[str, str],
-    registry: str,
+    printer: Printer, world: World, environment: str, objects: list[Object]
 ) -> Cluster:
-    """Return an environment's objects with these tags; end when a rule is broken."""
-    objects = rendered(world, environment, tags, registry=registry)
+    """Return an environment as a whole; end when a rule is broken."""
     cluster = Cluster(objects, world.facts)
     found = _faults(cluster)
     if found:

@@ -56,6 +56,8 @@ class Deploy(DeploySection):
 
     Attributes:
         registry: Where images are kept; an image is called registry/service:tag.
+        base_image: What images are built on, best by digest (`python@sha256:...`);
+            the slim image of the fleet's Python when left out.
         broker: Which broker the services hear on, for the scaling of consumers.
         kafka_servers: Where Kafka is found for that, when it is the broker.
         entrances: The services that are called from outside of the fleet.
@@ -65,6 +67,7 @@ class Deploy(DeploySection):
     """
 
     registry: str = "registry.example.org"
+    base_image: str = ""
     broker: Literal["rabbit", "kafka"] = "rabbit"
     kafka_servers: str = "kafka:9092"
     entrances: tuple[str, ...] = ()

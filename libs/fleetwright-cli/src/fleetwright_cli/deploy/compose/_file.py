@@ -8,6 +8,7 @@ import re
 
 from fleetwright_cli.deploy._facts import GRPC_PORT, HTTP_PORT, Facts, World
 from fleetwright_cli.deploy.compose._servers import SHARED, servers
+from fleetwright_cli.deploy.images._inputs import default_image
 
 FILE = "docker-compose.yml"
 FOLDER = "deploy/compose"
@@ -204,9 +205,7 @@ def _service(world: World, facts: Facts, port: int) -> str:
 def _build(world: World, facts: Facts) -> str:
     """Return how an image is built."""
     folder = facts.service.folder.relative_to(world.fleet.root).as_posix()
-    return _BUILD.format(
-        folder=folder, image=f"python:{world.manifest.fleet.python}-slim"
-    )
+    return _BUILD.format(folder=folder, image=default_image(world))
 
 
 def _database_url(world: World, facts: Facts) -> str:

@@ -5,14 +5,17 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from fleetwright_cli._digests import digest_of_files
 from fleetwright_cli.deploy._facts import World
 from fleetwright_cli.deploy.images._engine import BuildError, Engine
 from fleetwright_cli.deploy.images._inputs import tag_of
+from fleetwright_cli.deploy.images._provenance import statement, statement_file
 from fleetwright_cli.deploy.images._sbom import sbom
 from fleetwright_cli.deploy.images._secrets import leaks
+from fleetwright_cli.deploy.images._signature import signed
 
 FOLDER = ".fleet/build"
 State = Literal["built", "unchanged", "failed"]
@@ -34,10 +37,13 @@ class Built:
         state: How it ended.
         seconds: How long it took.
         pushed: Whether the registry has it, as far as we were asked to care.
-        digest: What the registry calls it; empty when it was not pushed now.
+        sent: Whether it was sent there now; else it was there already.
+        digest: What the registry calls it; empty when nobody says it.
         why: What went wrong.
         hint: What to do about it.
         sbom: Where its bill of materials is, below the root.
+        provenance: Where it is said and signed what it was made from, below the root;
+            empty when nobody was to sign.
         added: How many bytes it has beyond what it is built on; 0 where the engine
             does not tell.
     """
@@ -47,10 +53,12 @@ class Built:
     state: State
     seconds: float = 0.0
     pushed: bool = False
+    sent: bool = False
     digest: str = ""
     why: str = ""
     hint: str = ""
     sbom: str = ""
+    provenance: str = ""
     added: int = 0
 
 
@@ -64,6 +72,7 @@ class Builds:
         base_image: What they are built on.
         pushes: Whether the registry is to have them.
         talk: Told what goes on, line by line.
+        key: Who signs where an image in the registry comes from.
     """
 
     world: World
@@ -71,6 +80,7 @@ class Builds:
     base_image: str
     pushes: bool
     talk: Callable[[str], None]
+    key: Path | None = None
 
     def run(self, services: Iterable[str]) -> Iterator[Built]:
         """Yield images, built one after another; one that fails keeps no other from it.
@@ -91,7 +101,7 @@ class Builds:
             image = f"{self.world.manifest.deploy.registry}/{name}:{tag}"
             try:
                 state = self._build(name, tag, image)
-                digest = self._push(image) if self.pushes else ""
+                sent, digest = self._push(image) if self.pushes else (False, "")
             except BuildError as error:
                 spent = time.monotonic() - begun
                 why = f"{error.meaning}\n{error.words}"
@@ -104,15 +114,17 @@ class Builds:
                 state,
                 spent,
                 pushed=self.pushes,
+                sent=sent,
                 digest=digest,
                 sbom=self._write_sbom(name, tag),
+                provenance=self._vouch(name, tag, image, digest),
                 added=self._added(image),
             )
 
     def _build(self, name: str, tag: str, image: str) -> State:
         """Build an image that is not there yet."""
         is_known = self.engine.has(image)
-        if is_known or (self.pushes and self.engine.has_pushed(image)):
+        if is_known or (self.pushes and self.engine.pushed(image) is not None):
             return "unchanged"
         root = self.world.fleet.root
         service = self.world.fleet.services[name]
@@ -126,11 +138,12 @@ class Builds:
         )
         return "built"
 
-    def _push(self, image: str) -> str:
-        """Push an image that the registry does not have."""
-        if self.engine.has_pushed(image):
-            return ""
-        return self.engine.push(image, lambda line: self.talk(f"{image}: {line}"))
+    def _push(self, image: str) -> tuple[bool, str]:
+        """Push an image that the registry does not have; return its digest there."""
+        known = self.engine.pushed(image)
+        if known is not None:
+            return False, known
+        return True, self.engine.push(image, lambda line: self.talk(f"{image}: {line}"))
 
     def _added(self, image: str) -> int:
         """Return by how much an image is larger than what it is built on."""
@@ -150,6 +163,31 @@ class Builds:
             "fleet.builder": f"{self.engine.kind} {self.engine.version}"
             f" ({self.engine.builder})",
         }
+
+    def _vouch(self, name: str, tag: str, image: str, digest: str) -> str:
+        """Say and sign what an image in the registry was made from; return where."""
+        if self.key is None or not digest:
+            return ""
+        engine, root = self.engine, self.world.fleet.root
+        lock = self.world.fleet.services[name].lock
+        made_of = {
+            "git+commit": {"gitCommit": revision(self.world)},
+            lock.relative_to(root).as_posix(): {"sha256": digest_of_files([lock])},
+            "inputs": {"fleetTag": tag},
+        }
+        if base := engine.origin(self.base_image):
+            made_of[self.base_image] = {"sha256": base.partition(":")[2]}
+        said = statement(
+            image,
+            digest,
+            builder=f"{engine.kind}:{engine.version}:{engine.builder}",
+            made_of=made_of,
+        )
+        file = statement_file(root / FOLDER, name, tag)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(signed(said, self.key), indent=2)
+        file.write_text(f"{text}\n", "utf-8")
+        return file.relative_to(root).as_posix()
 
     def _write_sbom(self, name: str, tag: str) -> str:
         """Write the bill of materials, and return where."""

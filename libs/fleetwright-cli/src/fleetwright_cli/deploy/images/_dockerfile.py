@@ -1,6 +1,7 @@
 """The Dockerfile of a service: anybody can read it, nobody has to write it."""
 
 from fleetwright_cli.deploy._facts import GRPC_PORT, HTTP_PORT, Facts, World
+from fleetwright_cli.deploy.images._inputs import default_image
 
 # Who takes this line away has a Dockerfile of their own: it is left alone.
 MARK = "written by `fleet build --write`"
@@ -65,7 +66,7 @@ def dockerfile(world: World, facts: Facts) -> str:
         mark=MARK,
         fleet=world.manifest.fleet.name,
         folder=service.folder.relative_to(root).as_posix(),
-        image=f"python:{world.manifest.fleet.python}-slim",
+        image=default_image(world),
         trimming=_trimming(world, facts),
         libraries=libraries if folders else "",
         from_build=copied if folders else "",

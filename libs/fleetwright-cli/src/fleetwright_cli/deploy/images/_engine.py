@@ -1,5 +1,6 @@
 """The engine that builds: Docker by either builder, or Podman; and why it does not."""
 
+import json
 import os
 import re
 import shutil
@@ -33,6 +34,11 @@ _MEANINGS = (
         "find out why before going on; `fleet lock` only when you know",
     ),
     (
+        r"HTTP 405|read.only",
+        "the registry takes nothing: it can only be read from",
+        "have whoever runs it end that; then run the same command again",
+    ),
+    (
         r"connection refused|no such host|i/o timeout|TLS handshake",
         "a registry does not answer",
         "is its name right (`--base-image`, `[deploy] registry`), the network there?",
@@ -54,17 +60,18 @@ class BuildError(Exception):
         words: The engine's last words.
     """
 
-    def __init__(self, words: str) -> None:
+    def __init__(self, words: str, doing: str = "build") -> None:
         """Understand what the engine said.
 
         Args:
             words: All that it said.
+            doing: What it was to do.
         """
         self.words = "\n".join(words.strip().splitlines()[-_LAST_LINES:])
         found = next(
             (one for one in _MEANINGS if re.search(one[0], words, re.IGNORECASE)), None
         )
-        self.meaning = found[1] if found else "the build failed"
+        self.meaning = found[1] if found else f"the {doing} failed"
         self.hint = found[2] if found else "the lines above say at which step"
         super().__init__(self.meaning)
 
@@ -126,7 +133,8 @@ class Engine:
         Raises:
             BuildError: The registry refuses, or does not answer.
         """
-        said = self._follow(["push", name], heard)
+        plain = ["--tls-verify=false"] * (self.kind == "podman" and _is_local(name))
+        said = self._follow(["push", *plain, name], heard)
         found = re.search(r"digest: (sha256:[0-9a-f]{64})", said)
         return found[1] if found else ""
 
@@ -147,6 +155,16 @@ class Engine:
         said = self._answer("image", "inspect", "--format", "{{.Size}}", name) or ""
         return int(said) if said.strip().isdigit() else 0
 
+    def origin(self, name: str) -> str:
+        """Return the digest by which an image came from a registry; empty without.
+
+        Args:
+            name: What it is called.
+        """
+        words = ("image", "inspect", "--format", "{{json .RepoDigests}}", name)
+        found = re.search(r"sha256:[0-9a-f]{64}", self._answer(*words) or "")
+        return found[0] if found else ""
+
     def tag(self, name: str, other: str) -> None:
         """Give an image another name.
 
@@ -156,13 +174,30 @@ class Engine:
         """
         self._follow(["tag", name, other], lambda line: None)
 
-    def has_pushed(self, name: str) -> bool:
-        """Return whether the registry has an image; not, when it does not say.
+    def pushed(self, name: str) -> str | None:
+        """Return what the registry calls an image; None when it has none, or is silent.
 
         Args:
-            name: What it is called.
+            name: What it is called here.
+
+        Returns:
+            Its digest; empty when the client does not say it.
         """
-        return self._answer("manifest", "inspect", name) is not None
+        words = ["manifest", "inspect"]
+        words += ["--verbose"] * (self.kind == "docker")
+        if _is_local(name):
+            # Engines speak plain HTTP to this machine; their clients must be told to.
+            words.append(
+                "--insecure" if self.kind == "docker" else "--tls-verify=false"
+            )
+        said = self._answer(*words, name)
+        if said is None:
+            return None
+        try:
+            digest = json.loads(said)["Descriptor"]["digest"]
+        except (ValueError, KeyError, TypeError):
+            return ""
+        return str(digest)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -196,7 +231,7 @@ class Engine:
                 child.terminate()
                 raise
         if child.returncode:
-            raise BuildError("".join(lines))
+            raise BuildError("".join(lines), words[0])
         return "".join(lines)
 
 
@@ -253,6 +288,12 @@ def _builder(program: str) -> Literal["buildkit", "classic"]:
         return "buildkit"
     client, _ = _said([program, "version", "--format", "{{.Client.Version}}"])
     return "buildkit" if client and _numbers(client) < (23, 0) else "classic"
+
+
+def _is_local(name: str) -> bool:
+    """Return whether an image is kept by a registry on this machine."""
+    host = name.partition("/")[0].partition(":")[0]
+    return host == "localhost" or host.startswith("127.")
 
 
 def _numbers(version: str) -> tuple[int, ...]:

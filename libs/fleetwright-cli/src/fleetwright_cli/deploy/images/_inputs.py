@@ -35,7 +35,9 @@ def default_image(world: World) -> str:
     Args:
         world: The fleet.
     """
-    return f"python:{world.manifest.fleet.python}-slim"
+    return (
+        world.manifest.deploy.base_image or f"python:{world.manifest.fleet.python}-slim"
+    )
 
 
 def inputs(world: World, service: str) -> list[Path]:

@@ -35,6 +35,7 @@ def rendered(
     tags: Mapping[str, str] | None = None,
     *,
     registry: str = "",
+    digests: Mapping[str, str] | None = None,
 ) -> list[Object]:
     """Return the objects of an environment.
 
@@ -44,6 +45,7 @@ def rendered(
         tags: The tag of each service's image; when left out, the objects are those
             of the committed files.
         registry: Where the images are, when not where fleet.toml says.
+        digests: What the registry calls each image: no other one is then run.
 
     Returns:
         The objects in the order in which they are to be applied.
@@ -55,6 +57,7 @@ def rendered(
         tag = tags[name] if tags is not None else None
         image = f"{registry or world.manifest.deploy.registry}/{name}"
         image += f":{tag or UNRELEASED}"
+        image += f"@{digests[name]}" if digests else ""
         found.append(config)
         for one in objects_of(world, facts):
             scaled = _scaled(one, world, facts, environment)
