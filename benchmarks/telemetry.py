@@ -9,9 +9,12 @@ which both take turns, each in a process of its own that sends to a receiver in 
 one. A span is made through OpenTelemetry's API as the current one, with six attributes,
 ended, written as OTLP protobuf and sent; the SDK has its batch processor and its
 exporter over HTTP. A request goes through a bare FastAPI application, and through one
-on our runtime with and without telemetry: log records and metrics over OTLP, a tenth of
-the traces. Exits with 1 when a span costs more than 1/8 of the SDK's, or telemetry more
-than a quarter of a bare request.
+on our runtime: without a line of log, with its line on standard output, and with
+telemetry beside that line, which is log records and metrics over OTLP and a tenth of
+the traces. What telemetry costs is what it adds to the line, which is written with or
+without it; deadlines, admission and all else of the runtime are in both, and told
+apart. The ratio with the line is printed as well. Exits with 1 when a span costs more
+than 1/8 of the SDK's, or telemetry more than a quarter of a bare request.
 """
 
 import argparse
@@ -28,6 +31,7 @@ from typing import Any
 
 MOST_OF_THE_SDK = 1 / 8
 MOST_OF_A_REQUEST = 0.25
+REQUESTS = ("bare", "mute", "silent", "told")  # each does what the one before does
 RECEIVER = """
 import http.server
 class Taking(http.server.BaseHTTPRequestHandler):
@@ -117,6 +121,8 @@ def application(kind: str) -> Any:
         return app
     settings = Settings(environment="test", auth="off", log_format="json")
     _logs.set_up("shop", settings, writer=LineWriter(os.open(os.devnull, os.O_WRONLY)))
+    if kind == "mute":
+        _logs.use_level("WARNING")
     if kind == "told":
         _telemetry.set_up("shop", settings)
     return mount(app, Service("shop", settings))
@@ -204,7 +210,7 @@ def main() -> int:
         return 0
     contenders = {
         **{("spans", kind): typed.spans for kind in ("own", "sdk")},
-        **{("requests", kind): typed.requests for kind in ("bare", "silent", "told")},
+        **{("requests", kind): typed.requests for kind in REQUESTS},
     }
     taken: dict[tuple[str, ...], list[float]] = {one: [] for one in contenders}
     with receiving() as endpoint:
@@ -214,11 +220,13 @@ def main() -> int:
     costs = {one: statistics.median(found) for one, found in taken.items()}
     ours, theirs = costs["spans", "own"], costs["spans", "sdk"]
     bare, silent = costs["requests", "bare"], costs["requests", "silent"]
+    line = silent - costs["requests", "mute"]
     extra = costs["requests", "told"] - silent
     print(f"a span: own {ours:.1f} us, sdk {theirs:.1f} us, ratio {ours / theirs:.3f}")
     print(
         f"a request: bare {bare:.1f} us, on the runtime {silent:.1f} us, telemetry"
-        f" {extra:.1f} us more, ratio {extra / bare:.3f}"
+        f" {extra:.1f} us more, ratio {extra / bare:.3f}; its line on standard output"
+        f" is {line:.1f} us, ratio with it {(extra + line) / bare:.3f}"
     )
     holds = ours <= MOST_OF_THE_SDK * theirs and extra <= MOST_OF_A_REQUEST * bare
     return 0 if holds else 1
