@@ -95,6 +95,16 @@ _RULES: Final = (
      "go on reading it"),
     ("parameter-style", _REQUEST, "a parameter is written otherwise: `style`,"
      " `explode`", _NONE, "keep its style"),
+    ("parameter-moved", _REQUEST, "a parameter is read from another place", _NONE,
+     "go on reading it where it was, too"),
+    ("parameter-encoding", _REQUEST, "`allowReserved` or `allowEmptyValue` is gone",
+     _NONE, "keep it"),
+    ("parameter-default-changed", _REQUEST, "who leaves a parameter out gets another"
+     " value", _NONE, "keep the default"),
+    ("body-encoding", _REQUEST, "parts of a body are written otherwise: `encoding`",
+     _NONE, "keep it"),
+    ("sunset-changed", _REQUEST, "an operation ends sooner than was said, or nobody"
+     " knows when", _NONE, "keep `x-sunset`"),
     ("parameter-form", _REQUEST, "a parameter is described by a media type, or no"
      " longer", _NONE, "compare it by hand"),
     ("operation-removed", _REQUEST, "an operation is gone", _NONE,
@@ -131,6 +141,8 @@ _RULES: Final = (
      "send only what was promised"),
     ("webhook-widened", _HOOK, "a value is sent to others that was not sent before",
      _VALUE, "send only what was promised"),
+    ("webhook-property-removed", _HOOK, "an optional property is sent to others no"
+     " more", "no value can: what is optional may be missing", "go on sending it"),
     ("webhook-removed", _HOOK, "others are no longer called", _NONE, "go on calling"),
     ("unreadable", _PLAIN, "a part of a document cannot be read", _NONE, "mend it"),
     # -- JSON Schema
@@ -213,8 +225,8 @@ _RULES: Final = (
     ("binding-changed", _EVENT, "messages are elsewhere on the broker, or written"
      " otherwise: `topic`, `exchange`, `queue`, `cc`, `contentEncoding`", _NONE,
      "keep the binding"),
-    ("server-removed", _EVENT, "a broker is named no longer", _NONE,
-     "go on connecting to it until all others have moved"),
+    ("server-removed", _PLAIN, "a server or a broker is named no longer", _NONE,
+     "go on answering there until all others have moved"),
     ("server-changed", _EVENT, "a broker of that name is elsewhere", _NONE,
      "name it as another server"),
     # -- protobuf

@@ -181,6 +181,12 @@ def test_what_fits_is_let_through(needs: Any, promised: Any) -> None:
             "parameter-ignored",
             "warning",
         ),
+        (
+            client(parameters=(query("a", TEXT),)),
+            provider(parameters=({**query("a", TEXT), "in": "header"},)),
+            "parameter-ignored",
+            "error",
+        ),
         (client(an_object(a=TEXT)), provider(), "body-ignored", "warning"),
         (client(), provider(an_object(a=TEXT)), "body-missing", "error"),
         (client(handles=("404",)), provider(), "refusal-impossible", "warning"),

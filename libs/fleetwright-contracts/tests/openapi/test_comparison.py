@@ -64,7 +64,8 @@ def test_optional_property_that_is_gone_counts_as_read() -> None:
         SHOP, changed(*SCHEMAS, "Order", to={**ORDER, "properties": properties})
     )
 
-    assert {one.rule for one in found} == {"response-property-removed"}
+    expected = {"response-property-removed", "webhook-property-removed"}
+    assert {one.rule for one in found} == expected
     assert "`note`" in found[0].message
     assert found[0].is_in_old
 
@@ -201,7 +202,7 @@ READ_ONLY = {"type": "string", "readOnly": True}
             {"security-scheme-changed": "error"},
         ),
         (changed(*POST, "deprecated", to=True), {"deprecated": "note"}),
-        (changed("webhooks", "shipped"), {"webhook-removed": "warning"}),
+        (changed("webhooks", "shipped"), {"webhook-removed": "error"}),
         (
             changed(*SCHEMAS, "Item", to=with_property(ITEM, "made", READ_ONLY)),
             {},

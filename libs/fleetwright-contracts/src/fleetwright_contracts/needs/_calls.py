@@ -42,6 +42,12 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "no body is answered that can be read",
     ),
     "parameter-required": ("parameter-missing", "it is required, and not always sent"),
+    "parameter-moved": (
+        "parameter-ignored",
+        "it is read from another place than it is sent to",
+    ),
+    "parameter-style": ("request-refused", "it is written otherwise than it is read"),
+    "parameter-form": ("request-refused", "it is read as it is written"),
     "parameter-ignored": ("parameter-ignored", "it is sent, and not read"),
     "body-ignored": ("body-ignored", "the body is sent, and not read"),
     "body-required": ("body-missing", "a body is required, and not always sent"),

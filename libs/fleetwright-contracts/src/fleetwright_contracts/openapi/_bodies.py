@@ -1,5 +1,6 @@
 """Bodies of requests: media types, whether there must be one, and what is in it."""
 
+from fleetwright_contracts._declared import lost_properties
 from fleetwright_contracts._findings import Severity, Witness
 from fleetwright_contracts._judgement import Verdict
 from fleetwright_contracts.openapi._description import Operation
@@ -50,6 +51,23 @@ def _compare_contents(talk: Talk, sent: Place, read: Place) -> None:
                 mend=f"go on taking `{media_type}`",
             )
             continue
+        ways = [
+            description.at(body, "content", name, "encoding")
+            for description, body, name in (
+                (talk.asks, sent, media_type),
+                (talk.answers, read, taken),
+            )
+        ]
+        before, now = (one.schema if one is not None else {} for one in ways)
+        if before != now:
+            part.tell(
+                "body-encoding-unknown",
+                Severity.UNKNOWN,
+                "it is not known whether parts are read that are written otherwise: "
+                "`encoding` changed",
+                ways[1] or read,
+                mend="keep `encoding`",
+            )
         one = talk.asks.schema(sent, "content", media_type, "schema")
         other = talk.answers.schema(read, "content", taken, "schema")
         if other is not None:
@@ -71,6 +89,14 @@ def _compare_schemas(talk: Talk, sent: Place | None, read: Place) -> None:
         message = "a value is sent that was not sent before"
         mend = "send only what was promised, or offer the change under a new name"
         talk.report(judgement, "webhook-widened", message, sent, mend)
+        for path, place in lost_properties(talk.reversed, sent, read):
+            talk.tell(
+                "webhook-property-removed",
+                Severity.ERROR,
+                f"`{path}` is no longer sent, and somebody may read it",
+                place,
+                mend=f"go on sending `{path}`",
+            )
         return
     message = "a value that was allowed is refused"
     mend = "allow again what was allowed, or offer the change under a new path"

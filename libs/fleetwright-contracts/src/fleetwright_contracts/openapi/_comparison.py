@@ -18,6 +18,7 @@ from fleetwright_contracts.openapi._parameters import compare_parameters
 from fleetwright_contracts.openapi._responses import compare_responses
 from fleetwright_contracts.openapi._routes import find_shadows, paired
 from fleetwright_contracts.openapi._security import compare_security
+from fleetwright_contracts.openapi._servers import compare_servers
 from fleetwright_contracts.openapi._talk import Talk
 from fleetwright_contracts.solver import MOST_STEPS
 
@@ -65,6 +66,8 @@ def _compare_all(talk: Talk, today: date | None) -> None:
         else:
             _compare(part, one, other)
             _compare_sent(part, one, other)
+            _compare_sunset(part, one, other)
+    compare_servers(talk)
     _compare_order(talk, old, new)
     hooks = talk.reversed
     _compare_asked(
@@ -120,6 +123,21 @@ def _compare(talk: Talk, asked: Operation, answered: Operation) -> None:
         talk.tell("deprecated", Severity.NOTE, "it is deprecated now", answered.place)
 
 
+def _compare_sunset(talk: Talk, old: Operation, new: Operation) -> None:
+    """Say that the end that was announced is another: users made plans by it."""
+    before, now = (one.place.schema.get("x-sunset") for one in (old, new))
+    is_sooner = before is not None and now is not None and str(now) < str(before)
+    if is_sooner or (before is not None and now is None and new.is_deprecated):
+        talk.tell(
+            "sunset-changed",
+            Severity.WARNING,
+            f"it was to end on {before}, and now "
+            + (f"ends on {now}" if now is not None else "nobody knows when"),
+            new.place,
+            mend=f"keep `x-sunset: {before}`",
+        )
+
+
 def _compare_sent(talk: Talk, one: Operation, other: Operation) -> None:
     """Compare the callbacks of an operation, in which we are the ones who ask."""
     old = talk.asks.table(one.place, "callbacks")
@@ -131,15 +149,27 @@ def _compare_sent(talk: Talk, one: Operation, other: Operation) -> None:
             hooks,
             hooks.answers.operations(before),
             hooks.asks.operations(now),
+            is_told=True,
         )
 
 
-def _compare_asked(talk: Talk, old: list[Operation], new: list[Operation]) -> None:
-    """Compare operations that we ask of others, who go by the old document."""
+def _compare_asked(
+    talk: Talk, old: list[Operation], new: list[Operation], *, is_told: bool = False
+) -> None:
+    """Compare operations that we ask of others, who go by the old document.
+
+    Args:
+        talk: The conversation.
+        old: What was asked.
+        new: What is.
+        is_told: Whether their paths are expressions, whose names are no parameters.
+    """
     for before, now in paired(old, new):
+        if is_told and now is not None and now.path != before.path:
+            now = None
         part = talk.about(f"webhook {before.name}")
         if now is None:
             message = "it is no longer called"
-            part.tell("webhook-removed", Severity.WARNING, message, before.place)
+            part.tell("webhook-removed", Severity.ERROR, message, before.place)
         else:
             _compare(part, now, before)

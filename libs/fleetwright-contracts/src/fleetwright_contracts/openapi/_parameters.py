@@ -1,5 +1,6 @@
 """Parameters: what is sent as text in a path, a query, a header or a cookie."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -39,7 +40,16 @@ def compare_parameters(talk: Talk, asked: Operation, answered: Operation) -> Non
         known.add(key)
         read = answered.parameters.get(key)
         if read is None:
-            if kind != "path":
+            moved = _moved(asked, answered, name)
+            if moved is not None and kind != "path":
+                talk.tell(
+                    "parameter-moved",
+                    Severity.ERROR,
+                    f"{kind} parameter `{name}` is read from the {moved[0]} now",
+                    answered.parameters[moved],
+                    mend=f"go on reading it from the {kind}, too",
+                )
+            elif kind != "path":
                 talk.tell(
                     "parameter-ignored",
                     Severity.WARNING,
@@ -58,6 +68,14 @@ def compare_parameters(talk: Talk, asked: Operation, answered: Operation) -> Non
                 read,
                 mend=f"make `{key[1]}` optional, with a default",
             )
+
+
+def _moved(asked: Operation, answered: Operation, name: str) -> tuple[str, str] | None:
+    """Return where a parameter of that name is read now; None where it is not."""
+    for key in answered.parameters:
+        if key[1].lower() == name.lower() and key not in asked.parameters:
+            return key
+    return None
 
 
 def names_in(path: str) -> list[str]:
@@ -85,6 +103,10 @@ def _compare_one(talk: Talk, sent: Place, read: Place, *, is_path: bool) -> None
             found = one or other or read
             talk.tell("parameter-form", Severity.UNKNOWN, "its form changed", found)
         return
+    if _media_type(sent) != _media_type(read):
+        talk.tell("parameter-form", Severity.UNKNOWN, "its form changed", other)
+        return
+    _compare_said(talk, sent, read, (one, other))
     if _style(sent) != _style(read) and _is_composite(talk, one):
         talk.tell(
             "parameter-style",
@@ -94,10 +116,54 @@ def _compare_one(talk: Talk, sent: Place, read: Place, *, is_path: bool) -> None
             mend="keep `style` and `explode`",
         )
         return
-    judgement = _judged(talk, one, other, is_exploded=_style(read)[1])
+    if _media_type(read) is None:
+        judgement = _judged(talk, one, other, is_exploded=_style(read)[1])
+    else:
+        judgement = talk.request_fits(one, other)
     message = "a value that was allowed is refused"
     mend = "allow again what was allowed"
     talk.report(judgement, "parameter-narrowed", message, other, mend)
+
+
+# What a reader is told about texts, beside the schema of their values.
+_LENIENT = ("allowReserved", "allowEmptyValue")
+
+
+def _compare_said(
+    talk: Talk, sent: Place, read: Place, schemas: tuple[Place, Place]
+) -> None:
+    """Compare what is said of a parameter beside the values it may have."""
+    for keyword in _LENIENT:
+        if sent.schema.get(keyword) is True and read.schema.get(keyword) is not True:
+            talk.tell(
+                "parameter-encoding-unknown",
+                Severity.UNKNOWN,
+                f"it is not known whether a value is refused without `{keyword}`",
+                read,
+                mend=f"keep `{keyword}`",
+            )
+    if read.schema.get("deprecated") is True and not sent.schema.get("deprecated"):
+        talk.tell("deprecated", Severity.NOTE, "it is deprecated now", read)
+    one, other = talk.asks.target(schemas[0]), talk.answers.target(schemas[1])
+    before, now = (
+        it.schema.get("default") if isinstance(it.schema, dict) else None
+        for it in (one, other)
+    )
+    if before is not None and before != now and not read.schema.get("required"):
+        talk.tell(
+            "parameter-default-changed",
+            Severity.WARNING,
+            f"who leaves it out got {json.dumps(before)}, and gets "
+            f"{'nothing' if now is None else json.dumps(now)}",
+            other,
+            mend="keep the default",
+        )
+
+
+def _media_type(parameter: Place) -> str | None:
+    """Return the media type in which a parameter is written; None for a plain text."""
+    content = parameter.schema.get("content")
+    return next(iter(content), None) if isinstance(content, dict) else None
 
 
 def _schema(description: Any, parameter: Place) -> Place | None:

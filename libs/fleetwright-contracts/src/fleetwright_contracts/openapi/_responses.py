@@ -1,9 +1,11 @@
 """Responses: statuses, media types, headers, and what is in them."""
 
+from collections.abc import Iterable, Iterator
+
 from fleetwright_contracts._declared import lost_properties
 from fleetwright_contracts._findings import Severity
 from fleetwright_contracts.openapi._description import Operation
-from fleetwright_contracts.openapi._talk import Talk, media_type_for
+from fleetwright_contracts.openapi._talk import Talk, covers, media_type_for
 from fleetwright_contracts.schemas import Place
 
 
@@ -18,12 +20,25 @@ def compare_responses(talk: Talk, asked: Operation, answered: Operation) -> None
     known = talk.asks.table(asked.place, "responses")
     given = talk.answers.table(answered.place, "responses")
     _compare_statuses(talk, known, given, answered.place)
-    for status, response in given.items():
-        expected = status_for(status, known)
-        if expected is not None:
-            part = talk.about(f"{talk.where} response {status}")
-            compare_contents(part, known[expected], response)
-            _compare_headers(part, known[expected], response)
+    for status, expected in _paired(known, given):
+        part = talk.about(f"{talk.where} response {status}")
+        compare_contents(part, known[expected], given[status])
+        _compare_headers(part, known[expected], given[status])
+
+
+def _paired(known: dict[str, Place], given: dict[str, Place]) -> list[tuple[str, str]]:
+    """Return each status that is given, with what is known of it.
+
+    A range that takes the place of a status is what that status is from now on.
+    """
+    pairs = {status: status_for(status, known) for status in given}
+    found = [(status, it) for status, it in pairs.items() if it is not None]
+    for status in known:
+        wider = status_for(status, given)
+        is_range = wider is not None and wider.lower().endswith("xx")
+        if wider is not None and is_range and (wider, status) not in found:
+            found.append((wider, status))
+    return found
 
 
 def status_for(status: str, known: dict[str, Place]) -> str | None:
@@ -73,8 +88,9 @@ def compare_contents(talk: Talk, known: Place, given: Place) -> None:
     """
     expected = talk.asks.table(known, "content")
     offered = talk.answers.table(given, "content")
-    if expected and not any(media_type_for(one, offered) for one in expected):
-        what = "a body" if not offered else " or ".join(f"`{one}`" for one in expected)
+    lost = [one for one in expected if not _is_offered(one, offered)]
+    if lost:
+        what = " or ".join(f"`{one}`" for one in lost) if offered else "a body"
         talk.tell(
             "response-media-type-removed",
             Severity.ERROR,
@@ -82,20 +98,34 @@ def compare_contents(talk: Talk, known: Place, given: Place) -> None:
             given,
             mend="go on answering what was answered",
         )
-        return
-    for media_type in offered:
-        wanted = media_type_for(media_type, expected)
-        if wanted is None:
-            if not expected:
-                talk.tell(
-                    "response-body-added", Severity.WARNING, "it has a body", given
-                )
-            continue
+    if offered and not expected:
+        talk.tell("response-body-added", Severity.WARNING, "it has a body", given)
+    for media_type, wanted in _exchanged(expected, offered):
         sent = talk.answers.schema(given, "content", media_type, "schema")
         read = talk.asks.schema(known, "content", wanted, "schema")
-        part = talk.about(f"{talk.where} {media_type}")
+        part = talk.about(f"{talk.where} {wanted}")
         if read is not None:
             _compare_schemas(part, sent, read)
+
+
+def _is_offered(wanted: str, offered: Iterable[str]) -> bool:
+    """Return whether who asks for a media type, or for one of a range, is answered."""
+    return any(covers(one, wanted) or covers(wanted, one) for one in offered)
+
+
+def _exchanged(
+    expected: Iterable[str], offered: Iterable[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield each media type that is answered with the one by which it is read."""
+    known, ranges = list(expected), [one for one in offered if "*" in one]
+    for one in offered:
+        wanted = media_type_for(one, known)
+        if wanted is not None:
+            yield one, wanted
+    for wanted in known:
+        # Who asks for one of a range is answered with what the range says.
+        if media_type_for(wanted, offered) in ranges and wanted not in ranges:
+            yield str(media_type_for(wanted, offered)), wanted
 
 
 def _compare_schemas(talk: Talk, sent: Place | None, read: Place) -> None:
