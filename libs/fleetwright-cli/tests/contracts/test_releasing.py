@@ -1,6 +1,7 @@
 """fleet contracts can-deploy and deployed, as a person types them."""
 
 import json
+import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -205,6 +206,24 @@ def test_what_runs_in_an_environment_is_recorded(released: "Traders") -> None:
     assert list(released.contracts("deployed", "staging", "--json").document) == [
         "buyer"
     ]
+
+
+def test_service_that_was_taken_away_and_still_runs_counts(
+    released: "Traders",
+) -> None:
+    """Its folder is gone, and what runs of it goes on calling."""
+    versions = ("shop=v0.10.0", "buyer=v0.10.0")
+    assert released.contracts("deployed", "staging", *versions).code == 0
+    shutil.rmtree(released.path("buyer"))
+    released.git("commit", "--quiet", "--all", "-m", "no buyer")
+    same = released.contracts("can-deploy", "--environment", "staging")
+    edit(released, PROMISED, count_in_fives)
+
+    answer = released.contracts("can-deploy", "--environment", "staging")
+
+    assert same.code == 0
+    assert answer.code == 1
+    assert "buyer buyer/v0.10.0 -> shop the working tree" in answer.out
 
 
 def test_nobody_says_what_runs(traders: "Traders") -> None:

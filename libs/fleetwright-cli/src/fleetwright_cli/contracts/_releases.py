@@ -14,7 +14,7 @@ from typing import Any
 from fleetwright_cli._errors import WRONG_ARGUMENTS, FleetError
 from fleetwright_cli.contracts._baseline import commit_of, frozen_at, tags
 from fleetwright_cli.contracts._frozen import frozen
-from fleetwright_cli.fleet import Fleet
+from fleetwright_cli.fleet import Fleet, Service
 
 TREE = "the working tree"
 _FOLDER = "contracts/deployed"
@@ -173,11 +173,25 @@ def release(
     Raises:
         FleetError: There is no such service or revision.
     """
-    chosen = fleet.chosen([service])
+    gone = None if service in fleet.services else _gone(fleet, service, revision)
+    chosen = fleet.chosen([service]) if gone is None else [gone]
     if revision is None:
         return Release(service, TREE, frozen(chosen)[service])
     ref = revision_of(fleet, service, revision)
     return Release(service, called or ref, frozen_at(fleet, chosen, ref)[service])
+
+
+def _gone(fleet: Fleet, service: str, revision: str | None) -> Service | None:
+    """Return a service that is in the tree no longer, and was at a revision.
+
+    What runs goes on running when its folder is taken away, and still calls others.
+    """
+    folder = fleet.root / "services" / service
+    found = Service(service, folder, service.replace("-", "_"))
+    if revision is None or not _NAME.fullmatch(service):
+        return None
+    had = frozen_at(fleet, [found], revision_of(fleet, service, revision))[service]
+    return found if had else None
 
 
 def candidates(
