@@ -1,10 +1,11 @@
 """fleet test: what passed with the same inputs is not run again."""
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from fleetwright_cli.affected import Inputs, Passes
+from fleetwright_cli.affected import Inputs, Passes, covered_before
 from fleetwright_cli.fleet import discover
 from fleetwright_cli.standard import open_repository
 from fleetwright_cli.suite_report import Coverage, Result
@@ -118,6 +119,26 @@ def test_test_that_starts_a_run_is_no_input(library: "Kept") -> None:
     other = digests(library, PYTEST_CURRENT_TEST="test_b.py::test_b (call)")
 
     assert same(one, other) == ["money", "tills"]
+
+
+def test_check_knows_what_passed_in_another_test(
+    shop: "Shop", kept: "Kept", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `fleet test` kept in one test holds for `fleet check` in the next."""
+    shop.add_service("orders")
+    shop.write("services/orders/requirements.txt", "")
+    shop.write(".gitignore", ".fleet/\n")
+    kept.begin()
+    suites = suites_of(discover(shop.root), ["orders"])
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "test_a.py::test_a (setup)")
+    inputs = Inputs(open_repository(shop.root), os.environ)
+    digest = inputs.digest(suites[0], Options(shop.root), 90)
+    Passes(shop.root).note(passed("orders"), digest, 90)
+
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "test_b.py::test_b (call)")
+
+    found = covered_before(open_repository(shop.root), suites, 90)
+    assert found == {"orders": 95.0}
 
 
 def test_server_is_an_input_by_being_there(library: "Kept") -> None:
