@@ -13,6 +13,7 @@ from fleetwright._tally import Tally
 SWEEP_SECONDS: Final = 0.25
 STALLED_SECONDS: Final = 15.0  # nothing of an answer was taken for that long
 CLOSING_SECONDS: Final = 5.0  # for what is still in the buffer of a closed one
+QUIET_SECONDS: Final = 0.5  # silence after which nobody is about to send, as a rule
 NEVER: Final = float("inf")
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
@@ -62,6 +63,10 @@ class Connections:
         refused: Counts what was refused, by reason.
         leaving: Whether each answer is the last of its connection: who is told so sends
             the next request to somebody else, and none into a closed connection.
+        ending: Whether no new connections are taken; those that are left are waited
+            for no longer than it takes a request to arrive.
+        quiet_at: From when on a connection that has been silent since they were told to
+            leave is not about to be used, as a rule; seconds of `time.monotonic()`.
     """
 
     def __init__(self, maximum: int) -> None:
@@ -73,6 +78,8 @@ class Connections:
         self.maximum = maximum
         self.refused = Tally(_tell)
         self.leaving = False
+        self.ending = False
+        self.quiet_at = NEVER
         # In the order they began to wait for their first byte or the next request.
         self._open: dict[Connection, None] = {}
         self._stalled: dict[Connection, tuple[float, int]] = {}
@@ -113,8 +120,21 @@ class Connections:
     def leave(self) -> None:
         """Have each connection end with its next answer; new ones are still taken."""
         self.leaving = True
+        self.quiet_at = time.monotonic() + QUIET_SECONDS
         for connection in self._open:
             connection.leave()
+
+    def end(self) -> None:
+        """Wait for nobody any longer than a request takes to arrive."""
+        self.ending = True
+
+    def patience(self, seconds: float) -> float:
+        """Return how long a connection may be silent from now on.
+
+        Args:
+            seconds: How long it might be while the server goes on.
+        """
+        return min(seconds, QUIET_SECONDS) if self.ending else seconds
 
     def _evict(self) -> bool:
         """End the connection that waited longest; what is answered stays."""

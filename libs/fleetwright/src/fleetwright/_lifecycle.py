@@ -54,6 +54,7 @@ class Lifecycle:
         self._counting = threading.Lock()
         self._idle: Callable[[], object] | None = None
         self._stopping: list[Callable[[], None]] = []
+        self._draining: list[Callable[[], None]] = []
 
     async def open(self, parts: Sequence[object]) -> None:
         """Open the parts in order; if one fails, close those that are open.
@@ -109,14 +110,34 @@ class Lifecycle:
         Returns:
             Forgets it again; safe to call twice.
         """
-        if self.told_to_stop:
+        return self._noted(self._stopping, tell, at_once=self.told_to_stop)
+
+    def on_draining(self, tell: Callable[[], None]) -> Callable[[], None]:
+        """Have `tell` called once when calls in flight are all that is left to do.
+
+        Args:
+            tell: Called on the event loop; at once if it drains already.
+
+        Returns:
+            Forgets it again; safe to call twice.
+        """
+        return self._noted(self._draining, tell, at_once=self._drain_ends is not None)
+
+    def _noted(
+        self,
+        listeners: list[Callable[[], None]],
+        tell: Callable[[], None],
+        *,
+        at_once: bool,
+    ) -> Callable[[], None]:
+        if at_once:
             tell()
             return lambda: None
-        self._stopping.append(tell)
+        listeners.append(tell)
 
         def forget() -> None:
             with contextlib.suppress(ValueError):
-                self._stopping.remove(tell)
+                listeners.remove(tell)
 
         return forget
 
@@ -125,9 +146,7 @@ class Lifecycle:
         if self.told_to_stop:
             return
         self._become(State.STOPPING)
-        told, self._stopping = self._stopping, []
-        for tell in told:
-            tell()
+        _tell_once(self._stopping)
 
     def begin_drain(self, budget_seconds: float) -> None:
         """Let the time for draining run from now; only the first call counts.
@@ -138,6 +157,7 @@ class Lifecycle:
         self.stop()
         if self._drain_ends is None:
             self._drain_ends = clock().monotonic() + budget_seconds
+            _tell_once(self._draining)
 
     async def drain(self, budget_seconds: float) -> bool:
         """Wait for calls in flight, then let the parts finish what they began.
@@ -184,6 +204,14 @@ class Lifecycle:
                 left = max(0.1, ends - clock().monotonic())
                 await _finish(part, "close", closing, left)
         self._become(State.STOPPED)
+
+
+def _tell_once(listeners: list[Callable[[], None]]) -> None:
+    """Call each listener, and none of them again."""
+    told = listeners.copy()
+    listeners.clear()
+    for tell in told:
+        tell()
 
 
 async def _finish(

@@ -44,11 +44,19 @@ class Listener:
         self._resume()
 
     def close(self) -> None:
-        """Accept no more."""
+        """Accept those that wait already, and no more.
+
+        The system would reset what is in its queue when the socket is closed, and with
+        it requests that are sent already.
+        """
+        if self._listening.fileno() < 0:
+            return
+        self._accept()
         if self._pause is not None:
             self._pause.cancel()
         with contextlib.suppress(OSError, ValueError):
             self._loop.remove_reader(self._listening)
+        self._listening.close()
 
     async def wait_closed(self) -> None:
         """Wait for connections that are being taken over."""

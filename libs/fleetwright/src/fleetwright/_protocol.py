@@ -5,15 +5,14 @@ too much or two requests in one can be told from one that is only busy.
 """
 
 import time
-from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Final
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from fleetwright._connections import NEVER, Connections
+from fleetwright._connections import NEVER
+from fleetwright._edge import Edge
 from fleetwright._probes import PROBES
 from fleetwright._refusal import (
     AMBIGUOUS,
@@ -58,54 +57,6 @@ _WATCHED = _FORWARDED | frozenset(
     (b"host", b"content-length", b"content-type", b"transfer-encoding")
 )
 _PROBE_URLS = frozenset(path.encode() for path in PROBES)
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """Whom the server listens to.
-
-    Attributes:
-        connections: The open connections.
-        hosts: Names a request may ask for, `*.example.org` included; empty for any.
-        proxies: Whose `X-Forwarded-*` headers are passed on.
-    """
-
-    connections: Connections
-    hosts: frozenset[str] = frozenset()
-    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
-
-    def serves(self, host: bytes) -> bool:
-        """Return whether a request may ask for this host.
-
-        Args:
-            host: The value of the Host header, with or without a port.
-
-        Returns:
-            True when it is listed, or when nothing is.
-        """
-        if not self.hosts:
-            return True
-        name = host.decode("latin-1").lower()
-        name = name if name.endswith("]") else name.rpartition(":")[0] or name
-        parent = "*." + name.partition(".")[2]
-        return name in self.hosts or parent in self.hosts
-
-    def trusts(self, address: str) -> bool:
-        """Return whether a peer is one of our own proxies.
-
-        Args:
-            address: Its IP address.
-
-        Returns:
-            False where no proxy was named.
-        """
-        if not self.proxies:
-            return False
-        try:
-            peer = ip_address(address)
-        except ValueError:
-            return False
-        return any(peer in network for network in self.proxies)
 
 
 class Phase(Enum):
@@ -162,6 +113,10 @@ class FleetProtocol(HttpToolsProtocol):
         self._phase = phase
         self.due = NEVER if seconds is NEVER else time.monotonic() + seconds
 
+    def _wait(self, seconds: float) -> None:
+        """Wait for the client to begin a request; for a moment only at our end."""
+        self._turn(Phase.IDLE, self._edge.connections.patience(seconds))
+
     # -- the connection
 
     def connection_made(self, transport: Any) -> None:
@@ -171,7 +126,7 @@ class FleetProtocol(HttpToolsProtocol):
             transport: What to send by.
         """
         self.transport = transport
-        self._turn(Phase.IDLE, FIRST_BYTE_SECONDS)
+        self._wait(FIRST_BYTE_SECONDS)
         if not self._edge.connections.accept(self):
             self._phase = Phase.LINGER
             transport.abort()
@@ -318,7 +273,7 @@ class FleetProtocol(HttpToolsProtocol):
         if self._answers:
             self._turn(Phase.ANSWER)
         else:  # answered before it was read to its end
-            self._turn(Phase.IDLE, IDLE_SECONDS)
+            self._wait(IDLE_SECONDS)
 
     def on_response_complete(self) -> None:
         """Wait for the next request, or begin the one that waits.
@@ -332,7 +287,7 @@ class FleetProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         elif self._phase is Phase.ANSWER:
-            self._turn(Phase.IDLE, IDLE_SECONDS)
+            self._wait(IDLE_SECONDS)
         elif self._phase is Phase.BODY and self.cycle.more_body:
             self._leave_unread()
 
@@ -349,6 +304,17 @@ class FleetProtocol(HttpToolsProtocol):
         """Say with the answer that is on its way that it is the last."""
         if self._answers and not self.cycle.response_started:
             self.cycle.keep_alive = False  # uvicorn says so in its head
+
+    def shutdown(self) -> None:
+        """End with the answer that is due, or once the client has nothing to send.
+
+        uvicorn's own would close under a request that is on its way.
+        """
+        self.leave()
+        if self._phase is Phase.IDLE:
+            self.due = min(self.due, self._edge.connections.quiet_at)
+            if self.due <= time.monotonic():
+                self.time_is_up()
 
     def _linger(self) -> None:
         """Hang up, but read on for a moment: a reset could eat the answer."""

@@ -36,6 +36,7 @@ except ModuleNotFoundError as error:
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+LAME_DUCK_SECONDS = 5.0  # more than a client keeps an idle connection, see `_transport`
 _CLOSING_SECONDS = 8.0  # what parts may take beyond the drain, before we are killed
 
 
@@ -43,8 +44,9 @@ class Server(uvicorn.Server):
     """A uvicorn server that stops in the order a service needs.
 
     The first signal turns readiness off, goes on accepting for `lame_duck_seconds` with
-    every answer the last of its connection, then finishes requests in flight within
-    `drain_seconds`, drains and closes the parts. The second signal, or a stop that
+    every answer the last of its connection, then finishes requests in flight, and those
+    that are on their way on kept connections, within `drain_seconds`, drains and closes
+    the parts. The second signal, or a stop that
     hangs, ends the process at once.
     """
 
@@ -119,18 +121,39 @@ class Server(uvicorn.Server):
         _log.info("service.stopping", signal=signal_name)
         self._service.lifecycle.stop()
         self._connections.leave()
-        longest = settings.lame_duck_seconds + settings.drain_seconds
+        lame_duck = lame_duck_seconds(settings)
+        longest = lame_duck + settings.drain_seconds
         guard = threading.Timer(
             longest + _CLOSING_SECONDS, _end_now, ("the time to stop is over",)
         )
         guard.daemon = True
         guard.start()
         loop = asyncio.get_running_loop()
-        loop.call_later(settings.lame_duck_seconds, self._close)
+        loop.call_later(lame_duck, self._close)
 
     def _close(self) -> None:
         self._service.lifecycle.begin_drain(self._service.settings.drain_seconds)
         self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, and finish those that are open.
+
+        Args:
+            sockets: What is listened on.
+        """
+        self._connections.end()
+        await super().shutdown(sockets)
+
+
+def lame_duck_seconds(settings: Settings) -> float:
+    """Return how long a service that was told to stop goes on accepting.
+
+    Args:
+        settings: Those of the service; nobody waits for a developer's process.
+    """
+    if settings.lame_duck_seconds is not None:
+        return settings.lame_duck_seconds
+    return LAME_DUCK_SECONDS if settings.environment == "production" else 0.0
 
 
 def _end_now(why: str) -> None:
@@ -199,7 +222,8 @@ def _http(settings: Settings, connections: Connections) -> Any:
     """Return the protocol that reads requests."""
     if sys.platform == "win32":
         return "auto"
-    from fleetwright._protocol import Edge, FleetProtocol
+    from fleetwright._edge import Edge
+    from fleetwright._protocol import FleetProtocol
 
     edge = Edge(
         connections, frozenset(settings.allowed_hosts), settings.trusted_proxies

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     Field,
+    NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     PrivateAttr,
@@ -52,8 +53,10 @@ class Settings(BaseSettings):
         alive_blocked_seconds: How long the event loop may be blocked before `/livez`
             says that the process is to be started anew, in seconds.
         drain_seconds: Time for requests in flight to finish once told to stop.
-        lame_duck_seconds: How long to go on accepting while already not ready, so that
-            load balancers notice before connections are refused.
+        lame_duck_seconds: How long to go on accepting while already not ready, each
+            answer the last of its connection, so that balancers and callers notice
+            before connections are refused or closed. When left out, 5 in production:
+            more than clients of ours keep a connection idle. Elsewhere 0.
         broker_url: Where events go, for example `embedded:///broker.db`.
         fleet_map: JSON file of provider names to URLs, for calls out.
         fleet_dns: Pattern of the URLs of providers where the names of services are host
@@ -107,7 +110,7 @@ class Settings(BaseSettings):
     open_docs: bool = False
     alive_blocked_seconds: PositiveFloat = 30.0
     drain_seconds: Annotated[float, Field(ge=0)] = 10.0
-    lame_duck_seconds: Annotated[float, Field(ge=0)] = 0.0
+    lame_duck_seconds: NonNegativeFloat | None = None
     broker_url: str = "embedded:///broker.db"
     fleet_map: Path | None = None
     fleet_dns: str = ""

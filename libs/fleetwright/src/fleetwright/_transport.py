@@ -24,9 +24,9 @@ except ModuleNotFoundError as error:
 _ENCODING = aiohttp.hdrs.CONTENT_ENCODING
 _LENGTH = aiohttp.hdrs.CONTENT_LENGTH
 MAX_BODY_BYTES = 10 * 1024 * 1024
-# Below the 5 seconds after which uvicorn closes an idle connection: a request on one
-# that is just being closed cannot be told from one that was lost.
-_KEEP_ALIVE_SECONDS = 4.0
+# Below the 5 seconds after which servers close an idle connection, ours when they stop:
+# a request on one that is just being closed cannot be told from one that was lost.
+KEEP_ALIVE_SECONDS = 4.0
 CONNECTIONS = 100
 # A full pool is ours, not the provider's: better told early than waited for.
 POOL_WAIT_SECONDS = 0.25
@@ -168,7 +168,7 @@ class AiohttpTransport:
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=self._connections,
-                keepalive_timeout=_KEEP_ALIVE_SECONDS,
+                keepalive_timeout=KEEP_ALIVE_SECONDS,
                 resolver=resolver,
                 use_dns_cache=resolver is None,
             ),

@@ -133,12 +133,16 @@ async def test_a_call_longer_than_the_drain_is_cut(echo: Any) -> None:
 
 
 async def test_calls_go_on_while_balancers_learn_that_it_stops(echo: Any) -> None:
-    """For `lame_duck_seconds` it is not ready and still answers."""
+    """Until the service drains it is not ready and still answers; then no more."""
     await echo.start(lame_duck_seconds=0.5)
 
     echo.service.lifecycle.stop()
 
     assert await echo.say("hello") == "hello"
+    echo.service.lifecycle.begin_drain(5.0)
+    await echo.server.drain()
+    with pytest.raises(Unavailable):
+        await echo.say("late", attempts=1)
 
 
 async def test_health_follows_readiness(echo: Any) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from httpx2 import AsyncClient
-from served import running, spawn
+from served import running, spawn, status_of
 
 MODULE = """
 import asyncio
@@ -69,11 +69,26 @@ def broken_api():
     return mount(FastAPI(), make(Broken()))
 """
 
+# With a moment so long that no busy machine makes it longer.
+PATIENT = """
+from fleetwright import _connections, _protocol
+from made import create_app
+_connections.QUIET_SECONDS = _protocol.HEAD_SECONDS = 60.0
+"""
+# With connections that may be silent for longer than a test waits.
+SILENT = """
+from fleetwright import _protocol
+from made import create_app
+_protocol.IDLE_SECONDS = _protocol.FIRST_BYTE_SECONDS = 300.0
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Give a folder with a service in it."""
     (tmp_path / "made.py").write_text(MODULE)
+    (tmp_path / "patient.py").write_text(PATIENT)
+    (tmp_path / "silent.py").write_text(SILENT)
     (tmp_path / "wrong.py").write_text("from nowhere_to_be_found import x\n")
     return tmp_path
 
@@ -127,6 +142,55 @@ async def test_who_is_answered_while_it_stops_is_told_to_go_elsewhere(
         said = [one.headers.get("connection") for one in (before, await begun, after)]
         assert said == [None, "close", "close"]
         assert await service.ended() == 0
+
+
+async def test_what_is_on_its_way_as_it_stops_is_answered(folder: Path) -> None:
+    """On connections that are kept, when new ones are refused already."""
+    async with (
+        running(folder, "patient:create_app", DRAIN_SECONDS="60") as service,
+        AsyncClient() as http,
+    ):
+        await http.get(f"{service.url}/slow?seconds=0")
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(b"GET /slow?seconds=0 HTTP/1.1\r\nHost: ")
+        await writer.drain()
+        service.process.terminate()
+        await refusing(service.port)
+
+        kept = await http.get(f"{service.url}/slow?seconds=0")
+        writer.write(b"here\r\n\r\n")
+        begun = await reader.read()
+        writer.close()
+
+        assert (kept.status_code, kept.headers["connection"]) == (200, "close")
+        assert status_of(begun) == 200
+        assert b"connection: close" in begun
+        assert await service.ended() == 0
+
+
+async def test_silent_connections_do_not_hold_the_stop(folder: Path) -> None:
+    """Kept ones, and such as were never used, are waited for a moment only."""
+    async with (
+        running(folder, "silent:create_app", DRAIN_SECONDS="60") as service,
+        AsyncClient() as http,
+    ):
+        _, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        await http.get(f"{service.url}/slow?seconds=0")
+        service.process.terminate()
+
+        assert await service.ended() == 0
+        writer.close()
+
+
+async def refusing(port: int) -> None:
+    """Wait until nobody listens at a port any more."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionRefusedError:
+                return
+            writer.close()
 
 
 async def test_open_stream_does_not_hold_the_stop(folder: Path) -> None:

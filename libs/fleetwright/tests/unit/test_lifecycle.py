@@ -165,6 +165,21 @@ async def test_streams_are_told_once_that_the_service_stops() -> None:
     assert told == ["a", "c"]
 
 
+async def test_who_waits_for_the_drain_is_told_once_when_it_begins() -> None:
+    """Not yet when the service is told to stop: until then calls are still taken."""
+    told: list[str] = []
+    orders = service()
+    orders.lifecycle.on_draining(lambda: told.append("a"))
+
+    orders.lifecycle.stop()
+    assert told == []
+    orders.lifecycle.begin_drain(5.0)
+    orders.lifecycle.begin_drain(5.0)
+    orders.lifecycle.on_draining(lambda: told.append("b"))
+
+    assert told == ["a", "b"]
+
+
 async def test_parts_are_fixed_after_the_start() -> None:
     """A part that is added too late would never be opened."""
     orders = service()

@@ -17,13 +17,13 @@ class Reader(asyncio.Protocol):
     def __init__(self, made: list["Reader"], heard: asyncio.Event) -> None:
         """Be one of these."""
         self.read = b""
-        self._heard = heard
+        self.heard = heard
         made.append(self)
 
     def data_received(self, data: bytes) -> None:
         """Keep what came."""
         self.read += data
-        self._heard.set()
+        self.heard.set()
 
 
 @pytest.fixture
@@ -83,3 +83,25 @@ def test_all_that_wait_are_taken_at_one_turn(bound: socket.socket) -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         assert runner.run(scene()) == 100
+
+
+def test_who_waits_as_it_closes_is_taken(bound: socket.socket) -> None:
+    """What was sent to a queue that is given up would be reset unread."""
+    address = bound.getsockname()
+
+    async def scene() -> list[bytes]:
+        made: list[Reader] = []
+        listener = Listener(bound, lambda: Reader(made, asyncio.Event()))
+        with contextlib.ExitStack() as callers:
+            for _ in range(20):
+                callers.enter_context(call(bound, b"here"))
+            listener.close()
+            await listener.wait_closed()
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(address, 5)
+            async with asyncio.timeout(5):
+                await asyncio.gather(*(one.heard.wait() for one in made))
+        return [one.read for one in made]
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(scene()) == [b"here"] * 20

@@ -11,7 +11,6 @@ import structlog
 from grpc import aio
 from grpc_health.v1 import health_pb2_grpc
 
-from fleetwright._clock import clock
 from fleetwright._inbound import OVERLOADED, Inbound
 from fleetwright._service import Service
 from fleetwright.auth import Access
@@ -76,7 +75,7 @@ def serve(
 class RpcServer:
     """Answers the gRPC calls of a service; a part of it.
 
-    Told to stop it says NOT_SERVING, goes on accepting for `lame_duck_seconds`, then
+    Told to stop it says NOT_SERVING and goes on accepting; when the service drains it
     refuses new calls and lets those in flight finish within `drain_seconds`.
 
     Attributes:
@@ -145,7 +144,7 @@ class RpcServer:
         self.port = server.add_insecure_port(_joined(host, self.port))
         await server.start()
         self._server = server
-        self._forget = service.lifecycle.on_stopping(self._begin_to_stop)
+        self._forget = service.lifecycle.on_draining(self._begin_to_stop)
         _log.info("grpc.listening", host=host, port=self.port)
 
     def _is_reflecting(self, service: Service) -> bool:
@@ -158,9 +157,7 @@ class RpcServer:
 
     async def _stop(self) -> None:
         if self._service is not None and self._server is not None:
-            settings = self._service.settings
-            await clock().sleep(settings.lame_duck_seconds)
-            await self._server.stop(settings.drain_seconds)
+            await self._server.stop(self._service.settings.drain_seconds)
 
     async def drain(self) -> None:
         """Wait until the calls in flight are answered."""
