@@ -68,9 +68,11 @@ BREAKS: dict[str, list[Break]] = {
     "the grace covers the pause, the drain and a margin": [
         lambda c: pod_of(orders(c)).update(terminationGracePeriodSeconds=15),
         lambda c: told(c).update(DRAIN_SECONDS="60"),
+        lambda c: told(c).update(LAME_DUCK_SECONDS="30"),
     ],
-    "a pod pauses before it stops": [
-        lambda c: container_of(orders(c)).pop("lifecycle")
+    "a pod takes calls until every node knows that it stops": [
+        lambda c: told(c).update(LAME_DUCK_SECONDS="0"),
+        lambda c: told(c).pop("LAME_DUCK_SECONDS"),
     ],
     "the environment covers the settings": [lambda c: told(c).pop("AUTH_ISSUER")],
     "what is told is read": [lambda c: told(c).update(QUOTE_SECOND="1")],

@@ -38,10 +38,10 @@ def create_app() -> FastAPI:
     return mount(app, Service("rates", Settings.load()))
 """
 ONE_PAGE = {"openapi": "3.1.0", "paths": {"/v1/rate": {"get": {}}}}
-MANNERS = Manners(notice_seconds=0.2, pause_seconds=0.5)
+MANNERS = Manners(notice_seconds=0.2, lame_duck_seconds=0.5)
 
 
-def rolled(rates: "Rates", **settings: str) -> Report:
+def rolled(rates: "Rates", manners: Manners = MANNERS, **settings: str) -> Report:
     """Roll a service on the runtime whose committed version has settings of its own."""
     for name, content in files_of(ON_THE_RUNTIME).items():
         path = rates.root / name
@@ -56,7 +56,7 @@ def rolled(rates: "Rates", **settings: str) -> Report:
     given.unlink()
     fleet = discover(rates.root)
     pace = Pace(rate=20.0)
-    wish = Wish(fleet.services["rates"], "HEAD", 20, 1, 1, pace, MANNERS)
+    wish = Wish(fleet.services["rates"], "HEAD", 20, 1, 1, pace, manners)
     return rehearse(fleet, wish, {"rates": Path(sys.executable)})
 
 
@@ -71,7 +71,8 @@ def test_runtime_answers_all_that_it_was_asked(rates: "Rates") -> None:
 
 def test_service_without_time_to_drain_is_caught(rates: "Rates") -> None:
     """One setting is enough: what is under way is refused."""
-    report = rolled(rates, DRAIN_SECONDS="0")
+    # Calls still come when the time to take them is over.
+    report = rolled(rates, Manners(1.0, lame_duck_seconds=0.5), DRAIN_SECONDS="0")
 
     told = {words for turn in report.turns for words in turn.tally.lost}
     assert "GET /v1/rate: 503 not_serving" in told

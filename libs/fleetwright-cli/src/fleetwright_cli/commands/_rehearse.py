@@ -8,7 +8,7 @@ import typer
 
 from fleetwright_cli._errors import NOT_COMPLIANT
 from fleetwright_cli._printer import Printer, paint, table
-from fleetwright_cli.deploy.kubernetes._words import PRE_STOP_SECONDS
+from fleetwright_cli.deploy.kubernetes._words import LAME_DUCK_SECONDS
 from fleetwright_cli.fleet import Fleet, discover
 from fleetwright_cli.local._plan import needed
 from fleetwright_cli.rehearse import Manners, Pace, Report, Turn, Wish, released
@@ -30,9 +30,12 @@ def rehearse(
         int, typer.Option(min=1, help="Fewest turns; every second one goes back.")
     ] = 2,
     instances: Annotated[int, typer.Option(min=1, max=8, help="How many run.")] = 2,
+    lame_duck: Annotated[
+        float, typer.Option(min=0, help="Its LAME_DUCK_SECONDS, where nothing says it.")
+    ] = float(LAME_DUCK_SECONDS),
     pause: Annotated[
-        float, typer.Option(min=0, help="Seconds from the end's begin to SIGTERM.")
-    ] = float(PRE_STOP_SECONDS),
+        float, typer.Option(min=0, help="Seconds until SIGTERM: a preStop, if any.")
+    ] = 0.0,
     notice: Annotated[
         float, typer.Option(min=0, help="Seconds it gets new connections meanwhile.")
     ] = 1.0,
@@ -60,7 +63,7 @@ def rehearse(
         turns=turns,
         instances=instances,
         pace=Pace(rate),
-        manners=Manners(notice, pause, fleet.manifest.up.stop_seconds),
+        manners=Manners(notice, pause, fleet.manifest.up.stop_seconds, lame_duck),
     )
     report = rehearsed(fleet, wish, _pythons(fleet, service, printer), printer.talk)
     printer.data(_facts(report), "\n".join(_text(report)))

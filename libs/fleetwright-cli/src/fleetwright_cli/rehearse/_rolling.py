@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fleetwright_cli._errors import FleetError
 from fleetwright_cli.local._backoff import Timings
@@ -24,13 +24,15 @@ class Manners:
     Attributes:
         notice_seconds: How long it still gets new connections once its end has begun:
             so long a cluster's nodes need to hear of it.
-        pause_seconds: From then until SIGTERM, the `preStop` of a cluster.
+        pause_seconds: From then until SIGTERM, the `preStop` of a cluster that has one.
         grace_seconds: From SIGTERM until it is killed.
+        lame_duck_seconds: How long one on the runtime goes on accepting after SIGTERM.
     """
 
     notice_seconds: float = 1.0
-    pause_seconds: float = 5.0
+    pause_seconds: float = 0.0
     grace_seconds: float = 20.0
+    lame_duck_seconds: float = 5.0
 
 
 class Instance:
@@ -137,6 +139,8 @@ class Rollout:
             FleetError: It did not become ready.
         """
         launch = version.launch(self._like, next(self._ports), migrates=migrates)
+        told = {"LAME_DUCK_SECONDS": f"{self._manners.lame_duck_seconds:g}"}
+        launch = replace(launch, environment=told | dict(launch.environment))
         instance = Instance(version, launch, self._manners.grace_seconds)
         self.instances.append(instance)
         await instance.start()

@@ -66,13 +66,14 @@ def grace_is_enough(cluster: Cluster) -> Iterator[Fault]:
             yield Fault(place_of(one), what)
 
 
-@rule("a pod pauses before it stops")
-def pauses(cluster: Cluster) -> Iterator[Fault]:
+@rule("a pod takes calls until every node knows that it stops")
+def takes_last_calls(cluster: Cluster) -> Iterator[Fault]:
     """Yield pods that refuse calls which nodes still send them."""
-    for one, _ in cluster.deployments:
-        pause = at(container_of(one), "lifecycle", "preStop", "sleep")
-        if not pause.get("seconds"):
-            yield Fault(place_of(one), "no preStop pause: calls are lost as it stops")
+    for one, facts in cluster.deployments:
+        pause = at(container_of(one), "lifecycle", "preStop", "sleep").get("seconds")
+        if not pause and not facts.seconds("LAME_DUCK_SECONDS", cluster.told(one)):
+            what = "LAME_DUCK_SECONDS is 0 and no preStop pauses: calls are lost"
+            yield Fault(place_of(one), what)
 
 
 @rule("the environment covers the settings")

@@ -4,7 +4,6 @@ from fleetwright_cli.deploy._facts import GRPC_PORT, HTTP_PORT, Facts
 from fleetwright_cli.deploy.kubernetes._words import (
     MARGIN_SECONDS,
     NAME_LABEL,
-    PRE_STOP_SECONDS,
     SECRETS,
     USER,
     Object,
@@ -38,9 +37,7 @@ def deployment(facts: Facts, manifest: Manifest, every: dict[str, Facts]) -> Obj
     """
     own = labels(manifest, facts.name)
     config = config_of(facts, manifest, every)
-    # SIGTERM comes after the pause, and the pause counts against the grace.
-    grace = float(PRE_STOP_SECONDS + MARGIN_SECONDS)
-    grace += facts.seconds("DRAIN_SECONDS", config)
+    grace = MARGIN_SECONDS + facts.seconds("DRAIN_SECONDS", config)
     grace += facts.seconds("LAME_DUCK_SECONDS", config)
     pod = _pod(facts, manifest, _serving(facts))
     pod["containers"][0] |= _watched(facts)
@@ -167,7 +164,7 @@ def _pod(facts: Facts, manifest: Manifest, command: list[str]) -> Object:
 
 
 def _watched(facts: Facts) -> Object:
-    """Return the ports of a container, its probes, and its last seconds."""
+    """Return the ports of a container and its probes."""
     ports = [{"name": "http", "containerPort": HTTP_PORT}]
     if facts.answers_grpc:
         ports.append({"name": "grpc", "containerPort": GRPC_PORT})
@@ -176,8 +173,6 @@ def _watched(facts: Facts) -> Object:
         "startupProbe": _probe("/livez", every=1, failures=60),
         "livenessProbe": _probe("/livez", every=10, failures=3),
         "readinessProbe": _probe("/readyz", every=2, failures=2),
-        # Calls still come until every node knows that the pod is going.
-        "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
     }
 
 

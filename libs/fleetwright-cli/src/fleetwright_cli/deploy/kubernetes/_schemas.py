@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from fleetwright_cli.deploy.kubernetes._cluster import Fault, place_of
 from fleetwright_cli.deploy.kubernetes._words import Object
 
-# `preStop.sleep` came with 1.30 without being asked for.
 OLDEST = "1.30"
 RULE = f"the schemas of Kubernetes {OLDEST}, strictly"
 

@@ -10,7 +10,9 @@ NAME_LABEL = "app.kubernetes.io/name"
 PART_LABEL = "app.kubernetes.io/part-of"
 USER = 10001
 SECRETS = "/run/secrets"
-PRE_STOP_SECONDS = 5
+# From SIGTERM on calls still come until every node knows that a pod is going, and are
+# answered; longer than clients of the runtime keep a connection idle (4 s).
+LAME_DUCK_SECONDS = 5
 MARGIN_SECONDS = 5
 # A variable of a consumer's Secret that only the cluster's scaler reads.
 SCALER_SECRET = "BROKER_API_URL"  # noqa: S105 - its name
@@ -80,7 +82,7 @@ def config_of(facts: Facts, manifest: Manifest, every: dict[str, Facts]) -> Obje
         manifest: What fleet.toml says.
         every: The same of all services.
     """
-    found = {"ENVIRONMENT": "production"}
+    found = {"ENVIRONMENT": "production", "LAME_DUCK_SECONDS": str(LAME_DUCK_SECONDS)}
     for name in facts.calls:
         variable = name.upper().replace("-", "_")
         found[f"{variable}_URL"] = f"http://{name}:{HTTP_PORT}"
