@@ -1,5 +1,7 @@
 """Options of files, messages and fields that change what is generated or carried."""
 
+from collections.abc import Iterable
+
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.descriptor_pb2 import (
     FeatureSet,
@@ -56,7 +58,9 @@ def compare_files(
         if before != now:
             if option == "optimize_for":
                 before, now = map(FileOptions.OptimizeMode.Name, (before, now))
-            _tell_option(changes, "file-option-changed", new.name, option, before, now)
+            _tell_option(
+                changes, "file-option-changed", new.name, option, (before, now)
+            )
     before, now = syntax_of(old), syntax_of(new)
     if before != now:
         changes.tell(
@@ -88,7 +92,7 @@ def compare_message_options(changes: Changes, old: Descriptor, new: Descriptor) 
     option = "no_standard_descriptor_accessor"
     if getattr(now, option) and not getattr(before, option):
         _tell_option(
-            changes, "message-option-changed", new.full_name, option, False, True
+            changes, "message-option-changed", new.full_name, option, (False, True)
         )
     compare_json_format(changes, old, new)
 
@@ -130,10 +134,10 @@ def compare_field_options(
     before, now = old.GetOptions(), new.GetOptions()
     if {old.type, new.type} <= set(_TEXTS) and before.ctype != now.ctype:
         names = map(FieldOptions.CType.Name, (before.ctype, now.ctype))
-        _tell_option(changes, "field-option-changed", new.full_name, "ctype", *names)
+        _tell_option(changes, "field-option-changed", new.full_name, "ctype", names)
     if {old.type, new.type} <= set(_LONG) and before.jstype != now.jstype:
         names = map(FieldOptions.JSType.Name, (before.jstype, now.jstype))
-        _tell_option(changes, "field-option-changed", new.full_name, "jstype", *names)
+        _tell_option(changes, "field-option-changed", new.full_name, "jstype", names)
     if old.type == new.type == FieldDescriptor.TYPE_STRING:
         features = changes.old.features(old.full_name), changes.new.features(
             new.full_name
@@ -152,9 +156,10 @@ def compare_field_options(
 
 
 def _tell_option(
-    changes: Changes, rule: str, name: str, option: str, before: object, now: object
+    changes: Changes, rule: str, name: str, option: str, values: Iterable[object]
 ) -> None:
     """Say that an option is another: code that was written with it compiles no more."""
+    before, now = values
     changes.tell(
         rule,
         Promise.SOURCE,
