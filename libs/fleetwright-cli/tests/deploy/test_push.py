@@ -21,6 +21,7 @@ import pytest
 
 from fleetwright_cli._errors import FleetError
 from fleetwright_cli.deploy._facts import World
+from fleetwright_cli.deploy.images import _engine
 from fleetwright_cli.deploy.images._builds import Builds, Built
 from fleetwright_cli.deploy.images._engine import Engine, find_engine
 from fleetwright_cli.fleet import discover
@@ -77,6 +78,12 @@ class Registry:
             timeout=ANSWERS_IN,
         )
         return answer.raise_for_status().headers["Docker-Content-Digest"]
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a slow machine be no silent registry."""
+    monkeypatch.setattr(_engine, "ANSWER_SECONDS", 300.0)
 
 
 @pytest.fixture(scope="module")
