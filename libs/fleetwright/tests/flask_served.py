@@ -195,7 +195,8 @@ async def running(
     """Serve the application, wait until it answers, and leave no process behind."""
     (folder / "made.py").write_text(MODULE)
     port = free_port()
-    given = {"PORT": str(port), "LOG_FORMAT": "json"} | environment
+    given = {"PORT": str(port), "LOG_FORMAT": "json", "LAME_DUCK_SECONDS": "0"}
+    given |= environment
     process = await asyncio.create_subprocess_exec(
         *command(how, port), cwd=folder, env=os.environ | given, stdout=PIPE
     )
