@@ -20,7 +20,7 @@ class Alike(dict[str, Any]):
     """Attributes that come again as this very object, found by identity alone."""
 
     __slots__ = ()
-    __hash__ = object.__hash__  # type: ignore[assignment]
+    __hash__ = object.__hash__  # type: ignore[assignment]  # by identity: they are never equal to others
 
 
 class Answer(dict[str, Any]):
