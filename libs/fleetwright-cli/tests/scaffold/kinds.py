@@ -47,7 +47,7 @@ def fleet(folder: Path, *words: str, seconds: float = 120, **more: str) -> Answe
     around = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("PYTEST_")
+        if not name.startswith("PYTEST_") and name != "ENVIRONMENT"  # that of a test
     }
     done = subprocess.run(
         [sys.executable, "-m", "fleetwright_cli", *words],
