@@ -33,6 +33,10 @@ LESSER_MISTAKES = {
 }
 
 
+# Where a relay is to die, and where it does with the mistake of its own.
+_BEFORE, _FORGOTTEN = "relay.before_publish", "relay.forgotten"
+
+
 def put_in(broken: str) -> None:
     """Put a mistake into the code of this process, where it is one of code.
 
@@ -43,12 +47,27 @@ def put_in(broken: str) -> None:
         _no_inbox()
     elif broken == "retry-without-parking":
         _no_waiting_behind()
+    elif broken == "delete-before-publish":
+        _die_between_its_steps()
     elif broken == "no-fence":
         _no_fence()
     elif broken == "retries-in-place":
         _retries_in_place()
     elif broken == "no-heartbeat":
         _no_heartbeat()
+
+
+def _die_between_its_steps() -> None:
+    """Have the relay die where it would lose an event, and not before both steps."""
+    own = _crash.point
+
+    def point(name: str) -> None:
+        if name == _FORGOTTEN:
+            own(_BEFORE)
+        elif name != _BEFORE:
+            own(name)
+
+    _crash.point = point
 
 
 def _no_inbox() -> None:
@@ -186,7 +205,7 @@ class _Forgetful(_Wrapped):
         ids = [message.id for message in messages]
         async with self._database.transaction() as transaction:
             await transaction.execute(delete(outbox).where(outbox.c.id.in_(ids)))
-        _crash.point("relay.before_publish")
+        _crash.point(_FORGOTTEN)
         return await self._broker.publish(messages)
 
 
