@@ -190,6 +190,8 @@ async def refusing(port: int) -> None:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
             except ConnectionRefusedError:
                 return
+            except ConnectionResetError:
+                continue  # it waited in the queue of the socket that was closed just then
             writer.close()
 
 
