@@ -114,7 +114,7 @@ def of_the_order(receiver: Any, trace: str) -> dict[str, tuple[str, Any]]:
 
 def place(shop: Shop, trace: str) -> None:
     """Order two lanterns at the storefront, in a trace that began elsewhere."""
-    with Client(base_url=shop.url("storefront"), timeout=30) as buyer:
+    with Client(base_url=shop.url("storefront"), timeout=60) as buyer:
         buyer.post("/basket/lines", data={"sku": "71053", "quantity": "2"})
         found = re.search(r'name="key" value="([^"]+)"', buyer.get("/basket").text)
         assert found is not None

@@ -69,7 +69,7 @@ def stocks(postgres_url: str, tmp_path: Path) -> Iterator[list[StockStub]]:
     finally:
         for process in processes:
             process.send_signal(signal.SIGTERM)
-        codes = [process.wait(30) for process in processes]
+        codes = [process.wait(60) for process in processes]
     assert codes == [0, 0]
 
 

@@ -210,7 +210,7 @@ async def desk(
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        async with httpx2.AsyncClient(base_url=url, timeout=10) as http:
+        async with httpx2.AsyncClient(base_url=url, timeout=60) as http:
             topic = environment.get("TOPIC", variables["TOPIC"])
             running = Desk(process.pid, http, log, topic)
             await _answering(running, process)

@@ -49,7 +49,7 @@ class Administrator:
         request = urllib.request.Request(  # noqa: S310 - 127.0.0.1
             f"{self._api}/api/{place}", data, self._headers, method=method
         )
-        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             text = answer.read()
         return json.loads(text) if text else None
 

@@ -93,7 +93,7 @@ def _asked(method: str, url: str, login: str) -> bool:
     headers = {"Authorization": f"Basic {b64encode(login.encode()).decode()}"}
     request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=10):  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60):  # noqa: S310
             return True
     except (urllib.error.URLError, OSError):
         return False

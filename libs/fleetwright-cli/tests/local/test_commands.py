@@ -137,7 +137,7 @@ def test_ctrl_c_drains_and_sums_up(fleet: Path, eventually: Eventually) -> None:
     waited(fleet, eventually)
 
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=30)
+    out, err = running.communicate(timeout=60)
 
     assert running.returncode == 0, err
     assert "service.stopped" in out
@@ -161,7 +161,7 @@ def test_a_reader_that_goes_away_does_not_end_the_fleet(
 
     assert reply is not None
     assert reply["services"][0]["state"] == "ready"
-    assert running.wait(timeout=30) in {0, 120}
+    assert running.wait(timeout=60) in {0, 120}
 
 
 def test_a_killed_supervisor_leaves_no_process(
@@ -242,7 +242,7 @@ def test_commands_answer_in_this_process_too(
     assert _app.run(["logs", "orders", "--since", "5m"]) == 0
     assert _app.run(["logs", "--json"]) == 0
     assert _app.run(["down"]) == 0
-    running.communicate(timeout=30)
+    running.communicate(timeout=60)
 
     shown = capsys.readouterr().out
     assert "restarted: asked by `fleet restart`" in shown
@@ -273,7 +273,7 @@ def test_logs_follow_what_is_written(fleet: Path, eventually: Eventually) -> Non
         assert text, "the reader ended too early"
 
     reading.send_signal(signal.SIGINT)
-    reading.communicate(timeout=30)
+    reading.communicate(timeout=60)
     assert reading.returncode == 130
 
 

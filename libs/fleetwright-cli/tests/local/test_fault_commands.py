@@ -154,7 +154,7 @@ def test_faults_of_two_commands_at_once_are_both_kept(tmp_path: Path) -> None:
         other = subprocess.Popen(command)
         plan.add({"edge": "a->b", "error": 500, "at": "caller"})
 
-    assert other.wait(20) == 0
+    assert other.wait(60) == 0
     assert [fault["error"] for fault in FaultPlan.read(file).faults] == [500, 503]
 
 

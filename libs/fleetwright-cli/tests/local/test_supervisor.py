@@ -318,7 +318,7 @@ def _quick() -> Any:
 
 async def _changed_until(file: Path, seen: Callable[[], object]) -> None:
     """Change a file until it is seen: nobody tells when the watching has begun."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         number = 0
         while not seen():
             file.write_text(f"number = {number}\n")  # noqa: ASYNC240 (tiny)

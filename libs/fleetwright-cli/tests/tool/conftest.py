@@ -184,7 +184,7 @@ def index_answers() -> bool:
     index = os.environ.get("UV_INDEX_URL") or os.environ.get("PIP_INDEX_URL")
     url = (index or "https://pypi.org/simple").rstrip("/") + "/iniconfig/"
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

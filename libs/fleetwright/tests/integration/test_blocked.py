@@ -31,7 +31,7 @@ def create_app():
 
     @app.get("/thread")
     def thread() -> str:
-        go_on.wait(20)
+        go_on.wait(60)
         return "done"
 
     @app.get("/few")
@@ -120,7 +120,7 @@ async def test_threads_that_are_all_busy_show_in_readiness(folder: Path) -> None
     """Calls that wait for a thread for a second: not ready, still alive; and back."""
     async with (
         running(folder, "made:create_app", MAX_IN_FLIGHT="20") as service,
-        AsyncClient(base_url=service.url) as http,
+        AsyncClient(base_url=service.url, timeout=60) as http,
     ):
         await http.get("/few")
         waiting = [asyncio.create_task(http.get("/thread")) for _ in range(4)]

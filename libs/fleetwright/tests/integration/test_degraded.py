@@ -166,7 +166,7 @@ def set_topic(server: OwnServer, topic: str, most_bytes: str) -> None:
         words.ResourceType.TOPIC, topic, incremental_configs=[entry]
     )
     for done in client.incremental_alter_configs([resource]).values():
-        done.result(20)
+        done.result(60)
 
 
 async def test_as_many_events_wait_as_may_and_no_more(

@@ -58,7 +58,7 @@ class Ledger:
 
 def opened(path: Path, schema: str = "") -> sqlite3.Connection:
     """Return a connection to a database of the test."""
-    connection: sqlite3.Connection = sqlite_module().connect(path, timeout=15)
+    connection: sqlite3.Connection = sqlite_module().connect(path, timeout=60)
     if schema:
         connection.execute("pragma journal_mode=wal")
         connection.execute(schema)
@@ -99,7 +99,7 @@ def survive(folder: Path, *, seconds: float, environment: dict[str, str]) -> Led
         time.sleep(seconds)
         wait_until(lambda: settled(folder), 20.0)
         (folder / "stop").touch()
-        assert workers.wait(timeout=30) == 0
+        assert workers.wait(timeout=60) == 0
     lines = errors.read_text().splitlines()
     told = [line for line in lines if line.startswith(("crash point", "killed"))]
     assert [line for line in lines if line not in told] == []

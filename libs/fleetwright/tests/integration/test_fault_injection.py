@@ -112,7 +112,7 @@ async def until(
 
 async def test_fault_strikes_a_running_service_and_is_cleared(tmp_path: Path) -> None:
     """At the caller a 503 like a real one; at the provider an answer that says so."""
-    async with running(tmp_path) as url, AsyncClient() as http:
+    async with running(tmp_path) as url, AsyncClient(timeout=60) as http:
         assert (await http.get(f"{url}/edge")).json() == "leaf"
 
         switch(tmp_path, {"id": "f1", "edge": "orders->catalog", "error": 503})

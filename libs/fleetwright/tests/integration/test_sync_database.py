@@ -192,11 +192,11 @@ def test_wait_for_a_turn_ends_at_the_deadline(tmp_path: Path) -> None:
     def hold() -> None:
         with database.transaction():
             held.set()
-            done.wait(20)
+            done.wait(60)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    held.wait(20)
+    held.wait(60)
     try:
         with (
             pytest.raises(DeadlineExceeded, match="turn"),
@@ -227,7 +227,7 @@ def test_wait_for_another_process_ends_at_the_deadline(database: Database) -> No
             add(database)
         took = time.monotonic() - began
     finally:
-        holder.communicate("\n", timeout=20)
+        holder.communicate("\n", timeout=60)
 
     assert 0.2 < took < 5
     add(database)

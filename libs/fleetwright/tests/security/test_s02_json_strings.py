@@ -22,7 +22,7 @@ def test_string_that_never_ends_is_read_once() -> None:
         [sys.executable, "-c", PROGRAM],
         input=body,
         capture_output=True,
-        timeout=30,
+        timeout=60,
         check=True,
     )
 

@@ -133,7 +133,7 @@ async def test_bodies_are_bounded(
     kind = {"/typed": "application/json", "/form": "application/x-www-form-urlencoded"}
     headers = {"Content-Type": kind.get(path, "application/octet-stream")}
     body = pieces() if chunked else b"x" * size
-    async with AsyncClient() as http:
+    async with AsyncClient(timeout=60) as http:
         answer = await http.post(service.url + path, content=body, headers=headers)
 
     assert answer.status_code == status
@@ -146,7 +146,7 @@ async def test_large_bodies_leave_no_memory_behind(service: Running) -> None:
     """A hundred bodies of 10 MiB, ten at a time: refused, never kept."""
     before = resident_bytes(service)
     body = b"x" * (10 * MIB)
-    async with AsyncClient() as http:
+    async with AsyncClient(timeout=60) as http:
         for _ in range(10):
             answers = await asyncio.gather(
                 *(http.post(f"{service.url}/raw", content=body) for _ in range(10))
@@ -172,7 +172,7 @@ async def test_unread_body_does_not_become_the_next_request(service: Running) ->
 
 async def test_forms_have_at_most_1000_fields(service: Running) -> None:
     """Starlette's own limit holds, and its refusal is a problem."""
-    async with AsyncClient() as http:
+    async with AsyncClient(timeout=60) as http:
         fits = await http.post(
             f"{service.url}/form", data={f"f{i}": "" for i in range(1000)}
         )

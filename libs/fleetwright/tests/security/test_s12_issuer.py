@@ -186,7 +186,7 @@ async def test_issuer_runs_as_a_process_and_drains(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         ready = json.loads(await process.stdout.readline())
         url = f"http://127.0.0.1:{ready['port']}"
-        async with AsyncClient(base_url=url) as http:
+        async with AsyncClient(base_url=url, timeout=60) as http:
             answer = await asking(http, "orders")
         process.send_signal(signal.SIGTERM)
         written = (await process.communicate())[0].decode()
