@@ -26,6 +26,9 @@ ORDER = {
 CAPTURING = """
 [up.services.orders]
 environment = { CAPTURE_CALLS = "true" }
+
+[up.services.stock]
+environment = { CAPTURE_CALLS = "true" }
 """
 PATIENCE = 30_000
 TRIES = 5  # on a machine that is busy a service refuses what it cannot do in time
@@ -229,21 +232,28 @@ def test_log_level_is_changed_while_a_service_runs(page: Page, shop: Shop) -> No
     assert log_level(shop) == "WARNING"
 
 
+@pytest.mark.parametrize(
+    ("service", "call", "status"),
+    (
+        ("orders", "POST /v1/orders", "201"),
+        ("stock", "GRPC /shop.stock.v1.Stock/Hold", "200"),
+    ),
+)
 def test_captured_call_is_sent_again_and_saved_as_a_test(
-    page: Page, shop: Shop
+    page: Page, shop: Shop, service: str, call: str, status: str
 ) -> None:
     """With a token of whoever made it; the saved test passes beside the shop."""
-    page.goto("/explorer?service=orders")
-    row = page.locator("tr", has_text="POST /v1/orders")
+    page.goto(f"/explorer?service={service}")
+    row = page.locator("tr", has_text=call)
     row.get_by_role("link", name="send again").first.click(timeout=PATIENCE)
     send, answer = page.get_by_role("button", name="Send"), page.locator("#answer h2")
     statuses: list[str] = []
-    while "201" not in statuses and len(statuses) < TRIES:
+    while status not in statuses and len(statuses) < TRIES:
         answer.evaluate_all("those => those.forEach((one) => one.remove())")
         send.click()
         expect(answer).to_contain_text(" in ", timeout=2 * PATIENCE)
         statuses.append(answer.inner_text().split()[0])
-    assert statuses[-1] == "201"
+    assert statuses[-1] == status
     with page.expect_download() as download:
         page.get_by_role("link", name="Save as a test").click()
 

@@ -1,7 +1,8 @@
 """Calls kept with their bodies, so that a developer may send them again."""
 
+import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from fleetwright import _logs
@@ -95,16 +96,105 @@ class Capture:
         try:
             await self._app(scope, received, sent)
         finally:
-            _write(scope, status, taken.facts(), given.facts())
+            names = {bytes(name).lower() for name, _ in scope["headers"]}
+            write(
+                method=scope["method"],
+                path=scope["path"],
+                query=scope["query_string"].decode("latin-1"),
+                once=b"idempotency-key" in names,
+                request=taken.facts(),
+                status=status,
+                answer=given.facts(),
+            )
 
 
-def _write(
-    scope: Any, status: int, taken: Mapping[str, Any], given: Mapping[str, Any]
+class WsgiCapture:
+    """The same around an application that a WSGI server of somebody else's runs."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        """Stand around an application.
+
+        Args:
+            app: The application, behind what guards it.
+        """
+        self._app = app
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterator[bytes]:
+        """Pass everything on, and write it down at the end."""
+        given = _Body()
+        status = 0
+
+        def started(line: str, headers: Any, exc_info: Any = None) -> Any:
+            nonlocal status
+            status = int(line[:3])
+            passed_on = start_response(line, headers, exc_info)
+
+            def written(piece: bytes) -> object:
+                given.add(piece)
+                return passed_on(piece)
+
+            return written
+
+        taken = _sent(environ)
+        try:
+            pieces = self._app(environ, started)
+            try:
+                for piece in pieces:
+                    given.add(piece)
+                    yield piece
+            finally:
+                close = getattr(pieces, "close", None)
+                if close is not None:
+                    close()
+        finally:
+            write(
+                method=environ["REQUEST_METHOD"],
+                path=environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8"),
+                query=environ.get("QUERY_STRING", ""),
+                once="HTTP_IDEMPOTENCY_KEY" in environ,
+                request=taken,
+                status=status,
+                answer=given.facts(),
+            )
+
+
+def _sent(environ: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON that was sent: it has been read, what is none has not."""
+    stream = environ["wsgi.input"]
+    if isinstance(stream, io.BytesIO):
+        body = _Body()
+        body.add(stream.getvalue())
+        return body.facts()
+    is_empty = environ.get("CONTENT_LENGTH") in (None, "", "0")
+    return {} if is_empty else {"left_out": "no JSON"}
+
+
+def write(
+    *,
+    method: str,
+    path: str,
+    query: str,
+    once: bool,
+    request: dict[str, Any],
+    status: int,
+    answer: dict[str, Any],
 ) -> None:
+    """Write a call as one line, with who makes it.
+
+    Args:
+        method: Of HTTP; `GRPC` for a call over gRPC.
+        path: With the values in it.
+        query: What follows the question mark.
+        once: Whether it has a key of idempotency.
+        request: `json`, the body; or `left_out`, why it is not there.
+        status: Of the answer; 0 where there is none.
+        answer: Its body, likewise.
+    """
     lines, call = _logs.lines(), current_call()
     if lines is None or call is None:
         return
-    names = {bytes(name).lower() for name, _ in scope["headers"]}
     who = call.principal
     caller = (
         {}
@@ -116,13 +206,13 @@ def _write(
         }
     )
     fields = {
-        "method": scope["method"],
-        "path": mask(scope["path"][:_LONGEST_PATH]),
-        "query": mask(scope["query_string"].decode("latin-1")[:_LONGEST_PATH]),
-        "once": b"idempotency-key" in names,
+        "method": method,
+        "path": mask(path[:_LONGEST_PATH]),
+        "query": mask(query[:_LONGEST_PATH]),
+        "once": once,
         "by": caller,
-        "request": taken,
+        "request": request,
         "status": status,
-        "answer": given,
+        "answer": answer,
     }
     lines.put("debug", "call.captured", fields)

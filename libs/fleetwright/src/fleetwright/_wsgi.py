@@ -11,6 +11,7 @@ import structlog
 
 from fleetwright import _exposed, _logs, _telemetry
 from fleetwright._body import check_json, is_json_type, too_long
+from fleetwright._capture import WsgiCapture
 from fleetwright._context import Call, degraded
 from fleetwright._exposed import MEDIA_TYPE as METRICS_TYPE
 from fleetwright._exposed import METRICS
@@ -49,6 +50,7 @@ class FleetWsgi:
         """
         self._max_body_bytes = max_body_bytes
         self._app = app
+        self._told_here = WsgiCapture(app) if service.settings.capture_calls else app
         self._service = service
         self._inbound = Inbound(service)
         self._probes = Probes(service)
@@ -69,7 +71,7 @@ class FleetWsgi:
         """
         if TOLD in environ:
             return self._app(environ, start_response)
-        exchange = _WsgiExchange(self._app, environ, start_response)
+        exchange = _WsgiExchange(self._told_here, environ, start_response)
         path = environ.get("PATH_INFO", "")
         opened = self._opened()
         if path in PROBES and environ["REQUEST_METHOD"] in ("GET", "HEAD"):

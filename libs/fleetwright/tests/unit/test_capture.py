@@ -1,19 +1,24 @@
 """Calls kept with their bodies, for a developer to send again."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from flask import Flask, Response
 from httpx2 import AsyncClient
 from pydantic import BaseModel
+from werkzeug.test import Client
 
 from fleetwright import Service, Settings, _logs
 from fleetwright._log_writer import LineWriter
+from fleetwright._portal import end_background
 from fleetwright.auth import allow, public
 from fleetwright.errors import SettingsError
 from fleetwright.fastapi import mount
+from fleetwright.flask import mount as mount_flask
 from fleetwright.testing import serving
 
 
@@ -115,6 +120,41 @@ async def test_nothing_is_kept_unless_somebody_asks(paper: Paper) -> None:
         await client.get("/pages?size=1")
 
     assert paper.calls == []
+
+
+@pytest.mark.parametrize("captures", (True, False))
+async def test_flask_keeps_calls_behind_a_server_of_others(
+    paper: Paper, captures: bool
+) -> None:
+    """As they pass, a streamed answer too; nothing unless somebody asks."""
+    app = Flask("pages")
+
+    @app.post("/pages/<name>")
+    @public
+    def pages(name: str) -> Response:
+        return Response(iter([b'{"name"', b": 1}"]), content_type="application/json")
+
+    settings = Settings(environment="test", capture_calls=captures)
+    http = Client(mount_flask(app, Service("pages", settings)))
+    try:
+        answers = await asyncio.to_thread(
+            lambda: [
+                http.post("/pages/ünï?a=1", json={"token": "canary-5150"}),
+                http.post("/pages/x", data=b"\xff", content_type="text/plain"),
+            ]
+        )
+        said = [answer.get_data() for answer in answers]
+    finally:
+        await asyncio.to_thread(end_background)
+
+    assert said == [b'{"name": 1}'] * 2
+    assert len(paper.calls) == 2 * captures
+    if captures:
+        first, other = paper.calls
+        assert (first["path"], first["query"]) == ("/pages/ünï", "a=1")
+        assert first["request"] == {"json": {"token": "***"}}
+        assert (first["status"], first["answer"]) == (200, {"json": {"name": 1}})
+        assert other["request"] == {"left_out": "no JSON"}
 
 
 def test_production_is_refused() -> None:

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from fleetwright_cli._errors import FleetError
+from fleetwright_cli.console import _rpcs
 from fleetwright_cli.console._bus_views import Views, ask_services
 from fleetwright_cli.console._checked import Checked
 from fleetwright_cli.console._rows import EventRow
@@ -36,7 +37,7 @@ from fleetwright_cli.local._tokens import issued
 MOST_BYTES = 1_000_000
 CALL_SECONDS = 30.0
 PROCESS_VERBS = frozenset({"restart", "stop", "start"})
-METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", _rpcs.METHOD})
 Given = Mapping[str, Any]
 
 
@@ -166,7 +167,9 @@ class Actions:
         if url is None or service not in self._site.fleet.services:
             raise ValueError("no such service is in this fleet")
         if not path.startswith("/") or method not in METHODS:
-            raise ValueError("give a path that begins with / and a method of HTTP")
+            raise ValueError(
+                "give a path that begins with / and a method of HTTP, or GRPC"
+            )
         trace = secrets.token_hex(16)
         headers = {"traceparent": f"00-{trace}-{secrets.token_hex(8)}-01"}
         for line in str(given.get("headers") or "").splitlines():
@@ -176,13 +179,17 @@ class Actions:
         headers |= self._who(service, given)
         if given.get("once"):
             headers["Idempotency-Key"] = str(uuid.uuid4())
-        body = str(given.get("body") or "").encode()
+        self._note(service, "call", f"{method} {path[:200]}")
+        text = str(given.get("body") or "")
+        if method == _rpcs.METHOD:
+            done = _rpcs.sent(self._site, service, path, text, headers)
+            return done | {"trace": trace}
+        body = text.encode()
         if body:
             headers.setdefault("Content-Type", "application/json")
         request = urllib.request.Request(  # noqa: S310 - a service of our own map
             url + path, body or None, headers, method=method
         )
-        self._note(service, "call", f"{method} {path[:200]}")
         return _answered(request) | {"trace": trace}
 
     def _who(self, service: str, given: Given) -> dict[str, str]:

@@ -9,11 +9,15 @@ from typing import Any
 from fleetwright_cli._errors import FleetError
 from fleetwright_cli.console._asked import Asked
 from fleetwright_cli.console._masks import MASK
+from fleetwright_cli.console._rpcs import METHOD
 from fleetwright_cli.console._site import Site
 
 EVENT = "call.captured"
 SHOWN = 50
-_TEST = Path(__file__).parent / "templates" / "captured_test.txt"
+_TEMPLATES = Path(__file__).parent / "templates"
+# How a saved test calls, and what it imports for that.
+_HTTP = ("captured_http.txt", "import urllib.error\nimport urllib.request\nimport uuid")
+_RPC = ("captured_rpc.txt", "import urllib.request")
 Facts = dict[str, Any]
 
 
@@ -104,13 +108,20 @@ def as_test(call: Facts) -> str:
         )
     body = json.loads(call["body"]) if call["body"] else None
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(call["at"]))
+    how, imports = _RPC if call["method"] == METHOD else _HTTP
     values = {name: repr(call[name]) for name in _NAMES} | {
+        "imports": imports,
+        "calling": _template(how).rstrip(),
         "title": _line(f"{call['method']} {call['path']} of {call['service']}"),
         "when": when,
         "body": repr(body),
         "answer": repr(call["answer"]),
     }
-    return Template(_TEST.read_text("utf-8")).substitute(values)
+    return Template(_template("captured_test.txt")).substitute(values)
+
+
+def _template(name: str) -> str:
+    return (_TEMPLATES / name).read_text("utf-8")
 
 
 _NAMES = ("service", "method", "path", "once", "status", "subject", "scopes", "roles")

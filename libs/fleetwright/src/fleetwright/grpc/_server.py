@@ -15,6 +15,7 @@ from fleetwright._inbound import OVERLOADED, Inbound
 from fleetwright._service import Service
 from fleetwright.auth import Access
 from fleetwright.errors import DeclarationError, SettingsError
+from fleetwright.grpc._captured import captured
 from fleetwright.grpc._exchange import RpcExchange
 from fleetwright.grpc._health import SERVICE, Health
 from fleetwright.grpc._methods import Answering, answered
@@ -185,8 +186,9 @@ class _Answers(grpc.GenericRpcHandler):
         self._inbound = Inbound(service)
         self._service = service
         # No (de)serializers: a message is read only after its call was let in.
+        kept = captured if service.settings.capture_calls else lambda one: one
         self._known: dict[str, Any] = {
-            path: grpc.unary_unary_rpc_method_handler(self._telling(one))
+            path: grpc.unary_unary_rpc_method_handler(self._telling(kept(one)))
             for path, one in methods.items()
         }
 
