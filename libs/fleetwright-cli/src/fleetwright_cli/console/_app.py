@@ -40,6 +40,7 @@ from fleetwright_cli.console import (
 from fleetwright_cli.console._access import Access
 from fleetwright_cli.console._actions import Actions
 from fleetwright_cli.console._asked import Asked
+from fleetwright_cli.console._changes import Changes
 from fleetwright_cli.console._checked import Checked
 from fleetwright_cli.console._mcp import Tools
 from fleetwright_cli.console._promises import Promises
@@ -90,14 +91,15 @@ PAGES = {
 
 
 def views(
-    bus: _bus_views.Views, checked: Checked, promises: Promises
+    bus: _bus_views.Views, checked: Checked, promises: Promises, changes: Changes
 ) -> dict[str, View]:
     """Return what can be asked for, by name: as a part and as JSON.
 
     Args:
         bus: What asks the services.
         checked: What the repository was last found to be.
-        promises: What compares the contracts.
+        promises: What compares the contracts with one another.
+        changes: What compares them with those of main.
     """
     return {
         "resources": _overview.resources,
@@ -121,6 +123,7 @@ def views(
         "parked_event": bus.parked_event,
         "checks": checked.checks,
         "contracts": promises.contracts,
+        "changes": changes.changes,
         "faults": _bus_views.faults,
         "explorer": _bus_views.explorer,
         "captured": _captured.captured,
@@ -156,7 +159,8 @@ class Console:
         self._site = site
         self._bus = _bus_views.Views(site)
         self._checked = Checked(site.fleet.root, site.stream.tell)
-        self._views = views(self._bus, self._checked, Promises(site.fleet))
+        fleet = site.fleet
+        self._views = views(self._bus, self._checked, Promises(fleet), Changes(fleet))
         self._templates = templates()
 
     def app(self) -> Starlette:

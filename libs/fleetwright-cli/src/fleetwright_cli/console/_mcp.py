@@ -66,6 +66,7 @@ _LOOKS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
         "Who fits whose contracts, and the value that does not.",
         {"consumer": "Open this one's edge", "provider": "to this one."},
     ),
+    "changes": ("What this tree changes in contracts since main, and whom.", {}),
     "checks": ("What holding the repository to the standard found.", {}),
 }
 _ACTS: Final = {

@@ -17,7 +17,7 @@ from fleetwright_cli.console._site import Site
 from fleetwright_cli.contracts import KINDS, Unmet, Verification, frozen, verify
 from fleetwright_cli.contracts._declarations import Declarations
 from fleetwright_cli.contracts._words import unmet_data
-from fleetwright_cli.fleet import Fleet
+from fleetwright_cli.fleet import Fleet, Service
 from fleetwright_contracts import verdict_of
 from fleetwright_contracts.needs import Sent, sent_by
 
@@ -114,18 +114,16 @@ class Promises:
     def get(self) -> Compared:
         """Return the comparison of the contracts as they are now."""
         with self._lock:
-            if self._stamps is None or self._stamps != _stamps(self._stamps):
+            if self._stamps is None or self._stamps != stamps(self._stamps):
                 self._found, read = _compared(self._fleet)
-                self._stamps = _stamps(read)
+                self._stamps = stamps(read)
             return self._found
 
 
 def _compared(fleet: Fleet) -> tuple[Compared, list[Path]]:
     """Return what is found, and the files that it was found in."""
     services = list(fleet.services.values())
-    read = [
-        one.folder / "contracts" / f"{kind}.json" for one in services for kind in KINDS
-    ]
+    read = contract_files(services)
     try:
         contracts = frozen(services)
         edges = list(_edges(contracts))
@@ -139,6 +137,17 @@ def _compared(fleet: Fleet) -> tuple[Compared, list[Path]]:
     places = dict(_places(fleet, edges))
     read += [fleet.root / text.rpartition(":")[0] for text in places.values()]
     return Compared(edges, by_edge, places), read
+
+
+def contract_files(services: Iterable[Service]) -> list[Path]:
+    """Return where the contracts of services are, or would be.
+
+    Args:
+        services: Whose.
+    """
+    return [
+        one.folder / "contracts" / f"{kind}.json" for one in services for kind in KINDS
+    ]
 
 
 def _places(fleet: Fleet, edges: list[Edge]) -> Iterator[tuple[int, str]]:
@@ -186,8 +195,12 @@ def _operations(document: Mapping[str, Any]) -> Iterator[str]:
 _METHODS = frozenset({"get", "put", "post", "delete", "patch", "head", "options"})
 
 
-def _stamps(files: Iterable[Path]) -> Stamps:
-    """Return what differs once one of the files is written, made or taken away."""
+def stamps(files: Iterable[Path]) -> Stamps:
+    """Return what differs once one of the files is written, made or taken away.
+
+    Args:
+        files: Which ones, whether they are there or not.
+    """
     return {file: _stamp(file) for file in files}
 
 
