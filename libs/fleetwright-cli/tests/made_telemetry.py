@@ -143,9 +143,9 @@ def metrics_body(service: str, *, value: float, at_ns: int) -> bytes:
     group = request.resource_metrics.add()
     group.resource.attributes.add(key="service.name").value.string_value = service
     metrics = group.scope_metrics.add().metrics
-    metrics.add(name="calls", unit="1").sum.data_points.add(
-        as_double=value, time_unix_nano=at_ns
-    )
+    calls = metrics.add(name="calls", unit="1").sum
+    calls.is_monotonic = True
+    calls.data_points.add(as_double=value, time_unix_nano=at_ns)
     metrics.add(name="pool.in_use", unit="1").gauge.data_points.add(
         as_int=int(value), time_unix_nano=at_ns
     )

@@ -13,7 +13,7 @@ from fleetwright_cli.console._access import Keys
 from fleetwright_cli.console._app import Console
 from fleetwright_cli.console._feed import Feed
 from fleetwright_cli.console._reader import Reader
-from fleetwright_cli.console._site import Site, declared, with_events
+from fleetwright_cli.console._site import Site, declared, hearing, with_events
 from fleetwright_cli.console._store import Store
 from fleetwright_cli.console._stream import Stream
 from fleetwright_cli.console.kept import DATABASE
@@ -63,6 +63,7 @@ def main(root: Path, began: float) -> None:
             stream=stream,
             needs=declared(fleet),
             speaking=with_events(fleet),
+            heard=hearing(fleet),
         )
         with closing(feed):
             feed.start()

@@ -3,6 +3,9 @@
 import math
 from collections.abc import Sequence
 
+# Each is four round steps high.
+_TOPS = (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10)
+
 
 def line(
     values: Sequence[float | None], *, width: float, height: float, top: float
@@ -52,7 +55,7 @@ def nice_top(values: Sequence[float | None], least: float = 1.0) -> float:
     largest = max((value for value in values if value is not None), default=0.0)
     largest = max(largest, least)
     unit = 10.0 ** math.floor(math.log10(largest))
-    for factor in (1, 2, 2.5, 4, 5, 8, 10):
+    for factor in _TOPS:
         if factor * unit >= largest:
             return factor * unit
     return 10 * unit

@@ -19,6 +19,7 @@ from fleetwright_cli.local._plan import assigned
 
 SHOWN_EVENTS = 50
 SHOWN_POINTS = 120
+FIRST_METRIC = "http.server.request.duration"  # what is looked at most
 MOST_SERIES = 24
 ROUTE_MINUTES = 15
 CHART_WIDTH, CHART_HEIGHT = 300, 70
@@ -185,7 +186,9 @@ def metrics(site: Site, asked: Asked) -> dict[str, Any]:
         "select m.name, m.unit, m.kind, count(*) series from metric_series m"
         " group by 1 order by 1"
     )
-    wanted = asked.text("metric") or (names[0]["name"] if names else "")
+    known = [it["name"] for it in names]
+    usual = FIRST_METRIC if FIRST_METRIC in known else next(iter(known), "")
+    wanted = asked.text("metric") or usual
     service = asked.text("service")
     found = site.reader.rows(
         "select m.id, m.kind, m.unit, m.attributes, s.name service"
@@ -223,7 +226,7 @@ def _series(site: Site, row: dict[str, Any]) -> dict[str, Any]:
         "unit": row["unit"],
         "attributes": json.loads(row["attributes"] or "{}"),
         "latest": values[-1] if values else None,
-        "top": top,
+        "largest": max(values, default=0.0),
         "path": _charts.line(values, **size, top=top),
         "points": len(points),
     }

@@ -12,6 +12,7 @@ from fleetwright_cli.console._site import Site
 SHOWN = 200
 MOST = 2_000
 LONGEST_SHOWN = 2_000
+_IDS = frozenset({"call_id", "parent_span_id"})  # a line leads to its trace
 MOST_FIELDS = 12
 _WORDS = {10: "debug", 20: "info", 30: "warn", 40: "error", 50: "fatal"}
 
@@ -86,13 +87,17 @@ def _line(site: Site, row: dict[str, Any], names: dict[int, str]) -> dict[str, A
         "colour": site.colour(name),
         "level": _WORDS.get(row["level"], "info"),
         "event": event[:LONGEST_SHOWN] + (" ..." if len(event) > LONGEST_SHOWN else ""),
-        "fields": _fields(row["fields"]),
+        "fields": fields_of(row["fields"]),
         "trace": row["trace_id"],
     }
 
 
-def _fields(text: str) -> list[tuple[str, str]]:
-    """Return a line's fields as names and short texts."""
+def fields_of(text: str) -> list[tuple[str, str]]:
+    """Return a line's fields as names and short texts, without the ids of its call.
+
+    Args:
+        text: The fields as JSON; empty for none.
+    """
     try:
         fields = json.loads(text) if text else {}
     except ValueError:
@@ -100,7 +105,11 @@ def _fields(text: str) -> list[tuple[str, str]]:
     if not isinstance(fields, dict):
         return []
     shown = []
-    known = [pair for pair in fields.items() if pair[1] is not None]
+    known = [
+        (key, round(value, 3) if isinstance(value, float) else value)
+        for key, value in fields.items()
+        if value is not None and key not in _IDS
+    ]
     for key, value in known[:MOST_FIELDS]:
         words = value if isinstance(value, str) else json.dumps(value)
         shown.append((str(key), words[:300]))

@@ -7,7 +7,7 @@ from typing import Any
 
 BOX_WIDTH = 156
 BOX_HEIGHT = 50
-GAP_X = 74
+GAP_X = 54
 GAP_Y = 20
 LANE_HEIGHT = 14  # what an arrow takes where it passes a layer between two boxes
 MARGIN = 14

@@ -185,11 +185,13 @@ def _points(service: str, metric: Metric) -> Iterator[PointRow]:
                 json.dumps(shape),
             )
     elif kind in ("sum", "gauge"):
+        # What goes up and down is looked at as it is, not as what was added.
+        shown = kind if kind == "sum" and metric.sum.is_monotonic else "gauge"
         for number in getattr(metric, kind).data_points:
             value = number.as_double or float(number.as_int)
             at_ns = _whole(number.time_unix_nano)
             key = _key(number.attributes)
-            yield PointRow(service, name, unit, kind, key, at_ns, value)
+            yield PointRow(service, name, unit, shown, key, at_ns, value)
 
 
 def _key(attributes: Iterable[KeyValue]) -> str:

@@ -13,6 +13,7 @@ RATE_SECONDS = 60
 SPARK_SLOTS = 30
 SPARK_WIDTH, SPARK_HEIGHT = 90, 20
 MAP_MINUTES = 5
+EMBEDDED = "sqlite"  # a file of its service, and no box of the map
 EXPORT_SECONDS = 5  # services export in batches
 TRAFFIC_SLOTS = 60
 CHART_WIDTH, CHART_HEIGHT = 600, 200
@@ -165,7 +166,7 @@ def _drawn(facts: list[dict[str, Any]], slots: list[int]) -> dict[str, Any]:
 def service_map(site: Site, asked: Asked) -> dict[str, Any]:
     """Return the service map: who calls whom, as declared and as seen."""
     minutes = asked.count("minutes", MAP_MINUTES, 1440) or MAP_MINUTES
-    seen = _seen(site, minutes)
+    seen = {key: it for key, it in _seen(site, minutes).items() if key[1] != EMBEDDED}
     declared = {(one, it) for one, those in site.needs.items() for it in those}
     pairs = sorted(declared | {(one, other) for one, other, _ in seen})
     shown = {str(facts["service"]) for facts in site.statuses} or set(site.needs)
@@ -185,13 +186,22 @@ def service_map(site: Site, asked: Asked) -> dict[str, Any]:
                 pair,
                 d,
                 seen,
-                # What is behind a service is its own affair.
-                is_declared=pair in declared or pair[1] not in site.fleet.services,
+                is_declared=pair in declared or _is_told(site, pair, seen),
                 minutes=minutes,
             )
             for pair, d in placed["paths"].items()
         ],
     }
+
+
+def _is_told(
+    site: Site, pair: tuple[str, str], seen: dict[tuple[str, str, str], Durations]
+) -> bool:
+    """Return whether an edge needs no client: what is behind a service, or events."""
+    if pair[1] not in site.fleet.services:
+        return True
+    is_heard = pair in site.heard or not site.heard
+    return is_heard and all(kind == "event" for *two, kind in seen if (*two,) == pair)
 
 
 def _seen(site: Site, minutes: int) -> dict[tuple[str, str, str], Durations]:

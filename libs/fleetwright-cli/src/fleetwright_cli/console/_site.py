@@ -4,15 +4,18 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from fleetwright_cli._errors import FleetError
 from fleetwright_cli.console._access import Keys
 from fleetwright_cli.console._feed import Feed
 from fleetwright_cli.console._reader import Reader
 from fleetwright_cli.console._store import Store
 from fleetwright_cli.console._stream import Stream
+from fleetwright_cli.contracts import frozen
 from fleetwright_cli.fleet import Fleet
 from fleetwright_cli.local._fault_plan import FaultPlan
 from fleetwright_cli.local._needs import imports_events, providers
 from fleetwright_cli.local._plan import Places
+from fleetwright_contracts.needs import sent_by
 
 COLOURS = 8
 
@@ -31,6 +34,7 @@ class Site:
         stream: Tells browsers what is new.
         needs: Whom each service calls, as declared.
         speaking: The services that have to do with events.
+        heard: Who publishes what whom hears, as frozen; empty where nothing is.
     """
 
     fleet: Fleet
@@ -42,6 +46,7 @@ class Site:
     stream: Stream
     needs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     speaking: tuple[str, ...] = ()
+    heard: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def statuses(self) -> list[dict[str, Any]]:
@@ -90,6 +95,30 @@ def declared(fleet: Fleet) -> dict[str, tuple[str, ...]]:
         name: tuple(sorted(providers(service.folder) & known - {name}))
         for name, service in fleet.services.items()
     }
+
+
+def hearing(fleet: Fleet) -> frozenset[tuple[str, str]]:
+    """Return the pairs of who publishes an event and who hears it, as frozen.
+
+    Args:
+        fleet: The fleet on disk.
+    """
+    try:
+        contracts = frozen(fleet.services.values())
+    except FleetError:
+        return frozenset()
+    sent = [
+        (name, one.topic)
+        for name, own in contracts.items()
+        for one in sent_by(name, own.get("asyncapi") or {})
+    ]
+    return frozenset(
+        (publisher, name)
+        for name, own in contracts.items()
+        for heard in (own.get("needs") or {}).get("hears", ())
+        for publisher, topic in sent
+        if topic == heard["topic"]
+    )
 
 
 def with_events(fleet: Fleet) -> tuple[str, ...]:

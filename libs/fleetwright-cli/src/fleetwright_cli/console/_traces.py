@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from fleetwright_cli.console._asked import Asked
+from fleetwright_cli.console._asked import MOST, Asked
+from fleetwright_cli.console._logs import fields_of
 from fleetwright_cli.console._reader import now_seconds
 from fleetwright_cli.console._rows import FAILED
 from fleetwright_cli.console._site import Site
 from fleetwright_cli.console._writing import MOST_SERVICES
 
-SHOWN = 100
+SHOWN = 50  # what a screen holds: more of them delay the first paint
 WINDOW = 300  # rows of a waterfall at once
 MOST_SPANS = 20_000
 MOST_LINES = 500
@@ -38,17 +39,32 @@ def traces(site: Site, asked: Asked) -> dict[str, Any]:
     if asked.number("since", 0):
         sql.append("start_ns >= ?")
         values.append(int((now_seconds() - asked.number("since", 0)) * 1e9))
+    limit = asked.count("limit", SHOWN) or SHOWN
     rows = site.reader.rows(
         f"select * from trace where {' and '.join(sql)}"  # noqa: S608 - our own words
         " order by start_ns desc limit ?",
         *values,
-        asked.count("limit", SHOWN) or SHOWN,
+        limit,
     )
-    found = [_summary(site, row, names) for row in rows]
-    return {"traces": found, "dots": _dots(found)}
+    colours = colours_of(site, names)
+    found = [_summary(row, names, colours) for row in rows]
+    more = min(4 * limit, MOST) if len(found) == limit < MOST else 0
+    return {"traces": found, "dots": _dots(found), "more": more}
 
 
-def _summary(site: Site, row: dict[str, Any], names: dict[int, str]) -> dict[str, Any]:
+def colours_of(site: Site, names: dict[int, str]) -> dict[str, int]:
+    """Return the colour of each service.
+
+    Args:
+        site: Whose colours.
+        names: Of services, by their numbers.
+    """
+    return {name: site.colour(name) for name in names.values()}
+
+
+def _summary(
+    row: dict[str, Any], names: dict[int, str], colours: dict[str, int]
+) -> dict[str, Any]:
     """Return a trace as it is listed."""
     root = names.get(row["root_service"] or 0, "")
     those = [name for number, name in names.items() if row["services"] >> number & 1]
@@ -56,13 +72,13 @@ def _summary(site: Site, row: dict[str, Any], names: dict[int, str]) -> dict[str
         "id": row["trace_id"].hex(),
         "name": row["root_name"] or "(its first span has not come)",
         "service": root,
-        "colour": site.colour(root),
+        "colour": colours.get(root, 0),
         "at": row["start_ns"] / 1e9,
         "duration_ms": round((row["end_ns"] - row["start_ns"]) / 1e6, 2),
         "answered_ms": None if row["root_ns"] is None else row["root_ns"] / 1e6,
         "spans": row["spans"],
         "errors": row["errors"],
-        "services": [{"name": name, "colour": site.colour(name)} for name in those],
+        "services": [{"name": name, "colour": colours[name]} for name in those],
     }
 
 
@@ -134,7 +150,7 @@ def _trace(site: Site, id: bytes, *, first: int, most: int) -> dict[str, Any]:
         )
     lines = _lines(site, id, {bar["id"] for bar in shown}, start)
     return {
-        "trace": _summary(site, summary, names),
+        "trace": _summary(summary, names, colours_of(site, names)),
         "spans": [bar | {"lines": lines.get(bar["id"], [])} for bar in shown],
         "from": first,
         "until": first + len(shown),
@@ -238,7 +254,7 @@ def _line(row: dict[str, Any], names: dict[int, str], start: int) -> dict[str, A
         "service": names.get(row["service"], "?"),
         "level": row["level"],
         "event": row["event"],
-        "fields": row["fields"],
+        "fields": fields_of(row["fields"]),
     }
 
 
