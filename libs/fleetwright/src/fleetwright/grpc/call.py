@@ -114,8 +114,8 @@ def _described(channel: grpc.Channel, path: str) -> MethodDescriptor:
         raise _refused(f"{service} is none of its services") from None
     except grpc.RpcError as error:
         raise FleetwrightError(
-            f"it does not say what {service} is made of: {error.code().name}",
-            where=error.details(),
+            f"it does not say what {service} is made of",
+            where=f"{error.code().name}: {error.details()}",
             hint="start it with ENVIRONMENT=development",
         ) from error
     if name not in methods:
