@@ -29,7 +29,7 @@ async def test_flask_keeps_a_call_whoever_serves_it(
     """The body that was sent, the address with its values, what was answered."""
     async with (
         running(tmp_path, server, CAPTURE_CALLS="true") as service,
-        AsyncClient(timeout=30) as http,
+        AsyncClient(timeout=60) as http,
     ):
         key = {"Idempotency-Key": "0" * 32}
         sent = {"a": 1, "password": "canary-5150"}
