@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import grpc
 import pytest
 from flask_served import BY_US, running
 from httpx2 import AsyncClient
@@ -19,6 +20,7 @@ from fleetwright.auth import allow, public
 from fleetwright.grpc import GrpcSettings, RpcServer, serve
 from fleetwright.testing import calling, serving
 
+SAY = "/fleetwright.tests.v1.Echo/Say"
 WRITE = "/fleetwright.tests.v1.Echo/Write"
 
 
@@ -103,11 +105,42 @@ async def test_message_is_kept_with_who_sent_it(
         await echo.Write(words(text="x" * 5000))
 
     said, refused, long = paper.calls
-    assert (said["method"], said["path"]) == ("GRPC", "/fleetwright.tests.v1.Echo/Say")
+    assert (said["method"], said["path"]) == ("GRPC", SAY)
     assert said["request"] == said["answer"] == {"json": {"text": "hello"}}
     assert (said["status"], said["by"]["subject"]) == (200, "shop")
     assert (refused["status"], refused["answer"]) == (409, {})
     assert long["request"]["left_out"].endswith(" bytes")
+
+
+async def test_refused_call_is_kept_too(
+    service: Service, generated: SimpleNamespace, paper: Paper
+) -> None:
+    """Nobody known, a token that is none, no message, no place for one more."""
+    words = generated.messages.Words
+    token = ("authorization", "Bearer canary-5150")
+    async with calling(service, generated.rpc.EchoStub, caller=None) as echo:
+        with pytest.raises(Refused):
+            await echo.Say(words(text="hello"))
+    address = f"127.0.0.1:{service.find(RpcServer).port}"
+    async with grpc.aio.insecure_channel(address) as channel:
+        say: Any = channel.unary_unary(SAY)
+        write: Any = channel.unary_unary(WRITE)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await say(words(text="in").SerializeToString(), metadata=(token,))
+        with pytest.raises(grpc.aio.AioRpcError):
+            await write(b"\xff")
+        while service.admission.admit_headers([]):
+            pass  # every place is taken
+        with pytest.raises(grpc.aio.AioRpcError):
+            await write(words(text="more").SerializeToString())
+
+    assert [(it["status"], it["request"]) for it in paper.calls] == [
+        (401, {"json": {"text": "hello"}}),
+        (401, {"json": {"text": "in"}}),
+        (400, {"left_out": "no message of its type"}),
+        (503, {"json": {"text": "more"}}),
+    ]
+    assert "canary" not in json.dumps(paper.calls)
 
 
 async def by_hand(service: Service, path: str, message: object) -> tuple[bytes, bytes]:
@@ -123,6 +156,7 @@ async def by_hand(service: Service, path: str, message: object) -> tuple[bytes, 
 
 async def test_call_is_made_by_hand(service: Service, paper: Paper) -> None:
     """By who knows nothing of its messages; what is wrong is told, a refusal whole."""
+    told = (await service.info())["parts"]["RpcServer"]
     (said, _), (no, _), (_, strange), (_, unknown) = await asyncio.gather(
         by_hand(service, WRITE, {"text": "hello"}),
         by_hand(service, WRITE, {"text": "no"}),
@@ -130,6 +164,7 @@ async def test_call_is_made_by_hand(service: Service, paper: Paper) -> None:
         by_hand(service, "/fleetwright.tests.v1.Echo/Sing", {}),
     )
 
+    assert told["requests"] == {SAY: {"text": ""}, WRITE: {"text": ""}}
     assert json.loads(said) == {
         "status": 200,
         "code": "OK",

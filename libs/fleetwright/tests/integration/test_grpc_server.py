@@ -342,6 +342,7 @@ async def test_info_tells_of_both_sides(echo: Any) -> None:
     assert ours == {"provider": "echo", "url": echo.url, "budget": {"left": 10}}
     assert theirs["port"] == echo.server.port
     assert SAY in theirs["methods"]
+    assert "requests" not in theirs  # only where callers may ask for the .proto
 
 
 async def test_problems_keep_their_kind(echo: Any) -> None:

@@ -7,9 +7,14 @@ from typing import Any
 
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor_pb2 import MethodOptions
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
 from fleetwright.auth import Access, access_of
 from fleetwright.errors import DeclarationError
+
+_DEEPEST = 3  # messages within messages that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,42 @@ def answered(
         answer = one.unary_unary
         found[path] = Answering(method, answer, access_of(answer))
     return found
+
+
+def request_of(path: str) -> dict[str, Any]:
+    """Return what a method is sent as JSON, with every field, to be filled in.
+
+    Args:
+        path: As on the wire.
+    """
+    service, _, name = path[1:].partition("/")
+    try:
+        known = descriptor_pool.Default().FindServiceByName(service)
+    except KeyError:
+        return {}
+    described = known.methods_by_name[name]
+    message = GetMessageClass(described.input_type)()
+    _fill(message, _DEEPEST)
+    found = MessageToDict(
+        message,
+        preserving_proto_field_name=True,
+        always_print_fields_with_no_presence=True,
+    )
+    in_order = [field.name for field in described.input_type.fields]
+    return {name: found[name] for name in in_order if name in found}
+
+
+def _fill(message: Message, deepest: int) -> None:
+    """Put one of each message into the fields that hold messages."""
+    for field in message.DESCRIPTOR.fields:
+        if field.message_type is None or field.message_type.GetOptions().map_entry:
+            continue
+        held = getattr(message, field.name)
+        inner = held.add() if field.is_repeated else held
+        if not field.is_repeated:
+            inner.SetInParent()
+        if deepest:
+            _fill(inner, deepest - 1)
 
 
 def streams(path: str, where: str) -> DeclarationError:

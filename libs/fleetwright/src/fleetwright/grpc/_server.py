@@ -15,10 +15,10 @@ from fleetwright._inbound import OVERLOADED, Inbound
 from fleetwright._service import Service
 from fleetwright.auth import Access
 from fleetwright.errors import DeclarationError, SettingsError
-from fleetwright.grpc._captured import captured
+from fleetwright.grpc._captured import CapturedExchange
 from fleetwright.grpc._exchange import RpcExchange
 from fleetwright.grpc._health import SERVICE, Health
-from fleetwright.grpc._methods import Answering, answered
+from fleetwright.grpc._methods import Answering, answered, request_of
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("fleetwright")
 
@@ -175,8 +175,11 @@ class RpcServer:
             await self._stopping
 
     def facts(self) -> dict[str, object]:
-        """Return what /info shows: the port and the methods."""
-        return {"port": self.port, "methods": sorted(self._methods)}
+        """Return what /info shows: the port, the methods, and what each is sent."""
+        found: dict[str, object] = {"port": self.port, "methods": sorted(self._methods)}
+        if self._service is not None and self._is_reflecting(self._service):
+            found["requests"] = {path: request_of(path) for path in self._methods}
+        return found
 
 
 class _Answers(grpc.GenericRpcHandler):
@@ -186,9 +189,10 @@ class _Answers(grpc.GenericRpcHandler):
         self._inbound = Inbound(service)
         self._service = service
         # No (de)serializers: a message is read only after its call was let in.
-        kept = captured if service.settings.capture_calls else lambda one: one
+        captures = service.settings.capture_calls
+        self._exchange = CapturedExchange if captures else RpcExchange
         self._known: dict[str, Any] = {
-            path: grpc.unary_unary_rpc_method_handler(self._telling(kept(one)))
+            path: grpc.unary_unary_rpc_method_handler(self._telling(one))
             for path, one in methods.items()
         }
 
@@ -203,7 +207,7 @@ class _Answers(grpc.GenericRpcHandler):
         service, admission = self._service, self._service.admission
 
         async def tell(body: bytes, context: Any) -> bytes:
-            exchange = RpcExchange(one, body, context, service)
+            exchange = self._exchange(one, body, context, service)
             headers = exchange.headers()
             if not admission.admit_headers(headers):
                 exchange.turn_away(OVERLOADED)
