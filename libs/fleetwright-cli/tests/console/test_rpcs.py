@@ -1,9 +1,12 @@
 """Calls over gRPC sent again: to a service that answers, from its own environment."""
 
+import http.server
 import json
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,25 @@ def made(script: Path, text: str) -> None:
     script.chmod(0o700)
 
 
+@contextmanager
+def telling(document: object) -> Iterator[str]:
+    """Have a document answered whatever is asked for; give the address."""
+
+    class Teller(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/info" else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps(document).encode())
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Teller) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
 @pytest.fixture(name="stock")
 def _stock(root: Path, site: Site) -> Iterator[Site]:
     """A fleet where stock answers over gRPC and has an environment of its own."""
@@ -56,6 +78,34 @@ def _stock(root: Path, site: Site) -> Iterator[Site]:
     site.places.map.write_text(json.dumps(urls), "utf-8")
     yield site
     server.stop(None)
+
+
+@pytest.mark.parametrize(
+    ("told", "paths"),
+    (
+        ({"methods": [CHECK], "requests": {CHECK: {"service": ""}}}, [CHECK]),
+        ({"methods": [CHECK]}, [CHECK]),
+        ({"methods": 7}, []),
+        ("nothing", []),
+    ),
+)
+def test_methods_are_listed_with_a_message_to_begin_with(
+    stock: Site, browser: TestClient, told: object, paths: list[str]
+) -> None:
+    """As the service says them; one that says something else has none."""
+    with telling({"parts": {"RpcServer": told}}) as url:
+        urls = stock.urls() | {"stock": url}
+        stock.places.map.write_text(json.dumps(urls), "utf-8")
+        found = browser.get("/api/explorer?service=stock").json()
+        page = browser.get("/explorer?service=stock").text
+
+    assert [it["path"] for it in found["operations"]] == paths
+    assert ("says of no operation" in page) == (not paths)
+    if paths:
+        assert f'value="{CHECK}"' in page
+        assert "<option selected>GRPC</option>" in page
+    if isinstance(told, dict) and "requests" in told:
+        assert json.loads(found["chosen"]["body"]) == {"service": ""}
 
 
 def sent(browser: TestClient, **call: Any) -> Any:

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from fleetwright_cli.local._logfiles import Line, LogFile, Tail, history, merged
 from fleetwright_cli.local._render import Renderer
 
@@ -78,6 +80,38 @@ def test_following_goes_on_across_a_rotation(tmp_path: Path) -> None:
     assert (tmp_path / "orders.log.1").exists()
     assert [each.text for each in tail.more()] == [line(2), line(3), line(4)]
     log.close()
+
+
+@pytest.mark.parametrize("rotate_bytes", (150, 75))
+def test_following_goes_on_from_where_another_was(
+    tmp_path: Path, rotate_bytes: int
+) -> None:
+    """Whatever was rotated meanwhile, as far as it is kept."""
+    log = LogFile(tmp_path / "orders.log", rotate_bytes=rotate_bytes)
+    log.write(line(1))
+    place = Tail(log.path, "orders").place
+    for second in (2, 3, 4):
+        log.write(line(second))
+    log.close()
+
+    tail = Tail(log.path, "orders", place)
+
+    assert (tmp_path / "orders.log.1").exists()
+    assert [each.text for each in tail.more()] == [line(2), line(3), line(4)]
+    assert tail.more() == []
+
+
+def test_what_came_after_a_file_that_is_thrown_away_is_read(tmp_path: Path) -> None:
+    """Three older ones are kept, and read from their beginning."""
+    log = LogFile(tmp_path / "orders.log", rotate_bytes=1)
+    for second in range(2, 8):
+        log.write(line(second))
+    log.close()
+    gone = Tail(log.path, "orders", (1, 50))
+
+    fresh = [each.text for each in gone.more()]
+
+    assert fresh == [line(4), line(5), line(6), line(7)]
 
 
 def test_a_file_that_appears_later_is_followed_from_its_start(tmp_path: Path) -> None:

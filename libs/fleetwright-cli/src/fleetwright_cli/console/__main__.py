@@ -51,7 +51,8 @@ def main(root: Path, began: float) -> None:
     fleet = discover(root)
     keys = Keys.read(places.console)
     stream = Stream()
-    with closing(Store(places.data / DATABASE, on_written=stream.tell)) as store:
+    kept = Store(places.data / DATABASE, began=began, on_written=stream.tell)
+    with closing(kept) as store:
         feed = Feed(places, store, since=began, on_change=stream.tell)
         site = Site(
             fleet=fleet,

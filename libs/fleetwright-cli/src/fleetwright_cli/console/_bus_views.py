@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fleetwright_cli._errors import FleetError
+from fleetwright_cli.console import _rpcs
 from fleetwright_cli.console._asked import Asked
 from fleetwright_cli.console._asked import asked as asked_for
 from fleetwright_cli.console._captured import captured, one
@@ -161,6 +162,8 @@ def explorer(site: Site, asked: Asked) -> dict[str, Any]:
         for method, operation in item.items()
         if method in _METHODS and isinstance(operation, dict)
     ]
+    if f"{service}.grpc" in site.urls():
+        operations += _rpcs.operations(site, service)
     chosen = asked.text("operation")
     found = next((it for it in operations if _name(it) == chosen), None)
     known = one(site, asked) if asked.text("captured") else None

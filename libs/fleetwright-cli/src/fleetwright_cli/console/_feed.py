@@ -13,7 +13,7 @@ from typing import Any
 
 from fleetwright_cli._errors import FleetError
 from fleetwright_cli.console._lines import event_row, log_row
-from fleetwright_cli.console._rows import Row
+from fleetwright_cli.console._rows import PlaceRow, Row
 from fleetwright_cli.console._store import Store
 from fleetwright_cli.local._control import ask
 from fleetwright_cli.local._logfiles import Tail, history
@@ -80,6 +80,7 @@ class Feed:
         self._since = since
         self._on_change = on_change
         self._tails: dict[str, Tail] = {}
+        self._noted: dict[str, tuple[int, int]] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="feed", daemon=True)
 
@@ -119,26 +120,37 @@ class Feed:
         self.report = report or self.report
 
     def _read(self) -> None:
-        """Take the lines that are new."""
+        """Take the lines that are new, and note how far that was."""
         for path in sorted(self._places.logs.glob("*.log")):
             name = path.stem
             if name == CONSOLE:
                 continue
             for text, at in self._fresh(path, name):
                 self._put(log_row(name, text, at))
+            self._note(path)
         for text, _ in self._fresh(self._places.changes, ""):
             row = event_row(text)
             if row is not None:
                 self._put(row)
+        self._note(self._places.changes)
 
     def _fresh(self, path: Path, name: str) -> list[tuple[str, str]]:
         """Return lines and times: at first what this run has written so far."""
         tail = self._tails.get(str(path))
-        if tail is not None:
-            return [(line.text, line.time) for line in tail.more()]
-        tail = self._tails[str(path)] = Tail(path, name)
-        past = history(path, name, since=self._since, end=tail.offset)
-        return [(line.text, line.time) for line in past]
+        if tail is None:
+            place = self._store.places.get(str(path))
+            tail = self._tails[str(path)] = Tail(path, name, place)
+            if place is None:
+                past = history(path, name, since=self._since, end=tail.offset)
+                return [(line.text, line.time) for line in past]
+        return [(line.text, line.time) for line in tail.more()]
+
+    def _note(self, path: Path) -> None:
+        """Have it kept how far a file was read: should we end, we go on there."""
+        place = self._tails[str(path)].place
+        if place != self._noted.get(str(path)):
+            self._noted[str(path)] = place
+            self._put(PlaceRow(str(path), *place))
 
     def _put(self, row: Row) -> None:
         self._store.put((row,))

@@ -123,7 +123,22 @@ class EventRow:
     facts: str
 
 
-Row = SpanRow | LogRow | PointRow | EventRow
+@dataclass(frozen=True, slots=True)
+class PlaceRow:
+    """How far a file has been read whose rows came before this one.
+
+    Attributes:
+        path: Of the file.
+        inode: Which file that was.
+        offset: In bytes.
+    """
+
+    path: str
+    inode: int
+    offset: int
+
+
+Row = SpanRow | LogRow | PointRow | EventRow | PlaceRow
 
 
 def bucket_of(duration_ns: int) -> int:

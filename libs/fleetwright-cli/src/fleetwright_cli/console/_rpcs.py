@@ -3,6 +3,7 @@
 import json
 import subprocess
 import time
+import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,35 @@ from fleetwright_cli.local._bus import asked
 
 METHOD = "GRPC"
 MODULE = "fleetwright.grpc.call"
+INFO_SECONDS = 2.0
+MOST_BYTES = 1_000_000
 ANSWER_SECONDS = 45.0  # the call itself gives up after 30
+
+
+def operations(site: Site, service: str) -> list[dict[str, Any]]:
+    """Return the methods that a service says it answers, as the explorer lists them.
+
+    Args:
+        site: The fleet.
+        service: Whose; one that does not run, or answers no gRPC, has none.
+    """
+    try:
+        url = f"{site.urls()[service]}/info"
+        # The supervisor itself wrote down where its services are.
+        with urllib.request.urlopen(url, None, INFO_SECONDS) as info:  # noqa: S310
+            told = json.loads(info.read(MOST_BYTES))["parts"]["RpcServer"]
+        requests = told.get("requests", {})
+        return [
+            {
+                "method": METHOD,
+                "path": str(path),
+                "summary": "",
+                "body": json.dumps(requests.get(path, {}), indent=2),
+            }
+            for path in told["methods"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
 
 
 def sent(

@@ -56,6 +56,12 @@ create table if not exists call_slot(
   bucket integer not null, calls integer not null, errors integer not null,
   primary key(slot, service, name, bucket)) without rowid;
 """
+# Of this console alone, and so in no file that carries a run.
+_OWN = """
+create table if not exists read_so_far(
+  path text primary key, run integer not null, inode integer not null,
+  offset integer not null);
+"""
 SLOT_SECONDS = 10
 
 
@@ -74,7 +80,7 @@ def opened(path: Path) -> sqlite3.Connection:
     connection.execute("pragma journal_mode=wal")
     connection.execute("pragma synchronous=off")  # telemetry: a power cut may take it
     connection.execute("pragma journal_size_limit=33554432")
-    connection.executescript(TABLES)
+    connection.executescript(TABLES + _OWN)
     connection.execute(f"pragma user_version={VERSION}")
     return connection
 

@@ -26,6 +26,7 @@ class Store:
     Attributes:
         path: The database's file.
         dropped: Rows that came while too many waited.
+        places: Inode and offset up to which each file was read in this run, by path.
         written: Rows that were written.
     """
 
@@ -33,13 +34,15 @@ class Store:
         self,
         path: Path,
         *,
+        began: float | None = None,
         keep: _retention.Keep | None = None,
         on_written: Callable[[frozenset[str]], None] = lambda kinds: None,
     ) -> None:
-        """Open the database and begin a run.
+        """Open the database and begin a run, or go on with the one that is known.
 
         Args:
             path: The database's file.
+            began: When the run began, in seconds since 1970; now when left out.
             keep: How much is kept.
             on_written: Told, in the writer's thread, what kinds of rows are new.
         """
@@ -49,7 +52,8 @@ class Store:
         self._keep = keep or _retention.Keep()
         self._on_written = on_written
         self._connection = opened(path)
-        self.run = self._begin()
+        self.run = self._begin(time.time() if began is None else began)
+        self.places = self._read_so_far()
         self._writing = Writing(self._connection, self.run)
         self._waiting: deque[Row] = deque()
         self._changed = threading.Condition()
@@ -97,12 +101,26 @@ class Store:
             self._changed.notify()
             self._changed.wait_for(lambda: self._done >= goal or self._closing)
 
-    def _begin(self) -> int:
-        """Return the number of the run that begins now."""
+    def _begin(self, began: float) -> int:
+        """Return the number of the run that began then: a console may come back."""
+        started_ns = int(began * 1e9)
+        known = self._connection.execute(
+            "update run set ended_ns = null where started_ns = ? returning id",
+            (started_ns,),
+        ).fetchone()
+        if known is not None:
+            return int(known[0])
         begun = self._connection.execute(
-            "insert into run(started_ns) values (?)", (time.time_ns(),)
+            "insert into run(started_ns) values (?)", (started_ns,)
         )
         return int(begun.lastrowid or 0)
+
+    def _read_so_far(self) -> dict[str, tuple[int, int]]:
+        """Return how far files were read before we came back."""
+        found = self._connection.execute(
+            "select path, inode, offset from read_so_far where run = ?", (self.run,)
+        )
+        return {path: (inode, offset) for path, inode, offset in found}
 
     def _work(self) -> None:
         """Write batch after batch until closed."""

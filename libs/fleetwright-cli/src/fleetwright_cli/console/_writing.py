@@ -10,6 +10,7 @@ from fleetwright_cli.console._rows import (
     INCOMING,
     EventRow,
     LogRow,
+    PlaceRow,
     PointRow,
     Row,
     SpanRow,
@@ -36,6 +37,7 @@ _INTO_LOG = """insert into log(id, run, at_ns, service, level, event, fields,
 _INTO_POINT = "insert or replace into metric_point values (?, ?, ?, ?, ?)"
 _INTO_RESOURCE = """insert into resource values (?, ?, ?) on conflict(name)
  do update set run = excluded.run, facts = excluded.facts"""
+_INTO_PLACE = "insert or replace into read_so_far values (?, ?, ?, ?)"
 _INTO_EVENT = """insert into event(run, at_ns, resource, state, reason, facts)
  values (?, ?, ?, ?, ?, ?)"""
 
@@ -65,7 +67,7 @@ class Writing:
             rows: Of any kind, in the order in which they came.
 
         Returns:
-            The kinds among them: `spans`, `logs`, `metrics`, `resources`.
+            The kinds among them: `spans`, `logs`, `metrics`, `resources`, `places`.
 
         Raises:
             sqlite3.Error: They could not be written; none of them is.
@@ -75,6 +77,7 @@ class Writing:
             LogRow: ("logs", self._write_logs),
             PointRow: ("metrics", self._write_points),
             EventRow: ("resources", self._write_events),
+            PlaceRow: ("places", self._write_places),
         }
         sorted_rows: dict[type, list[Row]] = {}
         for row in rows:
@@ -232,4 +235,9 @@ class Writing:
         known = {it.resource: it.facts for it in events if it.facts}
         self._on.executemany(
             _INTO_RESOURCE, [(name, self._run, facts) for name, facts in known.items()]
+        )
+
+    def _write_places(self, places: Sequence[PlaceRow]) -> None:
+        self._on.executemany(
+            _INTO_PLACE, [(it.path, self._run, it.inode, it.offset) for it in places]
         )

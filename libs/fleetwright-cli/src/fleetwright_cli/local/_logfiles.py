@@ -176,6 +176,14 @@ def _text_of(seconds: float) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _inode(path: Path) -> int:
+    """Return which file a path is; 0 for none."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return 0
+
+
 class Tail:
     """What is added to one log file from now on, also across its rotation.
 
@@ -184,12 +192,15 @@ class Tail:
         offset: How far it has been read, in bytes.
     """
 
-    def __init__(self, path: Path, name: str) -> None:
-        """Follow a file from its present end.
+    def __init__(
+        self, path: Path, name: str, place: tuple[int, int] | None = None
+    ) -> None:
+        """Follow a file.
 
         Args:
             path: The current file; it may appear later.
             name: Whose lines these are.
+            place: Where from, as another tail said it; None for the file's end.
         """
         self._path = path
         self.name = name
@@ -198,9 +209,16 @@ class Tail:
         self._inode = 0
         self.offset = 0
         found = self._stat()
-        if found is not None:
+        if place is not None:
+            self._inode, self.offset = place
+        elif found is not None:
             self._inode = found.st_ino
             self.offset = found.st_size
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where the next line begins: which file that is, and the byte in it."""
+        return self._inode, self.offset - len(self._rest)
 
     def _stat(self) -> os.stat_result | None:
         """Return the file's facts; None while there is none."""
@@ -217,12 +235,26 @@ class Tail:
         raw = b""
         if found.st_ino != self._inode:
             if self._inode:
-                raw += self._read(_numbered(self._path, 1))
+                raw += self._rotated()
             self._inode, self.offset = found.st_ino, 0
         if found.st_size > self.offset:
             raw += self._read(self._path)
         *whole, self._rest = (self._rest + raw).split(b"\n")
         return [self._parsed(text.decode("utf-8", "replace")) for text in whole]
+
+    def _rotated(self) -> bytes:
+        """Return the rest of our file, and the files between it and the current one."""
+        paths = [_numbered(self._path, number) for number in range(KEPT_FILES, 0, -1)]
+        inodes = [_inode(path) for path in paths]
+        if self._inode in inodes:
+            paths = paths[inodes.index(self._inode) :]
+        else:
+            self.offset = 0  # it is thrown away, and all of these came after it
+        raw = b""
+        for path in paths:
+            raw += self._read(path)
+            self.offset = 0
+        return raw
 
     def _read(self, path: Path) -> bytes:
         """Return the bytes of a file from where we are."""
