@@ -16,9 +16,10 @@ from fleetwright_cli.deploy.compose._kept import composed
 from fleetwright_cli.deploy.images._builds import FOLDER as STATEMENTS
 from fleetwright_cli.deploy.images._inputs import default_image, tag_of
 from fleetwright_cli.deploy.images._provenance import digests
+from fleetwright_cli.deploy.images._pushed import pushed_digests
 from fleetwright_cli.deploy.kubernetes._cluster import Cluster, Fault
 from fleetwright_cli.deploy.kubernetes._kubectl import Kubectl
-from fleetwright_cli.deploy.kubernetes._release import Release
+from fleetwright_cli.deploy.kubernetes._release import ROLLOUT_SECONDS, Release
 from fleetwright_cli.deploy.kubernetes._rendered import rendered
 from fleetwright_cli.deploy.kubernetes._rules import faults
 from fleetwright_cli.deploy.kubernetes._schemas import has_schemas, schema_faults
@@ -81,6 +82,13 @@ def kubernetes(
     statements: Annotated[
         Path, typer.Option(help="Where `fleet build --sign` left what it says of them.")
     ] = Path(STATEMENTS),
+    pushed: Annotated[
+        Path | None,
+        typer.Option(help="What `fleet build --push --json` said: those digests run."),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Longest wait for a service's pods, seconds.")
+    ] = ROLLOUT_SECONDS,
     as_json: AsJson = False,
 ) -> None:
     """Write Kustomize files under deploy/kubernetes, hold them to rules, release.
@@ -90,7 +98,8 @@ def kubernetes(
     Examples: `fleet deploy kubernetes`, `fleet deploy kubernetes --check`,
     `fleet deploy kubernetes --environment staging --apply`.
     Migrations run before pods change; a release that does not come up is taken back.
-    With `--signed-by KEY` pods run images by the digest that was signed, no others.
+    With `--signed-by KEY` pods run images by the digest that was signed, no others;
+    with `--pushed FOLDER` by the digest that the registry gave when they were pushed.
     """
     world = _world()
     printer = Printer(as_json=as_json)
@@ -103,9 +112,11 @@ def kubernetes(
                 exit_code=WRONG_ARGUMENTS,
             )
         tags = _tags(world, tag, base_image)
+        place = registry or world.manifest.deploy.registry
         known = {}
+        if pushed:
+            known = pushed_digests(place, tags, pushed)
         if signed_by:
-            place = registry or world.manifest.deploy.registry
             known = digests(place, tags, world.fleet.root / statements, signed_by)
         objects = rendered(world, environment, tags, registry=registry, digests=known)
         cluster = _sound(printer, world, environment, objects)
@@ -113,7 +124,7 @@ def kubernetes(
             printer.data({"objects": cluster.objects}, written(cluster.objects))
         else:
             kubectl = Kubectl(namespace_of(world, environment), context)
-            release = Release(cluster, kubectl, printer.talk)
+            release = Release(cluster, kubectl, printer.talk, rollout_seconds=timeout)
             release.run()
             said = {"done": release.done, "tags": tags}
             printer.data(said, "\n".join(release.done))
