@@ -49,7 +49,7 @@ class StandIn:
     folder: Path
 
     def knows(self, **facts: Any) -> None:
-        """Have it answer by these facts: secrets, revisions, failing jobs, rollouts."""
+        """Have it answer by these facts: secrets, what is found, failing jobs."""
         (self.folder / "facts.json").write_text(json.dumps(facts))
 
     @property
@@ -60,10 +60,15 @@ class StandIn:
 
     @property
     def applied(self) -> list[str]:
-        """The objects it was given, in order, as kind/name."""
+        """The objects it was to change, in order, as kind/name."""
         file = self.folder / "calls.jsonl"
         said = [json.loads(one) for one in file.read_text().splitlines()]
-        return [name for one in said for name in one["objects"]]
+        changes = [
+            one
+            for one in said
+            if one["words"].startswith("apply") and "--dry-run" not in one["words"]
+        ]
+        return [name for one in changes for name in one["objects"]]
 
 
 @pytest.fixture

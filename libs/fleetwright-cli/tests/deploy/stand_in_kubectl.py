@@ -37,6 +37,9 @@ def answer(words: list[str], facts: dict[str, Any]) -> int:
     refused = facts.get("refuses", {})
     for start, why in refused.items():
         if " ".join(words).startswith(start):
+            # What it refuses from then on.
+            facts["refuses"] = refused | facts.get("after", {}).get(start, {})
+            (HOME / "facts.json").write_text(json.dumps(facts))
             sys.stderr.write(f"{why}\n")
             return 1
     if words[:2] == ["get", "secret"]:
@@ -47,13 +50,10 @@ def answer(words: list[str], facts: dict[str, Any]) -> int:
         state = facts.get("jobs", {}).get(words[2], "Complete")
         conditions = [{"type": state, "status": "True"}]
         say(json.dumps({"status": {"conditions": conditions}}))
-    elif words[:2] == ["get", "deployments"]:
-        key = "deployment.kubernetes.io/revision"
-        items = [
-            {"metadata": {"name": name, "annotations": {key: revision}}}
-            for name, revision in facts.get("revisions", {}).items()
-        ]
-        say(json.dumps({"items": items}))
+    elif words[:2] == ["get", "--filename"]:
+        say(json.dumps({"kind": "List", "items": facts.get("found", [])}))
+    elif words[:2] == ["get", "deployments,pods"]:
+        say(json.dumps({"items": facts.get("troubles", [])}))
     elif words[0] == "logs":
         say("relation orders already exists")
     return 0

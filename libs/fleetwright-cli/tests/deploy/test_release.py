@@ -1,6 +1,7 @@
 """A release by kubectl: the order of things, and the way back.
 
-kubectl is a stand-in that records what it is told: no cluster is here.
+kubectl is a stand-in that records what it is told: no cluster is here. What a real one
+says of the same: test_cluster.py.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fleetwright_cli._errors import FleetError
+from fleetwright_cli.deploy.kubernetes._before import said_by
 from fleetwright_cli.deploy.kubernetes._cluster import (
     Cluster,
     at,
@@ -28,7 +30,61 @@ SECRETS = {
     "orders-secrets": ["BROKER_URL", "DATABASE_URL", "TOKEN_CLIENT_SECRET"],
     "notifications-secrets": ["BROKER_URL", "DATABASE_URL", "BROKER_API_URL"],
 }
-REVISIONS = {"orders": "4"}
+# What the server has of orders: `fleet` has said the image, somebody else the pods.
+FOUND = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {
+        "name": "orders",
+        "namespace": "shop-staging",
+        "managedFields": [
+            {
+                "manager": "scaler",
+                "operation": "Update",
+                "fieldsV1": {"f:spec": {"f:replicas": {}}},
+            },
+            {
+                "manager": "fleet",
+                "operation": "Apply",
+                "fieldsV1": {
+                    "f:spec": {
+                        "f:selector": {},
+                        "f:template": {
+                            "f:spec": {
+                                "f:containers": {
+                                    'k:{"name":"orders"}': {
+                                        ".": {},
+                                        "f:name": {},
+                                        "f:image": {},
+                                        "f:command": {},
+                                    }
+                                }
+                            }
+                        },
+                    }
+                },
+            },
+        ],
+    },
+    "spec": {
+        "replicas": 7,
+        "selector": {"matchLabels": {"a": "b"}},
+        "template": {
+            "spec": {
+                "dnsPolicy": "ClusterFirst",
+                "containers": [
+                    {"name": "injected", "image": "proxy:1"},
+                    {
+                        "name": "orders",
+                        "image": "shop/orders:former",
+                        "command": ["serve", "orders"],
+                        "imagePullPolicy": "IfNotPresent",
+                    },
+                ],
+            }
+        },
+    },
+}
 
 
 @pytest.fixture
@@ -54,7 +110,7 @@ def test_release_migrates_before_pods_and_waits_for_them(
     two: Cluster, kubectl: StandIn
 ) -> None:
     """Config is there before the Jobs, the Jobs are done before the Deployments."""
-    kubectl.knows(secrets=SECRETS, revisions=REVISIONS)
+    kubectl.knows(secrets=SECRETS)
 
     release = released(two)
 
@@ -93,7 +149,7 @@ def test_missing_secret_is_named_before_anything_is_changed(
 def test_failed_migration_stops_the_release(two: Cluster, kubectl: StandIn) -> None:
     """The old pods go on with the old database; the Job's last words are shown."""
     job = next(name_of(it) for it in two.of("Job") if "orders" in name_of(it))
-    kubectl.knows(secrets=SECRETS, revisions=REVISIONS, jobs={job: "Failed"})
+    kubectl.knows(secrets=SECRETS, jobs={job: "Failed"})
 
     with pytest.raises(FleetError, match="before any pod was changed") as caught:
         released(two)
@@ -102,33 +158,96 @@ def test_failed_migration_stops_the_release(two: Cluster, kubectl: StandIn) -> N
     assert not any(one.startswith("Deployment/") for one in kubectl.applied)
 
 
-def test_release_that_does_not_come_up_is_taken_back_by_number(
+def test_release_that_does_not_come_up_is_taken_back(
     two: Cluster, kubectl: StandIn
 ) -> None:
-    """What ran before runs again; what was new stays, and that is said."""
+    """What ran before is said again by `fleet`; what was new stays, and it says so."""
     slow = {"rollout status deployment/orders": "timed out waiting"}
-    kubectl.knows(secrets=SECRETS, revisions=REVISIONS, refuses=slow)
+    waits = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "denied"}}}
+    pod = {"status": {"containerStatuses": [waits]}}
+    kubectl.knows(secrets=SECRETS, found=[FOUND], refuses=slow, troubles=[pod])
 
     with pytest.raises(FleetError, match="taken back") as caught:
         released(two)
 
-    assert kubectl.calls[-1] == "rollout undo deployment/orders --to-revision=4"
-    assert "orders: at revision 4 again" in caught.value.where
+    assert kubectl.calls[-1].startswith("apply --server-side --field-manager fleet")
+    assert kubectl.applied[-1] == "Deployment/orders"
+    assert "orders: as it was before" in caught.value.where
     assert "notifications: new, nothing to go back to" in caught.value.where
+    assert "ImagePullBackOff: denied" in caught.value.where
 
 
 def test_way_back_that_fails_is_said(two: Cluster, kubectl: StandIn) -> None:
     """Nobody believes that a release was taken back when it was not."""
-    refuses = {
-        "rollout status deployment/orders": "timed out waiting",
-        "rollout undo": "the server is currently unable to handle the request",
-    }
-    kubectl.knows(secrets=SECRETS, revisions=REVISIONS, refuses=refuses)
+    slow = {"rollout status deployment/orders": "timed out waiting"}
+    kubectl.knows(
+        secrets=SECRETS,
+        found=[FOUND],
+        refuses=slow,
+        after={
+            "rollout status deployment/orders": {
+                "apply": "the server is currently unable to handle the request"
+            }
+        },
+    )
 
     with pytest.raises(FleetError) as caught:
         released(two)
 
-    assert "orders: NOT taken back: the server is currently" in caught.value.where
+    assert "NOT taken back: the server is currently" in caught.value.where
+
+
+def test_failed_migration_takes_the_policies_back(
+    two: Cluster, kubectl: StandIn
+) -> None:
+    """The old pods keep the ways that they knew, too."""
+    job = next(name_of(it) for it in two.of("Job") if "orders" in name_of(it))
+    former = {**FOUND, "kind": "NetworkPolicy", "spec": {}}
+    kubectl.knows(secrets=SECRETS, found=[former], jobs={job: "Failed"})
+
+    with pytest.raises(FleetError, match="before any pod was changed"):
+        released(two)
+
+    assert kubectl.applied[-1] == "NetworkPolicy/orders"
+
+
+def test_what_others_have_said_is_no_part_of_the_way_back() -> None:
+    """The pods that a scaler counts, a container that somebody injects, defaults."""
+    assert said_by("fleet", FOUND) == {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "orders", "namespace": "shop-staging"},
+        "spec": {
+            "selector": {"matchLabels": {"a": "b"}},
+            "template": {
+                "spec": {
+                    "containers": [
+                        {
+                            "name": "orders",
+                            "image": "shop/orders:former",
+                            "command": ["serve", "orders"],
+                        }
+                    ]
+                }
+            },
+        },
+    }
+    assert "spec" not in said_by("somebody", FOUND)
+
+
+def test_whole_release_is_rehearsed_by_the_server_first(
+    two: Cluster, kubectl: StandIn
+) -> None:
+    """What it would refuse is known before anything but the namespace is there."""
+    missing = 'no matches for kind "ScaledObject"'
+    refuses = {"apply --server-side --field-manager fleet --dry-run=server": missing}
+    kubectl.knows(secrets=SECRETS, refuses=refuses)
+
+    with pytest.raises(FleetError, match="before any pod") as caught:
+        released(two)
+
+    assert "KEDA" in caught.value.hint
+    assert kubectl.applied == ["Namespace/shop-staging"]
 
 
 def test_conflict_with_another_manager_is_not_forced(

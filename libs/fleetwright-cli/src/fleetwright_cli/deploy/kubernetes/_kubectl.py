@@ -16,8 +16,34 @@ MANAGER = "fleet"
 CALL_SECONDS = 60.0
 
 
+# What kubectl says, and what is to be done about it.
+_MENDS = {
+    "forbidden": "give the account the rights in docs/guides/release-a-fleet.md",
+    "no matches for kind": "install what knows that kind; KEDA: https://keda.sh/docs",
+    "conflict": "another manager has said those fields: have it let go of them",
+}
+_RETRY = "mend that and run the same command again"
+_UNREACHED = {
+    "does not exist": ("kubectl has no such context", "kubectl config get-contexts"),
+    "provide credentials": (
+        "the cluster does not know who asks",
+        "kubectl auth whoami; a token may be over, or of another cluster",
+    ),
+}
+_AWAY = (
+    "kubectl reaches no cluster",
+    "kubectl config get-contexts; choose one by --context",
+)
+
+
 class RefusedError(Exception):
     """The cluster or kubectl said no; the text is kubectl's own."""
+
+    @property
+    def hint(self) -> str:
+        """What is to be done about it."""
+        said = str(self).lower()
+        return next((mend for word, mend in _MENDS.items() if word in said), _RETRY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,35 +72,54 @@ class Kubectl:
         try:
             self.run("version", "--output", "json")
         except RefusedError as error:
-            raise FleetError(
-                "kubectl reaches no cluster",
-                where=str(error),
-                hint="kubectl config get-contexts; choose one by --context",
-            ) from error
+            said = str(error)
+            known = (why for word, why in _UNREACHED.items() if word in said)
+            what, hint = next(known, _AWAY)
+            raise FleetError(what, where=said, hint=hint) from error
 
-    def apply(self, objects: Sequence[Object]) -> None:
+    def apply(self, objects: Sequence[Object], *, rehearses: bool = False) -> None:
         """Have objects be so, as the manager `fleet`.
 
         Args:
             objects: Which; none is nothing to do.
+            rehearses: Whether the server is only to say whether it would.
 
         Raises:
             RefusedError: The cluster refuses one, or another manages a part of it.
         """
         if objects:
             words = ("apply", "--server-side", "--field-manager", MANAGER)
-            self.run(*words, "--filename", "-", given=written(objects))
+            mode = ("--dry-run=server",) * rehearses
+            self.run(*words, *mode, "--filename", "-", given=written(objects))
 
-    def document(self, *words: str) -> Any:
+    def found(self, objects: Sequence[Object]) -> list[Object]:
+        """Return those among objects that are there, as they are, with who said what.
+
+        Args:
+            objects: Which; one at least.
+
+        Raises:
+            RefusedError: They may not be read.
+        """
+        words = ("get", "--filename", "-", "--show-managed-fields")
+        said = self.document(*words, given=written(objects))
+        if said is None:
+            return []
+        found: list[Object] = said["items"] if said["kind"] == "List" else [said]
+        return found
+
+    def document(self, *words: str, given: str = "") -> Any:
         """Return what kubectl says, as JSON; None when there is nothing.
 
         Args:
             *words: What it is told.
+            given: What it reads.
 
         Raises:
             RefusedError: It says no.
         """
-        said = self.run(*words, "--output", "json", "--ignore-not-found")
+        words += ("--output", "json", "--ignore-not-found")
+        said = self.run(*words, given=given)
         return json.loads(said) if said.strip() else None
 
     def run(self, *words: str, given: str = "", seconds: float = CALL_SECONDS) -> str:

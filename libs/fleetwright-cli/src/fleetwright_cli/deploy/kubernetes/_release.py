@@ -3,24 +3,27 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from fleetwright_cli._errors import FleetError
+from fleetwright_cli.deploy.kubernetes._before import said_by
 from fleetwright_cli.deploy.kubernetes._cluster import (
     SCALERS,
     Cluster,
     at,
     container_of,
     name_of,
+    place_of,
     pod_of,
 )
-from fleetwright_cli.deploy.kubernetes._kubectl import Kubectl, RefusedError
+from fleetwright_cli.deploy.kubernetes._kubectl import MANAGER, Kubectl, RefusedError
+from fleetwright_cli.deploy.kubernetes._trouble import troubles
 from fleetwright_cli.deploy.kubernetes._words import SCALER_SECRET, Object
 
-_REVISION = "deployment.kubernetes.io/revision"
 ROLLOUT_SECONDS = 300.0
 JOB_SECONDS = 630.0
 LOOK_SECONDS = 1.0
+# A Job runs once, a ConfigMap is named by its hash: neither is ever changed.
+_UNCHANGED = ("Job", "ConfigMap")
 
 
 @dataclass
@@ -34,6 +37,7 @@ class Release:
         kubectl: How the cluster is spoken to.
         talk: Where it is said what happens.
         look_seconds: How often a migration is asked about.
+        rollout_seconds: How long a service may take until its pods are ready.
         done: What was done, in order.
     """
 
@@ -41,34 +45,69 @@ class Release:
     kubectl: Kubectl
     talk: Callable[[str], None]
     look_seconds: float = LOOK_SECONDS
+    rollout_seconds: float = ROLLOUT_SECONDS
     done: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         """Do it all.
 
         Raises:
-            FleetError: It could not be done; the Deployments are as they were.
+            FleetError: It could not be done; what ran before runs as before.
         """
         self.kubectl.require()
+        rest = [it for it in self.cluster.objects if it["kind"] != "Namespace"]
         try:
-            self._apply("the namespace", self.cluster.of("Namespace"))
+            self._make_namespace()
             self._require_secrets()
-            later = ("Namespace", "Deployment", "Job", *SCALERS)
-            around = [it for it in self.cluster.objects if it["kind"] not in later]
-            self._apply("accounts, config, addresses and policies", around)
-            self._migrate()
+            self.talk("asking the cluster whether it would take all of it")
+            self.kubectl.apply(rest, rehearses=True)
+            changed = [one for one in rest if one["kind"] not in _UNCHANGED]
+            before = self.kubectl.found(changed)
         except RefusedError as error:
             raise FleetError(
-                "the release was stopped before any pod was changed",
+                "the release was refused before any pod was changed",
                 where=str(error),
-                hint="mend that and run the same command again",
+                hint=error.hint,
             ) from error
-        self._roll()
+        self._change(rest, before)
+
+    def _change(self, objects: list[Object], before: list[Object]) -> None:
+        """Change what is to be changed, and go back when that does not end well."""
+        later = ("Deployment", "Job", *SCALERS)
+        around = [one for one in objects if one["kind"] not in later]
+        what = "the release was stopped before any pod was changed"
+        try:
+            self._apply("accounts, config, addresses and policies", around)
+            self._migrate()
+            what = "the release did not come up, and was taken back"
+            rolling = self.cluster.of("Deployment", *SCALERS)
+            self._apply("deployments and scalers", rolling)
+            for one in self.cluster.of("Deployment"):
+                self._await_rollout(name_of(one))
+        except (RefusedError, KeyboardInterrupt) as error:
+            back = self._back(before)
+            hint = error.hint if isinstance(error, RefusedError) else ""
+            raise FleetError(
+                what,
+                where="\n".join([str(error) or "stopped", *back]),
+                hint=hint or "run the same command again",
+            ) from error
 
     def _apply(self, what: str, objects: Sequence[Object]) -> None:
         self.talk(f"applying {what}")
         self.kubectl.apply(objects)
         self.done.append(f"applied {what}")
+
+    def _make_namespace(self) -> None:
+        """Make the namespace, where it is not as it should be.
+
+        An account of one namespace may look at it, and need not be able to make any.
+        """
+        for one in self.cluster.of("Namespace"):
+            found = self.kubectl.document("get", "namespace", name_of(one))
+            wanted = at(one, "metadata", "labels").items()
+            if not wanted <= at(found, "metadata", "labels").items():
+                self._apply("the namespace", [one])
 
     def _require_secrets(self) -> None:
         """Make sure that every Secret has the keys that pods mount."""
@@ -132,61 +171,27 @@ class Release:
         except RefusedError as error:
             return str(error)
 
-    def _roll(self) -> None:
-        """Bring the Deployments, wait for them, and go back when one does not come."""
-        before = self._revisions()
-        deployments = self.cluster.of("Deployment")
-        names = [name_of(one) for one in deployments]
-        try:
-            self._apply(
-                "deployments and scalers", deployments + self.cluster.of(*SCALERS)
-            )
-            for name in names:
-                self._await_rollout(name)
-        except (RefusedError, KeyboardInterrupt) as error:
-            back = self._back(before)
-            raise FleetError(
-                "the release did not come up, and was taken back",
-                where="\n".join([str(error) or "stopped", *back]),
-                hint="kubectl describe and kubectl logs of that Deployment say why",
-            ) from error
-
     def _await_rollout(self, name: str) -> None:
         self.talk(f"waiting for {name}")
-        limit = f"--timeout={ROLLOUT_SECONDS:g}s"
+        limit = f"--timeout={self.rollout_seconds:g}s"
         words = ("rollout", "status", f"deployment/{name}", limit)
-        self.kubectl.run(*words, seconds=ROLLOUT_SECONDS + 30)
+        try:
+            self.kubectl.run(*words, seconds=self.rollout_seconds + 30)
+        except RefusedError as error:
+            why = [f"{name}: {error}", *troubles(self.kubectl, name)]
+            raise RefusedError("\n".join(why)) from error
         self.done.append(f"rolled {name}")
 
-    def _revisions(self) -> dict[str, str]:
-        """Return the revision of each Deployment that is there."""
+    def _back(self, before: list[Object]) -> list[str]:
+        """Bring everything to what it was; return what came of it."""
+        self.talk("taking it back")
+        known = {place_of(one) for one in before}
+        deployments = self.cluster.of("Deployment")
+        new = [name_of(one) for one in deployments if place_of(one) not in known]
+        said = [f"{name}: new, nothing to go back to" for name in new]
         try:
-            found: Any = self.kubectl.document("get", "deployments")
+            self.kubectl.apply([said_by(MANAGER, one) for one in before])
         except RefusedError as error:
-            raise FleetError(
-                "the cluster does not say what runs", where=str(error)
-            ) from error
-        return {
-            name_of(one): at(one, "metadata", "annotations").get(_REVISION, "")
-            for one in at(found, "items") or ()
-        }
-
-    def _back(self, before: dict[str, str]) -> list[str]:
-        """Bring every Deployment to the revision it had; return what came of it.
-
-        By its number: a bare `undo` would take one that did not change a step further.
-        """
-        said = []
-        for one in self.cluster.of("Deployment"):
-            name = name_of(one)
-            revision = before.get(name)
-            if not revision:
-                said.append(f"{name}: new, nothing to go back to")
-                continue
-            words = ("rollout", "undo", f"deployment/{name}")
-            try:
-                self.kubectl.run(*words, f"--to-revision={revision}")
-                said.append(f"{name}: at revision {revision} again")
-            except RefusedError as error:
-                said.append(f"{name}: NOT taken back: {error}")
-        return said
+            return [*said, f"NOT taken back: {error}"]
+        old = [name_of(one) for one in deployments if place_of(one) in known]
+        return [*(f"{name}: as it was before" for name in old), *said]

@@ -27,6 +27,7 @@ from fleetwright_cli.deploy.kubernetes._words import (
 _LETTERS = str.maketrans("013ae", "ghkmt")
 _HASH_LETTERS = 10
 _TAG_LETTERS = 12
+_JOB_LETTERS = 6
 
 
 def rendered(
@@ -63,8 +64,7 @@ def rendered(
             scaled = _scaled(one, world, facts, environment)
             found.append(_released(scaled, image, config))
             if one["kind"] == "Job" and tag is not None:
-                # A Job cannot be changed: each image gets one of its own.
-                one["metadata"]["name"] = f"{job_name(facts)}-{tag[:_TAG_LETTERS]}"
+                one["metadata"]["name"] = _job_name(facts, tag, one["spec"])
     for one in found:
         if one["kind"] != "Namespace":
             one["metadata"]["namespace"] = namespace
@@ -84,6 +84,16 @@ def hashed(name: str, data: Mapping[str, str]) -> str:
         text = text.replace(letter, f"\\u{ord(letter):04x}")
     digest = hashlib.sha256(text.encode()).hexdigest()[:_HASH_LETTERS]
     return f"{name}-{digest.translate(_LETTERS)}"
+
+
+def _job_name(facts: Facts, tag: str, spec: Object) -> str:
+    """Return what the Job of an image is called.
+
+    A Job cannot be changed: one that is told something else, or has other room, is
+    another one, for the same image too.
+    """
+    digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
+    return f"{job_name(facts)}-{tag[:_TAG_LETTERS]}-{digest[:_JOB_LETTERS]}"
 
 
 def _config(world: World, facts: Facts, environment: str) -> Object:
