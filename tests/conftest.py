@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path.append(str(ROOT / "scripts"))
 
 # Servers are found and started in one way only: the runtime's tests know how.
 _runtime = runpy.run_path(str(ROOT / "libs" / "fleetwright" / "tests" / "conftest.py"))
