@@ -191,7 +191,7 @@ async def refusing(port: int) -> None:
             except ConnectionRefusedError:
                 return
             except ConnectionResetError:
-                continue  # it waited in the queue of the socket that was closed just then
+                continue  # it waited in the queue of the socket that closed
             writer.close()
 
 
