@@ -119,9 +119,8 @@ async def test_refused_call_is_kept_too(
         with pytest.raises(grpc.aio.AioRpcError):
             await write(words(text="more").SerializeToString())
 
-    assert [
-        (it["status"], it["request"]) for it in paper.lines_of("call.captured")
-    ] == [
+    captured = paper.lines_of("call.captured")
+    assert [(it["status"], it["request"]) for it in captured] == [
         (401, {"json": {"text": "hello"}}),
         (401, {"json": {"text": "in"}}),
         (400, {"left_out": "no message of its type"}),
