@@ -3,12 +3,13 @@
 import asyncio
 import json
 import os
+import secrets
 import socket
 import sqlite3
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -170,10 +171,11 @@ class Running:
 
 
 def free_port() -> int:
-    """Return a port nobody listens on."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port nobody has, none of those the system gives away by itself."""
+    while True:
+        port = 10_000 + secrets.randbelow(10_000)
+        with suppress(OSError), closing(socket.create_server(("127.0.0.1", port))):
+            return port
 
 
 def command(how: str, port: int) -> list[str]:
@@ -217,7 +219,7 @@ async def answering(port: int) -> None:
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except ConnectionRefusedError:
+            except (ConnectionRefusedError, ConnectionResetError):
                 await asyncio.sleep(0.05)
             else:
                 writer.close()

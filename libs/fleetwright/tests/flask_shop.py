@@ -13,6 +13,7 @@ from werkzeug.test import Client
 from fleetwright import Problem, Refused, Service, Settings, Unavailable
 from fleetwright._context import current_call
 from fleetwright._deadline import current_deadline
+from fleetwright._log_writer import LineWriter
 from fleetwright._portal import end_background
 from fleetwright.errors import DeadlineExceeded
 from fleetwright.flask import body, mount, uses
@@ -83,6 +84,23 @@ ERRORS: dict[str, Exception] = {
     "late": DeadlineExceeded("too late", provider="catalog"),
     "bug": KeyError("canary"),
 }
+
+
+class Paper(LineWriter):
+    """A writer that keeps the lines."""
+
+    def __init__(self) -> None:
+        """Start with an empty sheet."""
+        super().__init__()
+        self.lines: list[dict[str, Any]] = []
+
+    def write(self, line: bytes, *, urgent: bool = False) -> None:
+        """Keep a line."""
+        self.lines.append(json.loads(line))
+
+    def lines_of(self, event: str) -> list[dict[str, Any]]:
+        """Return the lines of one event."""
+        return [line for line in self.lines if line["event"] == event]
 
 
 class Answer(BaseModel):

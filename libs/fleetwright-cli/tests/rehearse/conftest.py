@@ -52,7 +52,7 @@ CONTRACT: dict[str, Any] = {
         },
     },
 }
-QUICK = Manners(notice_seconds=0.1, pause_seconds=0.3, grace_seconds=1.0)
+QUICK = Manners(notice_seconds=0.1, pause_seconds=0.3, grace_seconds=60.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,11 @@ class Connection(asyncio.Protocol):
     """Answers one request after the other; drains when told to stop."""
 
     everyone: ClassVar[set[Any]] = set()
+    gone = asyncio.Event()
+    failed = asyncio.Event()
     is_stopping = False
+    is_dropping = False
+    is_used = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -45,15 +49,19 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """Have ended."""
         self.everyone.discard(self)
+        self.gone.set()
 
     def data_received(self, data: bytes) -> None:
         """Begin to answer, once the request is whole."""
+        self.is_used = True
         self.buffer += data
         head, found, body = self.buffer.partition(b"\r\n\r\n")
         lines = [line.partition(": ")[::2] for line in head.decode().split("\r\n")]
         headers = {name.lower(): value for name, value in lines}
         if found and len(body) >= int(headers.get("content-length", 0)):
             self.buffer = b""
+            if self.is_dropping:
+                os._exit(0)
             path = lines[0][0].split(" ")[1]
             self.call = asyncio.ensure_future(self.answer(path, headers))
 
@@ -70,6 +78,7 @@ class Connection(asyncio.Protocol):
             body = f'{{"id": "{uuid.uuid4() if MODE == "forgets" else key}"}}'
         if MODE == "fails" and self.is_stopping:
             status = "500 Internal Server Error"
+            self.failed.set()
         head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n"
         self.transport.write(f"{head}\r\n{body}".encode())
         self.call = None
@@ -77,21 +86,32 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
 
+def drop() -> None:
+    """End at once, with a request that was read and not answered."""
+    Connection.is_dropping = True
+    if any(one.call is not None for one in Connection.everyone):
+        os._exit(0)
+
+
 async def run() -> None:
     """Serve until told to stop, then finish what is under way."""
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
-    stop = {"deaf": lambda: None, "drops": lambda: os._exit(0)}
+    stop = {"deaf": lambda: None, "drops": drop}
     loop.add_signal_handler(signal.SIGTERM, stop.get(MODE, stopping.set))
     port = int(os.environ["PORT"])
     server = await loop.create_server(Connection, "127.0.0.1", port)
     await stopping.wait()
     server.close()
     Connection.is_stopping = True
-    calls = [one.call for one in Connection.everyone if one.call is not None]
-    for one in [one for one in Connection.everyone if one.call is None]:
+    if MODE == "fails":
+        await Connection.failed.wait()
+    # Who has only just connected is about to ask.
+    for one in [one for one in Connection.everyone if one.call is None and one.is_used]:
         one.transport.close()
-    await asyncio.gather(*calls)
+    while Connection.everyone:
+        Connection.gone.clear()
+        await Connection.gone.wait()
 
 
 asyncio.run(run())

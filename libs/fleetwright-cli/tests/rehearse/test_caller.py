@@ -1,6 +1,7 @@
 """What a caller makes of answers, and of connections that end."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -85,10 +86,11 @@ async def test_answer_that_ends_early_is_lost(answer: bytes, why: str) -> None:
 
 async def test_nobody_who_listens_is_told() -> None:
     """A refused connection is no answer."""
-    async with serving(saying()) as port:
-        pass
-    with pytest.raises(Lost, match="no connection"):
-        await Caller(PATIENCE_SECONDS).send(port, REQUEST, repeatable=True)
+    with socket.socket() as held:  # nobody else gets it, and nobody listens
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        with pytest.raises(Lost, match="no connection"):
+            await Caller(PATIENCE_SECONDS).send(port, REQUEST, repeatable=True)
 
 
 @pytest.mark.parametrize("repeatable", [True, False])

@@ -28,7 +28,7 @@ router = APIRouter(prefix="/v1")
 @router.get("/rate")
 @public
 async def rate() -> int:
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(WORK_SECONDS)
     return 1
 
 
@@ -38,12 +38,19 @@ def create_app() -> FastAPI:
     return mount(app, Service("rates", Settings.load()))
 """
 ONE_PAGE = {"openapi": "3.1.0", "paths": {"/v1/rate": {"get": {}}}}
-MANNERS = Manners(notice_seconds=0.2, lame_duck_seconds=0.5)
+MANNERS = Manners(notice_seconds=0.2, grace_seconds=60.0, lame_duck_seconds=2.0)
 
 
-def rolled(rates: "Rates", manners: Manners = MANNERS, **settings: str) -> Report:
+def rolled(
+    rates: "Rates",
+    manners: Manners = MANNERS,
+    *,
+    work_seconds: float = 0.3,
+    **settings: str,
+) -> Report:
     """Roll a service on the runtime whose committed version has settings of its own."""
-    for name, content in files_of(ON_THE_RUNTIME).items():
+    made = ON_THE_RUNTIME.replace("WORK_SECONDS", str(work_seconds))
+    for name, content in files_of(made).items():
         path = rates.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content or "", "utf-8")
@@ -71,8 +78,9 @@ def test_runtime_answers_all_that_it_was_asked(rates: "Rates") -> None:
 
 def test_service_without_time_to_drain_is_caught(rates: "Rates") -> None:
     """One setting is enough: what is under way is refused."""
-    # Calls still come when the time to take them is over.
-    report = rolled(rates, Manners(1.0, lame_duck_seconds=0.5), DRAIN_SECONDS="0")
+    # Calls take so long that some are under way whenever it ends.
+    manners = Manners(1.0, grace_seconds=60.0, lame_duck_seconds=0.5)
+    report = rolled(rates, manners, work_seconds=3.0, DRAIN_SECONDS="0")
 
     told = {words for turn in report.turns for words in turn.tally.lost}
     assert "GET /v1/rate: 503 not_serving" in told

@@ -13,9 +13,9 @@ import grpc
 import pytest
 from flask_served import BY_US, running
 from httpx2 import AsyncClient
-from paper import Paper
 
 from fleetwright import Problem, Refused, Service, _logs
+from fleetwright._log_writer import LineWriter
 from fleetwright.auth import allow, public
 from fleetwright.grpc import GrpcSettings, RpcServer, serve
 from fleetwright.testing import calling, serving
@@ -43,6 +43,21 @@ async def test_flask_keeps_a_call_whoever_serves_it(
     assert call["answer"]["json"].keys() == {"bytes"}
     assert (call["status"], call["once"]) == (200, True)
     assert len(call["trace_id"]) == 32
+
+
+class Paper(LineWriter):
+    """Keeps the captured calls among the lines."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        super().__init__()
+        self.calls: list[dict[str, Any]] = []
+
+    def write(self, line: bytes, *, urgent: bool = False) -> None:
+        """Keep a call."""
+        said = json.loads(line)
+        if said["event"] == "call.captured":
+            self.calls.append(said)
 
 
 @pytest.fixture(name="paper")
@@ -89,7 +104,7 @@ async def test_message_is_kept_with_who_sent_it(
     async with calling(service, generated.rpc.EchoStub, caller=None) as echo:
         await echo.Write(words(text="x" * 5000))
 
-    said, refused, long = paper.lines_of("call.captured")
+    said, refused, long = paper.calls
     assert (said["method"], said["path"]) == ("GRPC", SAY)
     assert said["request"] == said["answer"] == {"json": {"text": "hello"}}
     assert (said["status"], said["by"]["subject"]) == (200, "shop")
@@ -119,14 +134,13 @@ async def test_refused_call_is_kept_too(
         with pytest.raises(grpc.aio.AioRpcError):
             await write(words(text="more").SerializeToString())
 
-    captured = paper.lines_of("call.captured")
-    assert [(it["status"], it["request"]) for it in captured] == [
+    assert [(it["status"], it["request"]) for it in paper.calls] == [
         (401, {"json": {"text": "hello"}}),
         (401, {"json": {"text": "in"}}),
         (400, {"left_out": "no message of its type"}),
         (503, {"json": {"text": "more"}}),
     ]
-    assert "canary" not in json.dumps(captured)
+    assert "canary" not in json.dumps(paper.calls)
 
 
 async def by_hand(service: Service, path: str, message: object) -> tuple[bytes, bytes]:

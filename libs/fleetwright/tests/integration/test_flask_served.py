@@ -18,12 +18,17 @@ from flask_served import (
 )
 from httpx2 import AsyncClient
 
+PATIENCE_SECONDS = 60.0  # only for what hangs: a busy machine gives no CPU for seconds
+
 # -- served by us
 
 
 async def test_request_in_flight_is_finished_when_told_to_stop(tmp_path: Path) -> None:
     """SIGTERM under sync handlers: they are answered, parts closed, the code is 0."""
-    async with running(tmp_path) as service, AsyncClient(timeout=30) as http:
+    async with (
+        running(tmp_path) as service,
+        AsyncClient(timeout=PATIENCE_SECONDS) as http,
+    ):
         slow = [
             asyncio.create_task(http.get(f"{service.url}/slow?seconds=0.5"))
             for _ in range(4)
@@ -42,7 +47,7 @@ async def test_handler_that_never_ends_does_not_hold_the_stop(tmp_path: Path) ->
     """Nobody can cut it: its caller is told, and the process ends without it."""
     async with (
         running(tmp_path, DRAIN_SECONDS="0.2") as service,
-        AsyncClient(timeout=30) as http,
+        AsyncClient(timeout=PATIENCE_SECONDS) as http,
     ):
         slow = asyncio.create_task(http.get(f"{service.url}/slow?seconds=60"))
         await service.until("slow.begun")
@@ -57,7 +62,10 @@ async def test_handler_that_never_ends_does_not_hold_the_stop(tmp_path: Path) ->
 
 async def test_open_stream_does_not_hold_the_stop(tmp_path: Path) -> None:
     """A stream of events is ended, although its thread waits for ever."""
-    async with running(tmp_path) as service, AsyncClient(timeout=30) as http:
+    async with (
+        running(tmp_path, DRAIN_SECONDS="300") as service,
+        AsyncClient(timeout=PATIENCE_SECONDS) as http,
+    ):
         async with http.stream("GET", f"{service.url}/events") as stream:
             lines = stream.aiter_lines()
             assert await anext(lines) == "data: 1"
@@ -67,7 +75,7 @@ async def test_open_stream_does_not_hold_the_stop(tmp_path: Path) -> None:
 
         assert rest == [""]
         assert await service.ended() == 0
-        assert time.monotonic() - told < 8  # and not DRAIN_SECONDS
+        assert time.monotonic() - told < 120  # and not DRAIN_SECONDS
         assert service.named("threads.abandoned")[0]["count"] == 1
 
 
@@ -75,9 +83,12 @@ async def test_caller_is_answered_in_time_and_nothing_is_committed_after(
     tmp_path: Path,
 ) -> None:
     """504 at the deadline; the handler finds out at its next transaction."""
-    async with running(tmp_path) as service, AsyncClient(timeout=30) as http:
+    async with (
+        running(tmp_path) as service,
+        AsyncClient(timeout=PATIENCE_SECONDS) as http,
+    ):
         answer = await http.post(
-            f"{service.url}/late?seconds=1", headers={"Fleet-Deadline-Ms": "300"}
+            f"{service.url}/late?seconds=6", headers={"Fleet-Deadline-Ms": "2000"}
         )
         told = await service.until("call.answered")
         info = (await http.get(f"{service.url}/info")).json()
@@ -87,7 +98,7 @@ async def test_caller_is_answered_in_time_and_nothing_is_committed_after(
 
     assert (answer.status_code, answer.json()["kind"]) == (504, "timeout")
     assert (told["status"], told["outcome"], told["route"]) == (504, "timeout", "/late")
-    assert 280 <= told["duration_ms"] < 900
+    assert 1900 <= told["duration_ms"] < 6000
     assert info["parts"]["Threads"]["abandoned"] == 1
     assert refused["by"] == "DeadlineExceeded"
     assert (committed(tmp_path), code) == (0, 0)
@@ -98,7 +109,7 @@ async def test_call_of_a_client_that_is_gone_commits_nothing(tmp_path: Path) -> 
     """Who hangs up is noticed while the handler is at work, and has nothing done."""
     async with running(tmp_path) as service:
         _, writer = await asyncio.open_connection("127.0.0.1", port_of(service))
-        writer.write(b"POST /late?seconds=1 HTTP/1.1\r\nhost: shelf\r\n")
+        writer.write(b"POST /late?seconds=4 HTTP/1.1\r\nhost: shelf\r\n")
         writer.write(b"content-length: 0\r\n\r\n")
         await service.until("late.begun")
         writer.close()
@@ -114,10 +125,10 @@ async def test_probes_are_answered_while_all_threads_are_busy(tmp_path: Path) ->
     """They are answered on the loop; a call too many is turned away at once."""
     async with (
         running(tmp_path, MAX_IN_FLIGHT="2") as service,
-        AsyncClient(timeout=30) as http,
+        AsyncClient(timeout=PATIENCE_SECONDS) as http,
     ):
         slow = [
-            asyncio.create_task(http.get(f"{service.url}/slow?seconds=2"))
+            asyncio.create_task(http.get(f"{service.url}/slow?seconds=6"))
             for _ in range(2)
         ]
         await service.until("slow.begun", 2)
@@ -137,14 +148,16 @@ async def test_full_pool_is_not_ready_until_a_thread_is_free(tmp_path: Path) -> 
     """Threads left behind by their callers keep others waiting: readiness says so."""
     async with (
         running(tmp_path, MAX_IN_FLIGHT="2") as service,
-        AsyncClient(timeout=30) as http,
+        AsyncClient(timeout=PATIENCE_SECONDS) as http,
     ):
-        hurried = {"Fleet-Deadline-Ms": "100"}
+        hurried = {"Fleet-Deadline-Ms": "2000"}
         late = [
-            http.get(f"{service.url}/slow?seconds=4", headers=hurried) for _ in range(2)
+            http.get(f"{service.url}/slow?seconds=8", headers=hurried) for _ in range(2)
         ]
         assert [one.status_code for one in await asyncio.gather(*late)] == [504, 504]
-        waiting = asyncio.create_task(http.get(f"{service.url}/things/tea", timeout=20))
+        waiting = asyncio.create_task(
+            http.get(f"{service.url}/things/tea", timeout=PATIENCE_SECONDS)
+        )
         full = await readiness(http, service, 503)
         answer = await waiting
         again = await readiness(http, service, 200)
@@ -156,13 +169,16 @@ async def test_full_pool_is_not_ready_until_a_thread_is_free(tmp_path: Path) -> 
 
 async def test_answer_is_made_no_faster_than_it_is_taken(tmp_path: Path) -> None:
     """A client that reads nothing has its thread wait; one that leaves frees it."""
-    async with running(tmp_path) as service, AsyncClient(timeout=30) as http:
+    async with (
+        running(tmp_path) as service,
+        AsyncClient(timeout=PATIENCE_SECONDS) as http,
+    ):
         _, writer = await asyncio.open_connection(
             "127.0.0.1", port_of(service), limit=65536
         )
         writer.write(b"GET /endless HTTP/1.1\r\nhost: shelf\r\n\r\n")
         now, before = 0, -1
-        while now != before:
+        while now == 0 or now != before:
             await asyncio.sleep(0.3)  # in which many pieces more could be made
             now, before = (await http.get(f"{service.url}/made")).json()["pieces"], now
         writer.transport.abort()
@@ -178,7 +194,7 @@ async def test_answer_that_breaks_off_is_not_taken_for_whole(tmp_path: Path) -> 
     async with running(tmp_path) as service:
         reader, writer = await asyncio.open_connection("127.0.0.1", port_of(service))
         writer.write(b"GET /broken-lines HTTP/1.1\r\nhost: shelf\r\n\r\n")
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             raw = await reader.read()
         writer.close()
         failed = await service.until("call.failed")
@@ -196,7 +212,10 @@ async def test_body_of_unknown_length_is_bounded(tmp_path: Path, how: str) -> No
         for start in range(0, count, 65_536):
             yield b"x" * min(65_536, count - start)
 
-    async with running(tmp_path, how) as service, AsyncClient(timeout=30) as http:
+    async with (
+        running(tmp_path, how) as service,
+        AsyncClient(timeout=PATIENCE_SECONDS) as http,
+    ):
         url = f"{service.url}/bytes"
         fits = await http.post(url, content=pieces(1024 * 1024))
         longer = await http.post(url, content=pieces(1024 * 1024 + 1))
@@ -210,7 +229,10 @@ async def test_body_of_unknown_length_is_bounded(tmp_path: Path, how: str) -> No
 @pytest.mark.parametrize("how", [BY_US, *OTHERS])
 async def test_the_same_is_told_of_a_call(tmp_path: Path, how: str) -> None:
     """Probes, the call's id, the line with the rule, whoever's server it is."""
-    async with running(tmp_path, how) as service, AsyncClient(timeout=30) as http:
+    async with (
+        running(tmp_path, how) as service,
+        AsyncClient(timeout=PATIENCE_SECONDS) as http,
+    ):
         ready = await http.get(f"{service.url}/readyz")
         answer = await http.get(
             f"{service.url}/things/tea", headers={"Fleet-Call-Id": "c-1"}
@@ -228,7 +250,10 @@ async def test_worker_of_another_server_opens_at_first_use_and_closes_at_its_end
     tmp_path: Path, how: str
 ) -> None:
     """Each worker has its parts, opened once it has forked and closed as it ends."""
-    async with running(tmp_path, how) as service, AsyncClient(timeout=30) as http:
+    async with (
+        running(tmp_path, how) as service,
+        AsyncClient(timeout=PATIENCE_SECONDS) as http,
+    ):
         slow = asyncio.create_task(http.get(f"{service.url}/slow?seconds=1"))
         await service.until("slow.begun")
         opened_at_first = len(service.named("part.opened"))
@@ -247,9 +272,12 @@ async def test_late_handler_of_another_server_commits_nothing(
     tmp_path: Path, how: str
 ) -> None:
     """Nobody can answer for it, but its next transaction is refused with a 504."""
-    async with running(tmp_path, how) as service, AsyncClient(timeout=30) as http:
+    async with (
+        running(tmp_path, how) as service,
+        AsyncClient(timeout=PATIENCE_SECONDS) as http,
+    ):
         answer = await http.post(
-            f"{service.url}/late?seconds=0.5", headers={"Fleet-Deadline-Ms": "200"}
+            f"{service.url}/late?seconds=4", headers={"Fleet-Deadline-Ms": "2000"}
         )
         told = await service.until("call.answered")
 
@@ -302,7 +330,7 @@ async def test_stop_under_load_breaks_no_answer_off(tmp_path: Path, how: str) ->
     async with running(tmp_path, how, LAME_DUCK_SECONDS="0.2") as service:
         port = port_of(service)
         buyers = [asyncio.create_task(buyer()) for _ in range(6)]
-        await service.until("call.answered", 30)
+        await service.until("call.answered", 40)
         service.process.send_signal(signal.SIGTERM)
         code, _ = await asyncio.gather(service.ended(), asyncio.gather(*buyers))
 

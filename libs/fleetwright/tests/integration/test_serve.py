@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from httpx2 import AsyncClient
+from httpx2 import AsyncClient, Limits
 from served import running, spawn, status_of
 
 MODULE = """
@@ -47,6 +47,17 @@ def create_app():
         await asyncio.sleep(seconds)
         return "finished"
 
+    released = asyncio.Event()
+
+    @app.get("/held")
+    async def held() -> None:
+        print(\'{"event":"held.begun"}\', flush=True)
+        await released.wait()
+
+    @app.get("/released")
+    async def release() -> None:
+        released.set()
+
     @app.get("/events")
     async def events():
         async def lines():
@@ -69,6 +80,9 @@ def broken_api():
     return mount(FastAPI(), make(Broken()))
 """
 
+PATIENCE_SECONDS = 60.0  # only for what hangs: a busy machine gives no CPU for seconds
+LONG = "300"  # seconds, longer than a test waits
+
 # With a moment so long that no busy machine makes it longer.
 PATIENT = """
 from fleetwright import _connections, _protocol
@@ -83,6 +97,12 @@ _protocol.IDLE_SECONDS = _protocol.FIRST_BYTE_SECONDS = 300.0
 """
 
 
+def caller() -> AsyncClient:
+    """Return who asks, and keeps connections for as long as it waits."""
+    limits = Limits(keepalive_expiry=PATIENCE_SECONDS)
+    return AsyncClient(timeout=PATIENCE_SECONDS, limits=limits)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Give a folder with a service in it."""
@@ -95,7 +115,7 @@ def folder(tmp_path: Path) -> Path:
 
 async def test_request_in_flight_is_finished_when_told_to_stop(folder: Path) -> None:
     """SIGTERM under a request: it is answered, parts are closed, the exit code is 0."""
-    async with running(folder, "made:create_app") as service, AsyncClient() as http:
+    async with running(folder, "made:create_app") as service, caller() as http:
         assert (await http.get(f"{service.url}/readyz")).status_code == 200
         slow = asyncio.create_task(http.get(f"{service.url}/slow?seconds=0.5"))
         await service.until("slow.begun")
@@ -111,8 +131,8 @@ async def test_request_in_flight_is_finished_when_told_to_stop(folder: Path) -> 
 async def test_lame_duck_still_answers_but_is_not_ready(folder: Path) -> None:
     """Between readiness off and the end, calls are taken: balancers need that time."""
     async with (
-        running(folder, "made:create_app", LAME_DUCK_SECONDS="1") as service,
-        AsyncClient() as http,
+        running(folder, "made:create_app", LAME_DUCK_SECONDS=LONG) as service,
+        caller() as http,
     ):
         service.process.terminate()
         await service.until("service.stopping")
@@ -120,7 +140,15 @@ async def test_lame_duck_still_answers_but_is_not_ready(folder: Path) -> None:
         answer = await http.get(f"{service.url}/slow?seconds=0")
 
         assert (ready.status_code, answer.status_code) == (503, 200)
+
+
+async def test_lame_duck_ends_by_itself(folder: Path) -> None:
+    """When its time is over it stops as without."""
+    async with running(folder, "made:create_app", LAME_DUCK_SECONDS="0.5") as service:
+        service.process.terminate()
+
         assert await service.ended() == 0
+        assert service.names[-1] == "service.stopped"
 
 
 async def test_who_is_answered_while_it_stops_is_told_to_go_elsewhere(
@@ -128,27 +156,25 @@ async def test_who_is_answered_while_it_stops_is_told_to_go_elsewhere(
 ) -> None:
     """Kept connections end with an answer that says so, not under the next request."""
     async with (
-        running(folder, "made:create_app", LAME_DUCK_SECONDS="3") as service,
-        AsyncClient() as http,
+        running(folder, "made:create_app", LAME_DUCK_SECONDS=LONG) as service,
+        caller() as http,
     ):
         before = await http.get(f"{service.url}/slow?seconds=0")
-        await service.until("slow.begun")
-        begun = asyncio.create_task(http.get(f"{service.url}/slow?seconds=3"))
-        await service.until("slow.begun")
+        begun = asyncio.create_task(http.get(f"{service.url}/held"))
+        await service.until("held.begun")
         service.process.terminate()
         await service.until("service.stopping")
-        after = await http.get(f"{service.url}/slow?seconds=0")
+        after = await http.get(f"{service.url}/released")
 
         said = [one.headers.get("connection") for one in (before, await begun, after)]
         assert said == [None, "close", "close"]
-        assert await service.ended() == 0
 
 
 async def test_what_is_on_its_way_as_it_stops_is_answered(folder: Path) -> None:
     """On connections that are kept, when new ones are refused already."""
     async with (
         running(folder, "patient:create_app", DRAIN_SECONDS="60") as service,
-        AsyncClient() as http,
+        caller() as http,
     ):
         await http.get(f"{service.url}/slow?seconds=0")
         reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
@@ -172,7 +198,7 @@ async def test_silent_connections_do_not_hold_the_stop(folder: Path) -> None:
     """Kept ones, and such as were never used, are waited for a moment only."""
     async with (
         running(folder, "silent:create_app", DRAIN_SECONDS="60") as service,
-        AsyncClient() as http,
+        caller() as http,
     ):
         _, writer = await asyncio.open_connection("127.0.0.1", service.port)
         await http.get(f"{service.url}/slow?seconds=0")
@@ -184,20 +210,20 @@ async def test_silent_connections_do_not_hold_the_stop(folder: Path) -> None:
 
 async def refusing(port: int) -> None:
     """Wait until nobody listens at a port any more."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
             except ConnectionRefusedError:
                 return
             except ConnectionResetError:
-                continue  # it waited in the queue of the socket that closed
+                continue  # it waited in the queue of the socket that was closed
             writer.close()
 
 
 async def test_open_stream_does_not_hold_the_stop(folder: Path) -> None:
     """A stream of events is ended, not waited for."""
-    async with running(folder, "made:create_app") as service, AsyncClient() as http:
+    async with running(folder, "made:create_app") as service, caller() as http:
         async with http.stream("GET", f"{service.url}/events") as stream:
             lines = stream.aiter_lines()
             assert await anext(lines) == "data: 1"
@@ -213,7 +239,7 @@ async def test_drain_has_a_budget(folder: Path) -> None:
     """A request that takes longer than `drain_seconds` is cut; the stop goes on."""
     async with (
         running(folder, "made:create_app", DRAIN_SECONDS="0.2") as service,
-        AsyncClient() as http,
+        caller() as http,
     ):
         slow = asyncio.create_task(http.get(f"{service.url}/slow?seconds=30"))
         await service.until("slow.begun")
@@ -238,7 +264,7 @@ async def test_second_signal_ends_at_once(folder: Path) -> None:
 
 async def test_service_without_an_api_has_probes(folder: Path) -> None:
     """A worker is watched and stopped like any other."""
-    async with running(folder, "made:worker") as service, AsyncClient() as http:
+    async with running(folder, "made:worker") as service, caller() as http:
         info = (await http.get(f"{service.url}/info")).json()
         service.process.terminate()
 
@@ -279,7 +305,7 @@ async def test_service_that_cannot_start_says_why(
 ) -> None:
     """One message with a hint on stderr, no traceback of ours, an exit code."""
     process = await spawn(folder, *arguments, **environment)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         _, errors = await process.communicate()
 
     text = errors.decode()
@@ -295,7 +321,7 @@ async def test_port_in_use_is_told(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = await spawn(folder, "made:worker", PORT=str(port))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             _, errors = await process.communicate()
 
     assert f"port {port} is in use" in errors.decode()

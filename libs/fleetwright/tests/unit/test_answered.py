@@ -9,17 +9,29 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceRequest,
 )
 from otlp_receiver import attributes
-from paper import Paper
 
 from fleetwright import Settings, _answered, _logs
 from fleetwright._answered import Answer, answer_of
 from fleetwright._context import new_call
-from fleetwright._logs import Line
+from fleetwright._log_writer import LineWriter
 from fleetwright._telemetry._instruments import Instrument
-from fleetwright._telemetry._otlp_logs import encode_lines
+from fleetwright._telemetry._otlp_logs import Line, encode_lines
 
 ODD = 'user:\u2028"ann"\x7f\\\x85'
 ROUTE = {"method": "GET", "route": "/v1/quotes/{sku}"}
+
+
+class Paper(LineWriter):
+    """A writer that keeps the lines."""
+
+    def __init__(self) -> None:
+        """Start with an empty sheet."""
+        super().__init__()
+        self.lines: list[bytes] = []
+
+    def write(self, line: bytes, *, urgent: bool = False) -> None:
+        """Keep a line."""
+        self.lines.append(line)
 
 
 @pytest.fixture
@@ -75,13 +87,13 @@ def test_line_of_a_call_says_the_same_everywhere(
     line: Line = (7, "info", "call.answered", answer, call, 12.346)
     sent = ExportLogsServiceRequest.FromString(encode_lines(b"", [line, line]))
 
-    first, second = paper.lines
+    first, second = map(json.loads, paper.lines)
     said = {**answer, "duration_ms": 12.346}
     assert said.items() <= first.items()
     assert first | {"time": ""} == second | {"time": ""}
     assert first["parent_span_id"] == call.parent_span_id
-    assert paper.text.count(b"\n") == 2
-    assert not set("\u2028\x7f\x85") & set(paper.text.decode())
+    assert paper.lines[0].decode().count("\n") == 1
+    assert not set("\u2028\x7f\x85") & set(paper.lines[0].decode())
     for record in sent.resource_logs[0].scope_logs[0].log_records:
         assert dict(attributes(record)) == said | {"call_id": id}
         assert record.trace_id.hex() == first["trace_id"]

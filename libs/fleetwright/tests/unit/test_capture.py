@@ -9,17 +9,32 @@ import pytest
 from fastapi import FastAPI
 from flask import Flask, Response
 from httpx2 import AsyncClient
-from paper import Paper
 from pydantic import BaseModel
 from werkzeug.test import Client
 
 from fleetwright import Service, Settings, _logs
+from fleetwright._log_writer import LineWriter
 from fleetwright._portal import end_background
 from fleetwright.auth import allow, public
 from fleetwright.errors import SettingsError
 from fleetwright.fastapi import mount
 from fleetwright.flask import mount as mount_flask
 from fleetwright.testing import serving
+
+
+class Paper(LineWriter):
+    """Keeps the captured calls among the lines."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        super().__init__()
+        self.calls: list[dict[str, Any]] = []
+
+    def write(self, line: bytes, *, urgent: bool = False) -> None:
+        """Keep a call."""
+        said = json.loads(line)
+        if said["event"] == "call.captured":
+            self.calls.append(said)
 
 
 class Note(BaseModel):
@@ -72,7 +87,7 @@ async def test_call_is_kept_with_what_it_takes_to_send_it_again(
     headers = {"Idempotency-Key": "0" * 32}
     await client.post("/notes/ann?dry=1", json=note, headers=headers)
 
-    [call] = paper.lines_of("call.captured")
+    [call] = paper.calls
     assert (call["method"], call["path"], call["query"]) == (
         *("POST", "/notes/ann"),
         "dry=1",
@@ -92,7 +107,7 @@ async def test_body_that_is_long_or_no_json_is_left_out(
     answer = await client.get("/pages?size=10000")
     await client.post("/notes/ann", content=b"\xff\xfe")
 
-    page, post = paper.lines_of("call.captured")
+    page, post = paper.calls
     assert len(answer.json()[0]) == 10_000
     assert page["answer"] == {"left_out": f"{len(answer.content)} bytes"}
     assert page["request"] == {}
@@ -104,7 +119,7 @@ async def test_nothing_is_kept_unless_somebody_asks(paper: Paper) -> None:
     async with serving(notes()) as client:
         await client.get("/pages?size=1")
 
-    assert paper.lines_of("call.captured") == []
+    assert paper.calls == []
 
 
 @pytest.mark.parametrize("captures", (True, False))
@@ -133,9 +148,9 @@ async def test_flask_keeps_calls_behind_a_server_of_others(
         await asyncio.to_thread(end_background)
 
     assert said == [b'{"name": 1}'] * 2
-    assert len(paper.lines_of("call.captured")) == 2 * captures
+    assert len(paper.calls) == 2 * captures
     if captures:
-        first, other = paper.lines_of("call.captured")
+        first, other = paper.calls
         assert (first["path"], first["query"]) == ("/pages/ünï", "a=1")
         assert first["request"] == {"json": {"token": "***"}}
         assert (first["status"], first["answer"]) == (200, {"json": {"name": 1}})

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from flask_shop import Ask, by_others, by_us, shop
-from paper import Paper
+from flask_shop import Ask, Paper, by_others, by_us, shop
 
 from fleetwright import Service, Settings, _logs
 from fleetwright.auth import allow, public, routes_and_callers

@@ -7,8 +7,7 @@ from typing import Protocol
 
 import pytest
 from flask import Flask
-from flask_shop import Shelf, shop
-from paper import Paper
+from flask_shop import Paper, Shelf, shop
 from werkzeug.test import Client
 
 from fleetwright import Service, Settings, _logs

@@ -4,22 +4,37 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
-from paper import Paper
 
 from fleetwright import Service, Settings, _logs
 from fleetwright._clock import clock as the_clock
 from fleetwright._log_level_file import LogLevelFile
+from fleetwright._log_writer import LineWriter
 from fleetwright.testing import FakeClock
 
 
-def events(paper: Paper) -> list[str]:
-    """Return what happened, and forget it."""
-    found = [str(line["event"]) for line in paper.lines]
-    paper.text = b""
-    return found
+class Paper(LineWriter):
+    """Keeps lines instead of writing them."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.said: list[dict[str, Any]] = []
+
+    def write(self, line: bytes, *, urgent: bool = False) -> None:
+        """Keep a line."""
+        self.said.append(json.loads(line))
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def events(self) -> list[str]:
+        """Return what happened, and forget it."""
+        found = [str(line["event"]) for line in self.said]
+        self.said.clear()
+        return found
 
 
 @pytest.fixture(name="paper")
@@ -61,21 +76,21 @@ async def test_level_changes_while_the_service_runs(
     log = structlog.get_logger("shop")
     file = await opened(path)
     speak(log)
-    before = events(paper)
+    before = paper.events()
 
     ask(path, "orders", "DEBUG", "1")
     await the_clock().sleep(0.5)
     speak(log)
-    lower = events(paper)
+    lower = paper.events()
     facts = file.facts()
     ask(path, "orders", "ERROR", "2")
     await the_clock().sleep(0.5)
     speak(log)
-    higher = events(paper)
+    higher = paper.events()
     path.unlink()
     await the_clock().sleep(0.5)
     speak(log)
-    gone = events(paper)
+    gone = paper.events()
     await file.close()
 
     assert before == ["plain"]
@@ -114,7 +129,7 @@ async def test_wish_for_another_service_changes_nothing(
     await the_clock().sleep(0.5)
 
     assert file.facts()["level"] == "INFO"
-    assert events(paper) == []
+    assert paper.events() == []
     await file.close()
 
 
@@ -130,7 +145,7 @@ async def test_spoilt_file_changes_nothing_and_is_told_once(
     await the_clock().sleep(3)
 
     assert file.facts()["level"] == "DEBUG"
-    assert events(paper) == ["log_level.changed", "log_level.unreadable"]
+    assert paper.events() == ["log_level.changed", "log_level.unreadable"]
     await file.close()
 
 
