@@ -1,11 +1,17 @@
 """A service that drains passes its rehearsal; each way not to is caught."""
 
 import json
+import signal
 import subprocess
 import sys
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING
 
 import pytest
+from rehearse.conftest import QUICK
 
 from fleetwright_cli._errors import FleetError
 from fleetwright_cli.rehearse import Manners
@@ -57,7 +63,7 @@ def test_instance_that_must_be_killed_is_told(rates: "Rates") -> None:
     """It ignores SIGTERM, and its grace is over."""
     committed(rates, "deaf")
 
-    report = rates.rehearse()
+    report = rates.rehearse(manners=replace(QUICK, grace_seconds=1.0))
 
     assert [words.partition(" ended ")[2] for words in report.ends] == [
         "with -9, it was killed"
@@ -78,7 +84,7 @@ def test_key_with_two_effects_is_told(rates: "Rates") -> None:
 
 def test_stop_before_the_nodes_know_is_caught(rates: "Rates") -> None:
     """Without a pause, new connections still come when nobody listens."""
-    report = rates.rehearse(manners=Manners(2.0, 0.0, 5.0), requests=100)
+    report = rates.rehearse(manners=Manners(6.0, 0.0, 60.0), requests=100)
 
     told = [words for turn in report.turns for words in turn.tally.lost]
     assert any("a new connection was closed unanswered" in one for one in told), told
@@ -138,6 +144,48 @@ def test_command_tells_and_fails(rates: "Rates") -> None:
     assert document["doubled"] > 0
     assert unknown.returncode == 2
     assert "git knows no revision `v9`" in unknown.stderr
+
+
+def test_mistakes_are_told_in_words(rates: "Rates") -> None:
+    """No such service, and a rehearsal of nothing."""
+    (rates.root / "services/rates/contracts/openapi.json").unlink()
+
+    absent = fleet(rates, "rate")
+    silent = fleet(rates, "rates")
+
+    assert (absent.returncode, silent.returncode) == (2, 1)
+    assert "there is no service `rate`" in absent.stderr
+    assert "nobody knows what to ask rates for" in silent.stderr
+    assert "[rehearse.rates]" in silent.stderr
+
+
+def test_interrupt_leaves_no_process_behind(rates: "Rates") -> None:
+    """Ctrl-C in the middle of a turn ends all that was started."""
+    words = [sys.executable, "-m", "fleetwright_cli", "rehearse", "rates"]
+    running = subprocess.Popen(
+        words, cwd=rates.root, stdout=DEVNULL, stderr=PIPE, text=True
+    )
+    assert running.stderr is not None
+    while not running.stderr.readline().startswith("turn 1"):
+        assert running.poll() is None
+    begun = of_fleet(rates.root)
+
+    running.send_signal(signal.SIGINT)
+    said = running.communicate(timeout=60)[1]
+
+    assert running.returncode == 130, said
+    assert len(begun) > 1  # itself, and an instance
+    assert not of_fleet(rates.root)
+
+
+def of_fleet(root: Path) -> list[str]:
+    """Return the processes that run in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(root):
+                found.append(process.name)
+    return found
 
 
 def committed(rates: "Rates", mode: str) -> None:

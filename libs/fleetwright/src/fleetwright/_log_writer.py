@@ -9,16 +9,11 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
 
 _BURST_LINES = 1024  # waking the thread each 64 lines cost 7 us of every request
 _BURST_SECONDS = 0.05
 _QUEUE_BYTES = 8 * 1024 * 1024  # more than a blocked reader will ever want to see
 _EXIT_SECONDS = 2.0
-_LATER_BYTES = 1024  # what a line that is rendered later is taken to be
-
-T = TypeVar("T")
-Later = tuple[Callable[[Any], bytes], object]
 
 
 class LineWriter:
@@ -36,7 +31,7 @@ class LineWriter:
             fd: Where to; 1 is the standard output.
         """
         self._fd = fd
-        self._lines: deque[bytes | Later] = deque()
+        self._lines: deque[bytes] = deque()
         self._bytes = 0
         self._dropped = 0
         self._woken = False  # a plain flag: looked at for every line
@@ -56,23 +51,11 @@ class LineWriter:
             line: The line, with its line feed.
             urgent: Write now, not with the next burst.
         """
-        self._take(line, len(line), urgent)
-
-    def write_later(self, render: Callable[[T], bytes], told: T) -> None:
-        """Take what a line will say; it is rendered as it is written.
-
-        Args:
-            render: Makes the line, with its line feed; must not fail.
-            told: What it makes it of; must not change any more.
-        """
-        self._take((render, told), _LATER_BYTES, urgent=False)
-
-    def _take(self, line: bytes | Later, size: int, urgent: bool) -> None:
         if self._bytes > _QUEUE_BYTES:
             self._dropped += 1
             return
         self._lines.append(line)
-        self._bytes += size
+        self._bytes += len(line)
         if urgent or len(self._lines) == _BURST_LINES:  # once a burst, not each line
             self._urgent.set()
         if not self._woken:
@@ -116,10 +99,9 @@ class LineWriter:
                 self._writing.release()
 
     def _write_out(self, until: float | None = None) -> None:
-        burst: list[bytes] = []
+        burst = []
         while self._lines:
-            line = self._lines.popleft()
-            burst.append(line if isinstance(line, bytes) else line[0](line[1]))
+            burst.append(self._lines.popleft())
         data = b"".join(burst)
         self._bytes = 0
         if self._dropped:

@@ -45,12 +45,6 @@ SHOWN_HEADERS: Final = frozenset(
 )
 
 Render = Callable[[dict[str, Any]], bytes]
-Line = tuple[int, str, str, Mapping[str, Any], Call | None, float | None]
-"""A line that was logged: when, in nanoseconds since 1970, its level in lower case,
-what happened, what else stands on it, its secrets masked, its call, and how many
-milliseconds that took, if this is its canonical line."""
-Done = tuple[int, str, str, Answer, Call, float]
-"""The canonical line of a call."""
 
 
 class Lines:
@@ -86,9 +80,8 @@ class Lines:
             event: What happened.
             fields: Everything else; secrets in it are masked here.
         """
-        at = int(clock().now() * 1e9)
         line: dict[str, Any] = {
-            "time": timestamp(at),
+            "time": timestamp(clock().now()),
             "level": level,
             "event": mask(str(event)),
             "service": self.service,
@@ -100,47 +93,33 @@ class Lines:
             line["span_id"] = call.span_id
         said = {n: shown(n, value) for n, value in fields.items() if n not in line}
         if exporting is not None:
-            exporting((at, level, line["event"], said, call, None))
+            exporting(level, line["event"], said, call, None)
         line |= said
         self.writer.write(self.render(line), urgent=level in _URGENT)
 
-    def canonical(self, done: Done) -> bytes:
-        """Return the canonical line of a call as JSON.
-
-        Args:
-            done: What stands on it.
-        """
-        at, _, _, answer, call, took = done
-        parent = call.parent_span_id
-        above = "null" if parent is None else f'"{parent}"'
-        # All ids are of plain letters: nothing in them has to be escaped.
-        return (
-            f'{{"time":"{timestamp(at)}","level":"info",'
-            f'"event":"call.answered","service":{self.named},"call_id":"{call.id}",'
-            f'"trace_id":"{call.trace_id}","span_id":"{call.span_id}",'
-            f'"parent_span_id":{above},{answer.text},"duration_ms":{took}}}\n'
-        ).encode()
-
 
 _lines: Lines | None = None
-# Takes each line that is written, to send it on.
-exporting: Callable[[Line], None] | None = None
+# Takes what each line says that is written, the call it belongs to, and how long that
+# took if this is its canonical line, to send it on.
+exporting: (
+    Callable[[str, str, Mapping[str, Any], Call | None, float | None], None] | None
+) = None
 
 
-def timestamp(at: int, _seen: list[Any] = [0, ""]) -> str:  # noqa: B006 - a cache
+def timestamp(now: float, _seen: list[Any] = [0, ""]) -> str:  # noqa: B006 - a cache
     """Return a time of day as RFC 3339 in UTC with milliseconds.
 
     Args:
-        at: Nanoseconds since 1970.
+        now: Seconds since 1970.
 
     Returns:
         For example `2026-11-24T05:06:40.123Z`.
     """
-    second, rest = divmod(at, 1_000_000_000)
+    second = int(now)
     # The text of a second is the same a thousand times: one pair, replaced as a whole.
     if _seen[0] != second:
         _seen[:] = [second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))]
-    return f"{_seen[1]}.{rest // 1_000_000:03d}Z"
+    return f"{_seen[1]}.{int(now % 1 * 1000):03d}Z"
 
 
 def shown(name: str, value: object, depth: int = 0) -> Any:
@@ -362,12 +341,18 @@ def canonical(call: Call, answer: Answer, seconds: float) -> None:
     elif _lines.render is not render_json:
         _lines.put("info", "call.answered", {**answer, "duration_ms": took})
     else:
-        # Said once for both readers, and written by the thread that writes: all lines
-        # of a burst together cost a fraction of one among the rest of a request.
-        done = int(clock().now() * 1e9), "info", "call.answered", answer, call, took
+        parent = call.parent_span_id
+        above = "null" if parent is None else f'"{parent}"'
+        # All ids are of plain letters: nothing in them has to be escaped.
+        line = (
+            f'{{"time":"{timestamp(clock().now())}","level":"info",'
+            f'"event":"call.answered","service":{_lines.named},"call_id":"{call.id}",'
+            f'"trace_id":"{call.trace_id}","span_id":"{call.span_id}",'
+            f'"parent_span_id":{above},{answer.text},"duration_ms":{took}}}\n'
+        )
         if exporting is not None:
-            exporting(done)
-        _lines.writer.write_later(_lines.canonical, done)
+            exporting("info", "call.answered", answer, call, took)
+        _lines.writer.write(line.encode())
 
 
 def lines() -> Lines | None:

@@ -10,8 +10,16 @@ from fleetwright_cli._errors import NOT_COMPLIANT
 from fleetwright_cli._printer import Printer, paint, table
 from fleetwright_cli.deploy.kubernetes._words import LAME_DUCK_SECONDS
 from fleetwright_cli.fleet import Fleet, discover
-from fleetwright_cli.local._plan import needed
-from fleetwright_cli.rehearse import Manners, Pace, Report, Turn, Wish, released
+from fleetwright_cli.rehearse import (
+    AT_ONCE,
+    Manners,
+    Pace,
+    Report,
+    Turn,
+    Wish,
+    involved,
+    released,
+)
 from fleetwright_cli.rehearse import rehearse as rehearsed
 from fleetwright_cli.venvs import make, venv_of
 
@@ -26,6 +34,9 @@ def rehearse(
         int, typer.Option(min=1, help="Fewest requests; turns go on until then.")
     ] = 2000,
     rate: Annotated[float, typer.Option(min=0.1, help="Requests a second.")] = 50.0,
+    at_once: Annotated[
+        int, typer.Option(min=1, help="Most requests under way at a time.")
+    ] = AT_ONCE,
     turns: Annotated[
         int, typer.Option(min=1, help="Fewest turns; every second one goes back.")
     ] = 2,
@@ -62,7 +73,7 @@ def rehearse(
         requests=requests,
         turns=turns,
         instances=instances,
-        pace=Pace(rate),
+        pace=Pace(rate, at_once),
         manners=Manners(notice, pause, fleet.manifest.up.stop_seconds, lame_duck),
     )
     report = rehearsed(fleet, wish, _pythons(fleet, service, printer), printer.talk)
@@ -72,9 +83,7 @@ def rehearse(
 
 def _pythons(fleet: Fleet, service: str, printer: Printer) -> dict[str, Any]:
     """Return the interpreters of what runs, environments made if need be."""
-    said = fleet.manifest.rehearse.get(service)
-    names = [service, said.through] if said and said.through else [service]
-    venvs = {one.name: venv_of(fleet, one) for one in needed(fleet, names)}
+    venvs = {one.name: venv_of(fleet, one) for one in involved(fleet, service)}
     for venv in venvs.values():
         make(venv, printer.talk)
     return {name: venv.python for name, venv in venvs.items()}
@@ -94,7 +103,10 @@ def _facts(report: Report) -> dict[str, Any]:
         "turns": [{"to": one.version, **one.tally.facts()} for one in report.turns],
         "clashes": [asdict(one) for one in report.clashes],
         "ends": report.ends,
+        "refused": report.refused,
         "events": report.events,
+        "events_heard": report.heard.facts(),
+        "restarts": report.restarts,
         "not_asked": dict(report.left_out),
     }
 
@@ -129,7 +141,15 @@ def _text(report: Report) -> Iterator[str]:
     if report.cuts:
         yield f"{report.cuts} requests were read and never answered"
     yield from report.ends
+    for name in report.refused:
+        yield f"never but refused: {name}"
     yield from (f"events: {one}" for one in report.events)
+    heard = report.heard
+    if heard.events:
+        yield (
+            f"{heard.events} events had effects, {heard.again} came again and had "
+            f"none, {heard.doubled} had two"
+        )
     for operation, why in report.left_out.items():
         yield f"not asked: {operation}: {why}"
     resent = sum(turn.tally.resent for turn in report.turns)

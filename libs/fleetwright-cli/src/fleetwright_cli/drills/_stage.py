@@ -93,6 +93,16 @@ def token(
         return str(json.load(answer)["access_token"])
 
 
+def kept_with(port: int) -> range:
+    """Return the ports that are kept free for the fleet that has one of them.
+
+    Args:
+        port: Of any of its processes.
+    """
+    first = port - (port - _PORTS.start) % _PORTS.step
+    return range(first, first + _PORTS.step - 1)
+
+
 def _free_ports() -> int:
     """Return a port after which a hundred are free, and stay ours.
 
@@ -102,12 +112,12 @@ def _free_ports() -> int:
     for first in _PORTS:
         mark = socket.socket()
         try:
-            mark.bind((HOST, first + 99))
+            mark.bind((HOST, first + _PORTS.step - 1))
         except OSError:
             mark.close()
             continue
         _marks.append(mark)
-        if not in_use({str(port): port for port in range(first, first + 99)}):
+        if not in_use({str(port): port for port in kept_with(first)}):
             return first
     return _PORTS.start
 

@@ -4,13 +4,15 @@ Read `_rehearsal` first, then `_rolling` (instances), `_balancer` (what stands b
 them), `_load` (who asks) and `_clashes` (what the contracts say).
 """
 
+from fleetwright_cli.rehearse._asking import involved
 from fleetwright_cli.rehearse._clashes import Clash
-from fleetwright_cli.rehearse._load import Pace, Tally
+from fleetwright_cli.rehearse._load import AT_ONCE, Pace, Tally
 from fleetwright_cli.rehearse._rehearsal import Report, Turn, Wish, rehearse
 from fleetwright_cli.rehearse._rolling import Manners
 from fleetwright_cli.rehearse._versions import released
 
 __all__ = [
+    "AT_ONCE",
     "Clash",
     "Manners",
     "Pace",
@@ -18,6 +20,7 @@ __all__ = [
     "Tally",
     "Turn",
     "Wish",
+    "involved",
     "rehearse",
     "released",
 ]

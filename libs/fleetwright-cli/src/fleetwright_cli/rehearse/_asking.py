@@ -2,7 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+)
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,16 +17,34 @@ from fleetwright_cli.fleet import Fleet, Service
 from fleetwright_cli.fleet._rehearse import Rehearse
 from fleetwright_cli.local._backoff import Timings
 from fleetwright_cli.local._launch import Launch
-from fleetwright_cli.local._plan import Plan
+from fleetwright_cli.local._plan import Plan, needed
 from fleetwright_cli.local._process import Listener
 from fleetwright_cli.local._status import State
 from fleetwright_cli.local._supervisor import Supervisor
 from fleetwright_cli.rehearse._asks import Ask, Asks, asks_of
 from fleetwright_cli.rehearse._caller import Lost
 from fleetwright_cli.rehearse._load import Load, Pace
+from fleetwright_cli.rehearse._rpc_caller import RpcCaller, calling
 from fleetwright_cli.rehearse._tokens import Tokens
 from fleetwright_cli.standard import _kinds as kinds
 from fleetwright_cli.standard import open_repository
+
+
+def involved(fleet: Fleet, service: str) -> list[Service]:
+    """Return what runs while a service is rehearsed: it, and whom requests reach.
+
+    Args:
+        fleet: The fleet on disk.
+        service: Which one.
+
+    Raises:
+        FleetError: [rehearse] names no service.
+    """
+    tables = fleet.manifest.rehearse
+    asked = tables.get(service, Rehearse()).through or service
+    said = tables.get(asked, Rehearse())
+    others = {one.service for one in (*said.before, *said.requests)} - {""}
+    return needed(fleet, [service, asked, *sorted(others)])
 
 
 def asks_for(fleet: Fleet, asked: Service, said: Rehearse) -> Asks:
@@ -47,9 +69,16 @@ def asks_for(fleet: Fleet, asked: Service, said: Rehearse) -> Asks:
         for method, route, _, _ in kinds.operations(repository, unit)
         if method == "get" and "{" not in route and "<" not in route
     }
-    contract = frozen([asked])[asked.name].get("openapi")
+    contracts = {
+        name: one.get("openapi")
+        for name, one in frozen(fleet.services.values()).items()
+    }
     asks = asks_of(
-        contract, before=said.before, requests=said.requests, pages=sorted(pages)
+        contracts[asked.name],
+        before=said.before,
+        requests=said.requests,
+        pages=sorted(pages),
+        others=contracts,
     )
     if not asks.over_and_over:
         raise FleetError(
@@ -171,12 +200,20 @@ class Asking:
         """
         ports = {one.service: one.port for one in self.plan.launches}
         ports[""] = ports[self.asked.name]
-        targets = {one.service for one in self.asks.before} | {""}
+        targets = {"", *self.asks.others}
         names = {target: target or self.asked.name for target in targets}
-        tokens = Tokens(self.fleet, self.plan.identity, names, self.roles)
-        async with tokens.kept_fresh():
-            load = Load(self.asks.endless(), ports, pace, tokens.of)
-            for ask in self.asks.before:
+        async with AsyncExitStack() as stack:
+            rpc = {
+                called: await stack.enter_async_context(self._calling(names[called]))
+                for called in {one.service for one in self.asks.all if one.is_rpc}
+            }
+            asks = await _known(self.asks, rpc)
+            tokens = Tokens(
+                self.fleet, self.plan.identity, names, self.roles, _scopes(rpc)
+            )
+            await stack.enter_async_context(tokens.kept_fresh())
+            load = Load(asks.endless(), ports, rpc, pace, tokens.of)
+            for ask in asks.before:
                 await _prepared(load, ask)
             loading = asyncio.create_task(load.run())
             try:
@@ -187,6 +224,38 @@ class Asking:
                 loading.cancel()
                 await asyncio.wait((loading,))
 
+    def _calling(self, name: str) -> AbstractAsyncContextManager[RpcCaller]:
+        """Return who asks a service over gRPC."""
+        like = next(one for one in self.plan.launches if one.service == name)
+        return calling(self.fleet.services[name], like)
+
+
+def _scopes(rpc: Mapping[str, RpcCaller]) -> dict[str, set[str]]:
+    """Return what tokens must be good for, by what services are called."""
+    return {
+        called: {one.scope for one in caller.methods.values() if one.scope}
+        for called, caller in rpc.items()
+    }
+
+
+async def _known(asks: Asks, rpc: Mapping[str, RpcCaller]) -> Asks:
+    """Return requests with what services say of their methods.
+
+    Raises:
+        FleetError: There is no such method, or a body is none of its.
+    """
+    for ask in asks.all:
+        if ask.is_rpc:
+            await rpc[ask.service].check(ask.path, ask.message("0"))
+
+    def known(ask: Ask) -> Ask:
+        if not ask.is_rpc:
+            return ask
+        method = rpc[ask.service].methods[ask.path]
+        return replace(ask, is_keyed=method.is_repeatable and method.changes)
+
+    return asks.each(known)
+
 
 async def _prepared(load: Load, ask: Ask) -> None:
     """Send what comes first.
@@ -196,8 +265,7 @@ async def _prepared(load: Load, ask: Ask) -> None:
     """
     try:
         answer = await load.once(ask)
-        said = f"{answer.status}: {answer.body[:200].decode('utf-8', 'replace')}"
-        is_good = answer.status < 400
+        said, is_good = answer.told(), answer.status < 400
     except Lost as lost:
         said, is_good = str(lost), False
     if not is_good:

@@ -3,7 +3,7 @@
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 from fleetwright_cli.fleet._rehearse import Sent
 
 KEY_HEADER = "Idempotency-Key"
+RPC = "GRPC"
 _REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
 _METHODS = ("get", "put", "post", "delete", "patch")
 _NUMBER, _UUID = "{n}", "{uuid}"
@@ -24,14 +25,16 @@ class Ask:
     """A request that can be sent as often as one likes.
 
     Attributes:
-        method: Of HTTP.
-        path: With its query; `{n}` is another word each time, `{uuid}` another UUID.
+        method: Of HTTP, or `GRPC`.
+        path: With its query, or the method of gRPC; `{n}` is another word each time,
+            `{uuid}` another UUID.
         body: What is sent as JSON; None for nothing.
         service: Who is asked; empty for the service that is rehearsed.
         share: How often, beside the others.
         is_keyed: Whether it has an Idempotency-Key, so that sending it twice has one
             effect.
         is_harmless: Whether callers say themselves that it may be sent again.
+        again: What is answered where it is sent twice; None for the same.
     """
 
     method: str
@@ -41,11 +44,30 @@ class Ask:
     share: int = 1
     is_keyed: bool = False
     is_harmless: bool = False
+    again: Any = None
+
+    @property
+    def name(self) -> str:
+        """What people call it: method and path."""
+        return f"{self.method} {self.path}"
+
+    @property
+    def is_rpc(self) -> bool:
+        """Whether it is sent over gRPC."""
+        return self.method == RPC
 
     @property
     def is_repeatable(self) -> bool:
         """Whether HTTP lets it be sent again when nobody knows what became of it."""
         return self.is_keyed or self.is_harmless or self.method in _REPEATABLE
+
+    def message(self, number: str) -> Any:
+        """Return what is sent over gRPC.
+
+        Args:
+            number: What `{n}` is.
+        """
+        return json.loads(_filled(json.dumps(self.body), number))
 
     def head_and_body(self, number: str, token: str) -> bytes:
         """Return the request as bytes.
@@ -88,6 +110,25 @@ class Asks:
     over_and_over: Sequence[Ask]
     left_out: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def all(self) -> Sequence[Ask]:
+        """Whatever is sent, each once."""
+        return [*self.before, *self.over_and_over]
+
+    @property
+    def others(self) -> list[str]:
+        """The services that are asked beside the one that is rehearsed."""
+        return sorted({one.service for one in self.all if one.service})
+
+    def each(self, change: Callable[[Ask], Ask]) -> "Asks":
+        """Return the same with every request changed.
+
+        Args:
+            change: Gets one, gives what takes its place.
+        """
+        before, again = map(change, self.before), map(change, self.over_and_over)
+        return replace(self, before=list(before), over_and_over=list(again))
+
     def endless(self) -> Iterator[Ask]:
         """Yield what is asked for, in turn, without end."""
         return itertools.cycle(
@@ -101,6 +142,7 @@ def asks_of(
     before: Sequence[Sent] = (),
     requests: Sequence[Sent] = (),
     pages: Sequence[str] = (),
+    others: Mapping[str, Any] | None = None,
 ) -> Asks:
     """Return what a service is asked for.
 
@@ -110,11 +152,14 @@ def asks_of(
         requests: What it says is sent over and over; the contract decides when empty.
         pages: Paths that can be asked for without knowing more; for services that have
             no contract.
+        others: The OpenAPI documents of other services, by name.
     """
     operations = list(_operations(contract))
-    first = [_said(one, operations) for one in before]
+    known = {name: list(_operations(one)) for name, one in (others or {}).items()}
+    known[""] = operations
+    first = [_said(one, known) for one in before]
     if requests:
-        return Asks(first, [_said(one, operations) for one in requests])
+        return Asks(first, [_said(one, known) for one in requests])
     found, left_out = [], {}
     for method, path, operation in operations:
         ask = _exampled(contract, method, path, operation)
@@ -140,7 +185,7 @@ def _operations(contract: Any) -> Iterator[_Operation]:
                 yield method, path, {**own, "parameters": parameters}
 
 
-def _said(sent: Sent, operations: Sequence[_Operation]) -> Ask:
+def _said(sent: Sent, known: Mapping[str, Sequence[_Operation]]) -> Ask:
     """Return a request of fleet.toml; the contract knows whether it has a key."""
     method, _, place = sent.send.partition(" ")
     service, _, path = place.partition("/")
@@ -151,9 +196,10 @@ def _said(sent: Sent, operations: Sequence[_Operation]) -> Ask:
         service,
         sent.share,
         is_harmless=sent.repeatable,
+        again=sent.again,
     )
     plain = ask.path.partition("?")[0]
-    for one, template, operation in () if service else operations:
+    for one, template, operation in known.get(service, ()):
         if method.lower() == one and _fits(template, plain):
             return replace(ask, is_keyed=_is_keyed(operation))
     return ask

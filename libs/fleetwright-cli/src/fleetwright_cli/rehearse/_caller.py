@@ -19,11 +19,17 @@ class Answer:
         status: HTTP status.
         body: All of it.
         resent: Whether the request was sent again, on a new connection.
+        cut: Whether it is known to have been begun before that, and never answered.
     """
 
     status: int
     body: bytes
     resent: bool = False
+    cut: bool = False
+
+    def told(self) -> str:
+        """Return its status and the beginning of its body, for people."""
+        return f"{self.status}: {self.body[:200].decode('utf-8', 'replace')}"
 
 
 @dataclass(slots=True)

@@ -11,7 +11,9 @@ from typing import Any
 
 from fleetwright_cli.rehearse._asks import Ask
 from fleetwright_cli.rehearse._caller import Answer, Caller, Lost
+from fleetwright_cli.rehearse._rpc_caller import RpcCaller
 
+AT_ONCE = 6
 REPEATED_EACH = 4  # of the requests with a key, every so manieth is sent twice
 _FAILING = range(500, 600)
 # What an instance says that gets too little CPU: nothing was done, come again. It tells
@@ -29,6 +31,9 @@ class Tally:
         statuses: How many answers of each status.
         lost: Why requests were lost, and how many; answers of 5xx among them.
         resent: How many were sent again, because a kept connection was closed.
+        cuts: How many calls of gRPC were begun, cut off and sent again.
+        good: How many good answers, by what was asked for; those with none as 0.
+        refusals: What was said last to what was refused, by what was asked for.
         busy: How often an instance said that it is too busy now; asked again later.
         repeated: How many were sent twice on purpose, with the same key.
         doubled: Of these, how many had two effects: other answers.
@@ -39,6 +44,9 @@ class Tally:
     statuses: Counter[int] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
     resent: int = 0
+    cuts: int = 0
+    good: Counter[str] = field(default_factory=Counter)
+    refusals: dict[str, str] = field(default_factory=dict)
     busy: int = 0
     repeated: int = 0
     doubled: int = 0
@@ -83,7 +91,7 @@ class Pace:
     """
 
     rate: float
-    at_once: int = 6
+    at_once: int = AT_ONCE
     answer_seconds: float = 30.0
 
 
@@ -98,6 +106,7 @@ class Load:
         self,
         asks: Iterator[Ask],
         ports: Mapping[str, int],
+        rpc: Mapping[str, RpcCaller],
         pace: Pace,
         token: Callable[[str], str],
     ) -> None:
@@ -106,12 +115,14 @@ class Load:
         Args:
             asks: What to send.
             ports: Where services are; the one under `""` is rehearsed.
+            rpc: Who asks those services that are asked over gRPC.
             pace: How fast.
             token: What proves to a service who asks.
         """
         self.tally = Tally()
         self._asks = asks
         self._ports = ports
+        self._rpc = rpc
         self._pace = pace
         self._token = token
         self._caller = Caller(pace.answer_seconds)
@@ -177,8 +188,8 @@ class Load:
         again = await self._counted(tally, ask, f"{self._word}-{number}", anew=True)
         if _is_good(first) and _is_good(again):
             tally.repeated += 1
-            if _said(first) != _said(again):
-                tally.doubled += 1
+            expected = _said(first) if ask.again is None else ask.again
+            tally.doubled += _said(again) != expected
 
     async def _counted(
         self, tally: Tally, ask: Ask, number: str, *, anew: bool
@@ -193,16 +204,28 @@ class Load:
                 tally.busy += 1
                 await asyncio.sleep(_BUSY_SECONDS)
         except Lost as lost:
-            tally.lost[f"{ask.method} {ask.path}: {lost}"] += 1
+            tally.lost[f"{ask.name}: {lost}"] += 1
             return None
         tally.statuses[answer.status] += 1
         tally.resent += answer.resent
+        tally.cuts += answer.cut
+        tally.good[ask.name] += answer.status < 400
+        if 400 <= answer.status < 500:
+            tally.refusals[ask.name] = answer.told()
         if answer.status in _FAILING:
             why = f"{answer.status} {_kind(answer)}".strip()
-            tally.lost[f"{ask.method} {ask.path}: {why}"] += 1
+            tally.lost[f"{ask.name}: {why}"] += 1
         return answer
 
     async def _send(self, ask: Ask, number: str, *, anew: bool) -> Answer:
+        if ask.is_rpc:
+            return await self._rpc[ask.service].send(
+                ask.path,
+                ask.message(number),
+                token=self._token(ask.service),
+                seconds=self._pace.answer_seconds,
+                anew=anew,
+            )
         return await self._caller.send(
             self._ports[ask.service],
             ask.head_and_body(number, self._token(ask.service)),

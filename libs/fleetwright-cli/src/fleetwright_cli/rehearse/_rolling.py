@@ -43,13 +43,16 @@ class Instance:
         process: It.
     """
 
-    def __init__(self, version: Version, launch: Launch, grace_seconds: float) -> None:
+    def __init__(
+        self, version: Version, launch: Launch, grace_seconds: float, listener: Listener
+    ) -> None:
         """Prepare an instance.
 
         Args:
             version: What it runs.
             launch: How it is started.
             grace_seconds: From SIGTERM until it is killed.
+            listener: Is told what it writes.
         """
         self.version = version
         self._pulse = asyncio.Event()
@@ -57,7 +60,7 @@ class Instance:
             launch,
             stop_seconds=grace_seconds,
             timings=Timings(failed_starts=1),
-            listener=Listener(changed=lambda _: self._pulse.set()),
+            listener=replace(listener, changed=lambda _: self._pulse.set()),
         )
         self._task: asyncio.Task[Status] | None = None
 
@@ -109,7 +112,9 @@ class Rollout:
         http: Balancer,
         grpc: Balancer,
         ports: Iterator[int],
+        *,
         manners: Manners,
+        listener: Listener,
     ) -> None:
         """Begin without instances.
 
@@ -119,6 +124,7 @@ class Rollout:
             grpc: The same for gRPC.
             ports: Free ports, in pairs: the next one is free, too.
             manners: How an instance is stopped.
+            listener: Is told what instances write.
         """
         self.instances: list[Instance] = []
         self.ends: list[tuple[Version, Status]] = []
@@ -127,6 +133,7 @@ class Rollout:
         self._grpc = grpc
         self._ports = ports
         self._manners = manners
+        self._listener = listener
 
     async def start(self, version: Version, *, migrates: bool) -> None:
         """Start an instance and have it take calls.
@@ -141,7 +148,8 @@ class Rollout:
         launch = version.launch(self._like, next(self._ports), migrates=migrates)
         told = {"LAME_DUCK_SECONDS": f"{self._manners.lame_duck_seconds:g}"}
         launch = replace(launch, environment=told | dict(launch.environment))
-        instance = Instance(version, launch, self._manners.grace_seconds)
+        grace_seconds = self._manners.grace_seconds
+        instance = Instance(version, launch, grace_seconds, self._listener)
         self.instances.append(instance)
         await instance.start()
         self._http.add(launch.port)

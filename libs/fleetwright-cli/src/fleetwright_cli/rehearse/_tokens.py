@@ -22,6 +22,7 @@ class Tokens:
         identity: Identity | None,
         names: Mapping[str, str],
         roles: Sequence[str],
+        scopes: Mapping[str, set[str]],
     ) -> None:
         """Hold no tokens yet.
 
@@ -30,10 +31,14 @@ class Tokens:
             identity: Who issues them; None where nobody asks for any.
             names: The services, by what they are called in requests.
             roles: What the person is.
+            scopes: What services ask for beside their contracts of HTTP.
         """
         contracts = frozen(fleet.services[name] for name in names.values())
         self._scopes = {
-            called: set(_scopes(contracts[name].get("openapi")))
+            called: {
+                *_scopes(contracts[name].get("openapi")),
+                *scopes.get(called, ()),
+            }
             for called, name in names.items()
         }
         self._identity = identity

@@ -1,13 +1,12 @@
 """Log lines as OTLP has them: what was written, without being read again."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from fleetwright._answered import Answer
 from fleetwright._context import Call
-from fleetwright._logs import Line
 from fleetwright._telemetry._otlp import (
     any_value,
     attributes,
@@ -23,6 +22,12 @@ _SEVERITIES: Final = {"debug": 5, "info": 9, "warning": 13, "error": 17, "critic
 _times = struct.Struct("<BQBQ").pack  # fields 1 and 11, each with its tag
 _rest = struct.Struct("<dBQBQ2s16s2s8s").pack  # a float, these, and both ids
 _NAMED: Final = {"exception": "exception.stacktrace", "logger": "logger.name"}
+
+
+Line = tuple[int, str, str, Mapping[str, Any], Call | None, float | None]
+"""A line that was logged: when, in nanoseconds since 1970, its level in lower case,
+what happened, what else stands on it, its secrets masked, its call, and how many
+milliseconds that took, if this is its canonical line."""
 
 
 def encode_lines(resource: bytes, lines: Sequence[Line]) -> bytes:

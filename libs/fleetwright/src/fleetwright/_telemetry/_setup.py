@@ -4,6 +4,7 @@ import atexit
 import os
 import platform
 import socket
+import time
 from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib.metadata import version
@@ -15,13 +16,13 @@ from opentelemetry import metrics, trace
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from fleetwright import _answered, _context, _exposed, _logs, _spans
-from fleetwright._logs import Line
+from fleetwright._context import Call
 from fleetwright._settings import Settings
 from fleetwright._telemetry import _otlp
 from fleetwright._telemetry._batches import Batches, Limits
 from fleetwright._telemetry._environment import Environment, Target
 from fleetwright._telemetry._meter import MeterProvider
-from fleetwright._telemetry._otlp_logs import encode_lines
+from fleetwright._telemetry._otlp_logs import Line, encode_lines
 from fleetwright._telemetry._otlp_metrics import encode_metrics
 from fleetwright._telemetry._otlp_spans import Written, join_spans, write_span
 from fleetwright._telemetry._prometheus import exposition
@@ -127,7 +128,18 @@ class Telemetry:
         # costs more than one of many, and what waits is hardly more than texts.
         join, sending = partial(encode_lines, self.resource), Sending("logs", target)
         self.lines = Batches("logs", _as_it_is, join, sending, limits)
-        _logs.exporting = self.lines.put
+        put, now = self.lines.put, time.time_ns
+
+        def export(
+            level: str,
+            event: str,
+            fields: Mapping[str, Any],
+            call: Call | None,
+            took: float | None,
+        ) -> None:
+            put((now(), level, event, fields, call, took))
+
+        _logs.exporting = export
 
     def tell_metrics(self) -> None:
         """Send what was counted and measured so far, now."""

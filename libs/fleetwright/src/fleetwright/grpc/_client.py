@@ -30,7 +30,7 @@ _ATTEMPT_SECONDS = 1.0
 _READY = grpc.ChannelConnectivity.READY
 _FAILED = grpc.ChannelConnectivity.TRANSIENT_FAILURE
 _EARLY_SECONDS = 0.02  # gRPC's own timer may ring that much before ours
-_OPTIONS = (
+CHANNEL_OPTIONS = (
     ("grpc.lb_policy_name", "round_robin"),  # DNS names all replicas of a provider
     ("grpc.enable_http_proxy", 0),
     ("grpc.service_config_disable_resolution", 1),
@@ -231,9 +231,9 @@ class StubPart:
         target = f"dns:///{parts.netloc}"
         if parts.scheme == "https":
             keys = grpc.ssl_channel_credentials()
-            channel = aio.secure_channel(target, keys, options=_OPTIONS)
+            channel = aio.secure_channel(target, keys, options=CHANNEL_OPTIONS)
         else:
-            channel = aio.insecure_channel(target, options=_OPTIONS)
+            channel = aio.insecure_channel(target, options=CHANNEL_OPTIONS)
         self._channel = channel
         self._wires = {path: channel.unary_unary(path) for path in self.methods}
 

@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import grpc
@@ -110,6 +110,11 @@ class RpcServer:
         """
         self._service = service
         service.gate.routes_from(self._routes)
+
+    @property
+    def methods(self) -> Mapping[str, Answering]:
+        """What it answers, by path."""
+        return self._methods
 
     def _routes(self) -> dict[str, Access | None]:
         return {f"GRPC {path}": one.access for path, one in self._methods.items()}

@@ -90,6 +90,15 @@ def status_of(code: Code | None) -> int:
     return _REFUSALS.get(code) or _FAILURES.get(code, 500)
 
 
+def is_refusal(code: Code) -> bool:
+    """Return whether a code is a no: asked again the answer is the same.
+
+    Args:
+        code: How a call ended.
+    """
+    return code in _REFUSALS
+
+
 def ending_of(
     problem: Problem, trace_id: str | None
 ) -> tuple[Code, str, tuple[tuple[str, str | bytes], ...]]:
