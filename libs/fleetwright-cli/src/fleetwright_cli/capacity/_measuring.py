@@ -1,109 +1,104 @@
 """A fleet under a fixed load, apart: what each of its processes uses meanwhile."""
 
 import asyncio
-import json
-import os
 import tempfile
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fleetwright_cli._errors import FleetError
-from fleetwright_cli.drills._stage import bootable
+from fleetwright_cli.capacity._heard import Heard, Work
+from fleetwright_cli.capacity._reading import (
+    BrokerFile,
+    Carried,
+    Used,
+    can_read,
+    sockets_of,
+    used_by,
+)
+from fleetwright_cli.capacity._windows import Use, Window, typical
+from fleetwright_cli.drills import bootable
 from fleetwright_cli.fleet import Fleet, Service
 from fleetwright_cli.fleet._rehearse import Rehearse
-from fleetwright_cli.local._cost import cpu_of
+from fleetwright_cli.local._plan import Places, Plan
 from fleetwright_cli.local._process import Listener
 from fleetwright_cli.local._supervisor import Supervisor
 from fleetwright_cli.rehearse._asking import Asking, apart, asks_for, running
-from fleetwright_cli.rehearse._load import Pace
+from fleetwright_cli.rehearse._load import Load, Pace
 
 WARM_SECONDS = 3.0
-_PROBES = ("/livez", "/readyz")
+_LOOK_SECONDS = 0.5  # between two looks at how many connections are open
+_BROKER = "broker.db"
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """What one service used while load was on.
+class Wish:
+    """What is measured.
 
     Attributes:
-        cpu: Seconds of CPU a second.
-        memory: Bytes that were resident at the end.
-        sockets: Connections that were open at the end.
-        written: Bytes a second that it sent or wrote.
-        calls: Calls a second that it answered.
-        call_seconds: How long a call took, on average.
-        events: Events a second that it heard.
-        event_seconds: How long hearing one took, on average.
+        asked: The services that are asked, each for an equal part; all others run, too.
+        rates: Requests a second, of all of them together.
+        seconds: How long each.
+        rounds: How often all rates are gone through; the medians count.
     """
 
-    cpu: float
-    memory: int
-    sockets: int
-    written: float
-    calls: float
-    call_seconds: float
-    events: float
-    event_seconds: float
+    asked: Sequence[Service]
+    rates: Sequence[float]
+    seconds: float
+    rounds: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of time with a fixed load.
+def askable(fleet: Fleet, names: Sequence[str]) -> list[Service]:
+    """Return the services that are asked when some are to be measured.
 
-    Attributes:
-        rate: Requests a second that were sent.
-        lost: How many of them failed.
-        uses: By service.
+    Args:
+        fleet: The fleet on disk.
+        names: Of services; all that can be asked when empty. Who is asked `through`
+            another has that one asked.
+
+    Raises:
+        FleetError: There is no such service, or nobody knows what to ask it for.
     """
+    said = fleet.manifest.rehearse
+    if names:
+        found = {
+            said.get(one.name, Rehearse()).through or one.name: None
+            for one in fleet.chosen(list(names))
+        }
+        return fleet.chosen(list(found))
+    runs = {one.name for one in bootable(fleet)}
+    return [
+        one
+        for one in fleet.services.values()
+        if one.name in runs and _can_be_asked(fleet, one)
+    ]
 
-    rate: float
-    lost: int
-    uses: Mapping[str, Use]
 
-
-@dataclass(slots=True)
-class _Heard:
-    """What the services logged: counts and seconds, by service."""
-
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    seconds: dict[tuple[str, str], float] = field(
-        default_factory=lambda: defaultdict(float)
-    )
-
-    def line(self, name: str, text: str) -> None:
-        """Count a line, when it tells of a call or an event."""
-        if '"call.answered"' not in text and '"event.handled"' not in text:
-            return
-        try:
-            said = json.loads(text)
-        except ValueError:
-            return
-        if said.get("route") in _PROBES:
-            return
-        key = (name, str(said.get("event")))
-        self.counts[key] += 1
-        self.seconds[key] += float(said.get("duration_ms", 0.0)) / 1000
+def _can_be_asked(fleet: Fleet, service: Service) -> bool:
+    said = fleet.manifest.rehearse.get(service.name, Rehearse())
+    if said.through:
+        return False
+    try:
+        asks_for(fleet, service, said)
+    except FleetError:
+        return False
+    return True
 
 
 def measure(
     fleet: Fleet,
-    asked: Service,
+    wish: Wish,
     pythons: Mapping[str, Path],
     *,
-    rates: Sequence[float],
-    seconds: float,
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[Window]:
     """Return what each service uses at some rates of requests, and at none.
 
     Args:
         fleet: The fleet on disk.
-        asked: The service that is asked; all others run, too.
+        wish: What is measured.
         pythons: The interpreter of each service.
-        rates: Requests a second.
-        seconds: How long each.
         tell: Gets a line when work begins.
 
     Returns:
@@ -112,14 +107,18 @@ def measure(
     Raises:
         FleetError: The fleet cannot be set up, or nobody knows what to ask for.
     """
-    said = fleet.manifest.rehearse.get(asked.name, Rehearse())
-    asks = asks_for(fleet, asked, said)
+    can_read()
     with tempfile.TemporaryDirectory(prefix="fleet-plan-") as state:
         root = Path(state).resolve()
         plan = apart(fleet, bootable(fleet), pythons, root)
-        asking = Asking(fleet, plan, asked, asks, said.roles)
-        measuring = _Measuring(asking, seconds, tell)
-        return asyncio.run(measuring.run(rates))
+        askings = [_asking(fleet, plan, one) for one in wish.asked]
+        broker = BrokerFile(Places(root).data / _BROKER)
+        return asyncio.run(_Measuring(plan, askings, wish, broker, tell).run())
+
+
+def _asking(fleet: Fleet, plan: Plan, asked: Service) -> Asking:
+    said = fleet.manifest.rehearse.get(asked.name, Rehearse())
+    return Asking(fleet, plan, asked, asks_for(fleet, asked, said), said.roles)
 
 
 @dataclass(slots=True)
@@ -127,93 +126,130 @@ class _Measuring:
     """One run of a fleet, measured.
 
     Attributes:
-        asking: Who asks.
-        seconds: How long each rate.
+        plan: What runs.
+        askings: Who ask, all at the same time.
+        wish: What is measured.
+        broker: What events go through.
         tell: Gets a line when work begins.
     """
 
-    asking: Asking
-    seconds: float
+    plan: Plan
+    askings: Sequence[Asking]
+    wish: Wish
+    broker: BrokerFile
     tell: Callable[[str], None]
-    _heard: _Heard = field(default_factory=_Heard)
+    _heard: Heard = field(default_factory=Heard)
 
-    async def run(self, rates: Sequence[float]) -> list[Window]:
+    async def run(self) -> list[Window]:
         """Run the fleet; return a window for no load and one for each rate."""
-        plan = self.asking.plan
         listener = Listener(line=self._heard.line)
+        rates = (0.0, *self.wish.rates)
+        found: dict[float, list[Window]] = {rate: [] for rate in rates}
         async with running(
-            plan.launches, plan.stop_seconds, self.tell, listener
+            self.plan.launches, self.plan.stop_seconds, self.tell, listener
         ) as supervisor:
-            self.tell(f"no load for {self.seconds:g} s")
-            found = [await self._window(supervisor, 0.0)]
-            for rate in rates:
-                self.tell(f"{rate:g} requests a second for {self.seconds:g} s")
-                async with self.asking.at(Pace(rate)) as (load, _):
-                    await asyncio.sleep(WARM_SECONDS)
-                    tally = load.turn()
-                    found.append(await self._window(supervisor, rate))
-                    sent, lost = tally.sent, tally.lost.total()
-                seen = sent / self.seconds
-                found[-1] = Window(seen, lost, found[-1].uses)
-        return found
+            # What a process does once (imports, keys, connections) costs no request.
+            async with self._load(self.wish.rates[-1]):
+                await asyncio.sleep(WARM_SECONDS)
+            for number in range(self.wish.rounds):
+                for rate in rates:
+                    self.tell(self._said(number, rate))
+                    found[rate].append(await self._under(supervisor, rate))
+        return [typical(found[rate]) for rate in rates]
 
-    async def _window(self, supervisor: Supervisor, rate: float) -> Window:
+    def _said(self, number: int, rate: float) -> str:
+        load = f"{rate:g} requests a second" if rate else "no load"
+        of = f", round {number + 1} of {self.wish.rounds}"
+        return f"{load} for {self.wish.seconds:g} s{of * (self.wish.rounds > 1)}"
+
+    async def _under(self, supervisor: Supervisor, rate: float) -> Window:
+        """Return what is used at a rate of requests."""
+        if rate == 0:
+            await asyncio.sleep(1.0)  # what was asked for last is done
+            return await self._window(supervisor, [])
+        async with self._load(rate) as loads:
+            await asyncio.sleep(WARM_SECONDS)
+            return await self._window(supervisor, loads)
+
+    @asynccontextmanager
+    async def _load(self, rate: float) -> AsyncIterator[list[Load]]:
+        """Send requests inside the block, each service an equal part of them."""
+        pace = Pace(rate / len(self.askings), repeats=False)
+        async with AsyncExitStack() as stack:
+            yield [
+                (await stack.enter_async_context(one.at(pace)))[0]
+                for one in self.askings
+            ]
+
+    async def _window(self, supervisor: Supervisor, loads: Sequence[Load]) -> Window:
         """Return what is used from now on, for a while."""
         pids = {
             status.service: status.pid
             for status in supervisor.statuses
             if status.pid is not None
         }
-        self._heard.counts.clear()
-        self._heard.seconds.clear()
         loop = asyncio.get_running_loop()
+        last = self.broker.last()
+        tallies = [one.turn() for one in loads]
+        self._heard.forget()
         began = loop.time()
-        cpu = {name: cpu_of(pid) for name, pid in pids.items()}
-        written = {name: _written(pid) for name, pid in pids.items()}
-        await asyncio.sleep(self.seconds)
+        before = {name: _used(name, pid) for name, pid in pids.items()}
+        most = dict.fromkeys(pids, 0)
+        while (left := began + self.wish.seconds - loop.time()) > 0:
+            await asyncio.sleep(min(left, _LOOK_SECONDS))
+            for name, pid in pids.items():
+                most[name] = max(most[name], _sockets(name, pid))
+        after = {name: _used(name, pid) for name, pid in pids.items()}
         took = loop.time() - began
         uses = {
-            name: self._use(name, pid, cpu[name], written[name], took)
-            for name, pid in pids.items()
+            name: _use(before[name], after[name], most[name], self._heard, name, took)
+            for name in pids
         }
-        return Window(rate, 0, uses)
-
-    def _use(self, name: str, pid: int, cpu: float, written: int, took: float) -> Use:
-        """Return what a process has used since the window began."""
-        calls, call_seconds = self._average(name, "call.answered")
-        events, event_seconds = self._average(name, "event.handled")
-        try:
-            return Use(
-                cpu=(cpu_of(pid) - cpu) / took,
-                memory=_resident(pid),
-                sockets=_sockets(pid),
-                written=(_written(pid) - written) / took,
-                calls=calls / took,
-                call_seconds=call_seconds,
-                events=events / took,
-                event_seconds=event_seconds,
-            )
-        except OSError as error:
-            raise FleetError(
-                f"{name} ended while it was measured: {error.strerror}",
-                hint=f"see what it says: `fleet up {name}`",
-            ) from None
-
-    def _average(self, name: str, event: str) -> tuple[int, float]:
-        count = self._heard.counts[name, event]
-        return count, self._heard.seconds[name, event] / max(1, count)
+        return Window(
+            rate=sum(one.sent for one in tallies) / took,
+            lost=sum(one.lost.total() for one in tallies),
+            uses=uses,
+            carried={
+                topic: Carried(one.events / took, one.bytes / took)
+                for topic, one in self.broker.since(last).items()
+            },
+        )
 
 
-def _resident(pid: int) -> int:
-    pages = Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+def _use(
+    before: Used, after: Used, sockets: int, heard: Heard, name: str, took: float
+) -> Use:
+    """Return what a service used between two looks at it."""
+    work = heard.work.get(name, Work())
+    return Use(
+        cpu=(after.cpu - before.cpu) / took,
+        memory=after.memory,
+        sockets=sockets,
+        written=(after.written - before.written) / took,
+        callers={who: count / took for who, count in work.callers.items()},
+        effects=work.effects / took,
+        call_seconds=work.call_seconds / max(1, work.callers.total()),
+        topics={topic: count / took for topic, count in work.topics.items()},
+        event_seconds=work.event_seconds / max(1, work.topics.total()),
+    )
 
 
-def _written(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/io").read_text("ascii").splitlines()
-    return next(int(one.split()[1]) for one in lines if one.startswith("wchar"))
+def _used(name: str, pid: int) -> Used:
+    try:
+        return used_by(pid)
+    except OSError:
+        raise _gone(name) from None
 
 
-def _sockets(pid: int) -> int:
-    links = Path(f"/proc/{pid}/fd").iterdir()
-    return sum(os.readlink(one).startswith("socket:") for one in links)
+def _sockets(name: str, pid: int) -> int:
+    try:
+        return sockets_of(pid)
+    except OSError:
+        raise _gone(name) from None
+
+
+def _gone(name: str) -> FleetError:
+    return FleetError(
+        f"{name} ended while it was measured",
+        hint=f"see what it says: `fleet up {name}`",
+    )

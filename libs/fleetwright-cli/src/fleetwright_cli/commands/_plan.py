@@ -1,38 +1,52 @@
 """fleet plan: what a rate of requests needs."""
 
-from collections.abc import Iterator
+import math
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
 from fleetwright_cli._errors import NOT_COMPLIANT, WRONG_ARGUMENTS, FleetError
-from fleetwright_cli._printer import Printer, table
+from fleetwright_cli._printer import Printer
 from fleetwright_cli.capacity import (
-    Check,
-    Costs,
+    Ceiling,
+    Kept,
     Limits,
+    Model,
     Needs,
+    Site,
+    Wish,
+    askable,
+    bottleneck,
+    ceilings,
     checked,
     costs_of,
+    doubts,
     keep,
     measure,
-    needs_at,
     read_kept,
+    sources,
+    told_checks,
+    told_costs,
+    told_needs,
 )
-from fleetwright_cli.deploy._facts import World
+from fleetwright_cli.deploy._facts import Facts, World
 from fleetwright_cli.drills import bootable
 from fleetwright_cli.fleet import Fleet, discover
 from fleetwright_cli.standard import open_repository
 from fleetwright_cli.venvs import make, venv_of
 
 _MORE = (10, 100, 10_000)
+_HIGHEST_RATE = 1e9
+_POOL = 21  # Pool() of the runtime: 10, 10 more for a moment, and that of readiness
 
 
 def plan(
-    service: Annotated[
-        str, typer.Argument(help="Which service is asked; for `--measure`.")
-    ] = "",
+    services: Annotated[
+        list[str] | None,
+        typer.Argument(help="Which are asked, for `--measure`; all when left out."),
+    ] = None,
     *,
     rate: Annotated[
         list[float] | None, typer.Option(help="Requests a second; may be repeated.")
@@ -42,150 +56,171 @@ def plan(
     ] = False,
     rates: Annotated[
         str, typer.Option(help="At which rates: two to go by, one to check.")
-    ] = "4,12,20",
-    seconds: Annotated[
-        float, typer.Option(min=1, help="How long each of them.")
-    ] = 15.0,
+    ] = "8,16,40",
+    seconds: Annotated[float, typer.Option(min=1, help="How long each of them.")] = 5.0,
+    rounds: Annotated[
+        int, typer.Option(min=1, max=99, help="How often; the medians count.")
+    ] = 3,
+    connections: Annotated[
+        int, typer.Option(min=1, help="What a database server takes.")
+    ] = Limits().connections,
+    commits: Annotated[
+        int, typer.Option(min=1, help="Transactions a second that it writes.")
+    ] = Limits().commits,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Reckon replicas, connections, lanes and broker for a rate of requests.
 
-    `--measure` starts the fleet apart, asks the service for what [rehearse] of
-    fleet.toml or its contract says, at two rates, and reads what every process used;
-    a third rate is measured to see how far the reckoning is off. What a request costs
-    is kept in .fleet/plan.json. Without `--rate`, 10, 100 and 10,000 times the measured
-    load are reckoned.
+    `--measure` starts the fleet apart, asks services for what [rehearse] of fleet.toml
+    or their contracts say, each for an equal part of the requests, and reads what every
+    process used, idle and at two rates; a third rate shows how far off the reckoning
+    is. What a request costs is kept in .fleet/plan.json. Without `--rate`, 10, 100 and
+    10,000 times the highest rate that was gone by are reckoned.
 
-    Examples: `fleet plan orders --measure`, `fleet plan --rate 500`,
-    `fleet plan --rate 500 --rate 5000 --json`. Exit 1 where the third rate is more than
-    25 % off.
+    Examples: `fleet plan --measure`, `fleet plan orders --measure --rates 4,8,16`,
+    `fleet plan --rate 500`, `fleet plan --rate 500 --rate 5000 --json`,
+    `fleet plan --rate 500 --connections 200 --commits 8000`. Exit 1 where the third
+    rate is more than 25 % off in anything that is more than a trifle.
     """
     printer = Printer(as_json=as_json)
+    wanted = [_sensible(one) for one in rate or []]
     fleet = discover()
-    checks: list[Check] = []
+    fleet.chosen(services)
     if measured:
-        costs, checks = _measured(fleet, service, _numbers(rates), seconds, printer)
-        keep(fleet.root, costs)
+        kept = _measured(fleet, services or [], _wish(rates), seconds, rounds, printer)
+        keep(fleet.root, kept)
+    elif services:
+        raise FleetError(
+            f"{services[0]} is named, but nothing is to be measured",
+            hint=f"`fleet plan {services[0]} --measure`, or no name",
+            exit_code=WRONG_ARGUMENTS,
+        )
     else:
-        costs = read_kept(fleet.root)
-    base = max(costs.rates)
-    wanted = rate or [base * times for times in _MORE]
-    found = [_needs(fleet, costs, one) for one in wanted]
-    document = {
-        "costs": asdict(costs),
-        "checks": [asdict(one) | {"error": round(one.error, 3)} for one in checks],
-        "needs": [asdict(one) for one in found],
-    }
-    printer.data(document, "\n".join(_text(costs, checks, found)))
-    if checks and not checks[0].is_close:
+        kept = read_kept(fleet.root)
+    limits = Limits(
+        connections=connections,
+        commits=commits,
+        lanes=Limits().lanes if fleet.manifest.deploy.broker == "rabbit" else 0,
+    )
+    model = Model(kept.costs, limits, _sites(fleet))
+    wanted = wanted or [max(kept.costs.rates) * times for times in _MORE]
+    needs = [model.at(one) for one in wanted]
+    found = ceilings(model)
+    why = doubts(kept, sources(fleet))
+    lines = [*told_costs(kept.costs), *told_checks(kept.checks)]
+    for one in needs:
+        lines += told_needs(one, found)
+    printer.data(_document(kept, needs, found, why), "\n".join(lines))
+    for reason in why:
+        printer.talk(f"measured {kept.measured_at}; {reason}: `fleet plan --measure`")
+    if measured and not all(one.is_close for one in kept.checks):
         raise typer.Exit(NOT_COMPLIANT)
 
 
-def _numbers(text: str) -> list[float]:
-    """Return the rates that were typed.
+def _sensible(rate: float) -> float:
+    """Return a rate that can be reckoned with.
+
+    Raises:
+        FleetError: It is none.
+    """
+    if math.isfinite(rate) and 0 < rate <= _HIGHEST_RATE:
+        return rate
+    raise FleetError(
+        f"`--rate {rate:g}` is no rate of requests",
+        hint=f"give requests a second: above 0, at most {_HIGHEST_RATE:,.0f}",
+        exit_code=WRONG_ARGUMENTS,
+    )
+
+
+def _wish(text: str) -> list[float]:
+    """Return the rates to measure at.
 
     Raises:
         FleetError: They are not three numbers that grow.
     """
     try:
-        numbers = [float(word) for word in text.split(",")]
-    except ValueError:
+        numbers = [_sensible(float(word)) for word in text.split(",")]
+    except (ValueError, FleetError):
         numbers = []
-    if len(numbers) != 3 or sorted(set(numbers)) != numbers or numbers[0] <= 0:
+    if len(numbers) != 3 or sorted(set(numbers)) != numbers:
         raise FleetError(
             f"`{text}` are not three rates",
-            hint="give two to go by and a higher one to check: `--rates 4,12,20`",
+            hint="give two to go by and a higher one to check: `--rates 8,16,40`",
             exit_code=WRONG_ARGUMENTS,
         )
     return numbers
 
 
 def _measured(
-    fleet: Fleet, service: str, rates: list[float], seconds: float, printer: Printer
-) -> tuple[Costs, list[Check]]:
+    fleet: Fleet,
+    names: list[str],
+    rates: list[float],
+    seconds: float,
+    rounds: int,
+    printer: Printer,
+) -> Kept:
     """Return what a request costs, and how far off that is at another rate."""
-    if not service:
+    asked = askable(fleet, names)
+    if not asked:
         raise FleetError(
-            "it is not said which service is asked",
-            hint=f"name one: `fleet plan {next(iter(fleet.services), '')} --measure`",
-            exit_code=WRONG_ARGUMENTS,
+            "nobody knows what to ask any service for",
+            where=str(fleet.root / "fleet.toml"),
+            hint="name requests in [rehearse.SERVICE], or give its contract examples",
         )
-    asked = fleet.chosen([service])[0]
     venvs = {one.name: venv_of(fleet, one) for one in bootable(fleet)}
     for venv in venvs.values():
         make(venv, printer.talk)
     pythons = {name: venv.python for name, venv in venvs.items()}
-    windows = measure(
-        fleet, asked, pythons, rates=rates, seconds=seconds, tell=printer.talk
-    )
-    costs = costs_of(asked.name, windows[:-1])
-    return costs, checked(costs, windows[-1])
+    made_of = sources(fleet)
+    wish = Wish(asked, rates, seconds, rounds)
+    windows = measure(fleet, wish, pythons, tell=printer.talk)
+    for wanted, window in zip(rates, windows[1:], strict=True):
+        if window.rate < 0.9 * wanted:
+            printer.talk(
+                f"{window.rate:.1f} of {wanted:g} requests a second could be sent: "
+                "this machine has no more to give, choose lower --rates"
+            )
+        if window.lost:
+            printer.talk(f"{window.lost} requests failed at {wanted:g} a second")
+    costs = costs_of([one.name for one in asked], windows[:-1])
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return Kept(now, made_of, costs, checked(costs, windows[-1]))
 
 
-def _needs(fleet: Fleet, costs: Costs, rate: float) -> Needs:
-    """Return what a rate needs, by what fleet.toml says of the services."""
+def _sites(fleet: Fleet) -> dict[str, Site]:
+    """Return what the tree says of the services."""
     world = World(fleet, open_repository(fleet.root))
-    deploy = fleet.manifest.deploy
-    stored = frozenset(
-        name for name in fleet.services if world.facts[name].has_database
-    )
-    least = {name: deploy.of(name).least for name in fleet.services}
-    return needs_at(costs, rate, Limits(), least=least, with_database=stored)
-
-
-def _text(costs: Costs, checks: list[Check], found: list[Needs]) -> Iterator[str]:
-    """Yield the lines for people."""
-    loads = " and ".join(f"{one:g}" for one in costs.rates)
-    yield f"a request of {costs.asked}, measured at {loads} a second:"
-    head = ("service", "CPU", "calls", "took", "events", "took", "memory", "written")
-    yield table(head, [_cost_row(name, costs) for name in sorted(costs.services)])
-    for one in checks[:1]:
-        yield (
-            f"at {one.rate:.1f} a second {one.reckoned:.2f} cores were reckoned, "
-            f"{one.measured:.2f} measured: {one.error:+.0%}"
+    return {
+        name: Site(
+            least=fleet.manifest.deploy.of(name).least,
+            in_flight=_in_flight(world.facts[name]),
+            pool=_POOL if world.facts[name].has_database else 0,
+            publishes=frozenset(world.facts[name].publishes),
         )
-    for needs in found:
-        yield f"\n{needs.rate:,.0f} requests a second:"
-        head = (
-            "service",
-            "replicas",
-            "by",
-            "cores",
-            "memory",
-            "pool",
-            "lanes",
-            "bytes",
-        )
-        yield table(head, [_need_row(asdict(one)) for one in needs.services])
-        yield (
-            f"broker: {needs.events:,.0f} events a second handed out, "
-            f"{needs.brokers} nodes\n"
-            f"first to give out: {needs.bottleneck}"
-        )
+        for name in fleet.services
+    }
 
 
-def _cost_row(name: str, costs: Costs) -> tuple[str, ...]:
-    cost = costs.services[name]
-    return (
-        name,
-        f"{cost.cpu * 1000:.2f} ms",
-        f"{cost.calls:.2f}",
-        f"{cost.call_seconds * 1000:.0f} ms",
-        f"{cost.events:.2f}",
-        f"{cost.event_seconds * 1000:.0f} ms",
-        f"{cost.memory / 1e6:.0f} MB",
-        f"{cost.bytes / 1000:.1f} kB",
-    )
+def _in_flight(facts: Facts) -> int:
+    said = facts.settings.get("MAX_IN_FLIGHT")
+    return int(said.default) if said and said.default.isdigit() else Site().in_flight
 
 
-def _need_row(need: dict[str, Any]) -> tuple[str, ...]:
-    return (
-        need["service"],
-        f"{need['replicas']:,}",
-        need["because"],
-        f"{need['cores']:,.1f}",
-        f"{need['memory'] / 1e9:,.1f} GB",
-        f"{need['pool']:,}" if need["pool"] else "-",
-        f"{need['lanes']:,}" if need["lanes"] else "-",
-        f"{need['bytes'] / 1e6:,.1f} MB/s",
-    )
+def _document(
+    kept: Kept, needs: list[Needs], found: list[Ceiling], why: list[str]
+) -> dict[str, Any]:
+    """Return all of it for programs."""
+    return {
+        "measured_at": kept.measured_at,
+        "doubts": why,
+        "costs": asdict(kept.costs),
+        "checks": [
+            asdict(one)
+            | {"error": round(one.error, 3), "counts": one.counts, "ok": one.is_close}
+            for one in kept.checks
+        ],
+        "ceilings": [asdict(one) for one in found],
+        "needs": [
+            asdict(one) | {"bottleneck": bottleneck(one, found)} for one in needs
+        ],
+    }

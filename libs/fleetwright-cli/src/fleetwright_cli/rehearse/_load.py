@@ -88,11 +88,13 @@ class Pace:
         at_once: Most requests under way: more would try how a service refuses, not how
             it is rolled.
         answer_seconds: Longest wait for an answer.
+        repeats: Whether some requests with a key are sent twice.
     """
 
     rate: float
     at_once: int = AT_ONCE
     answer_seconds: float = 30.0
+    repeats: bool = True
 
 
 class Load:
@@ -161,7 +163,7 @@ class Load:
             self._caller.close()
 
     async def once(self, ask: Ask) -> Answer:
-        """Send one request, outside of all counting.
+        """Send one request, outside of all counting; again while nobody has time.
 
         Args:
             ask: What to send.
@@ -172,7 +174,13 @@ class Load:
         Raises:
             Lost: There was no answer.
         """
-        return await self._send(ask, f"{self._word}-before", anew=True)
+        loop, number = asyncio.get_running_loop(), f"{self._word}-before"
+        until = loop.time() + self._pace.answer_seconds
+        while True:
+            answer = await self._send(ask, number, anew=True)
+            if _kind(answer) not in _BUSY or loop.time() > until:
+                return answer
+            await asyncio.sleep(_BUSY_SECONDS)
 
     async def _one(self, ask: Ask) -> None:
         """Send one request and count how it ended; some of those with a key twice."""
@@ -182,7 +190,9 @@ class Load:
         began = asyncio.get_running_loop().time()
         first = await self._counted(tally, ask, f"{self._word}-{number}", anew=False)
         tally.seconds.append(asyncio.get_running_loop().time() - began)
-        if not ask.is_keyed or next(self._with_key) % REPEATED_EACH:
+        if not (self._pace.repeats and ask.is_keyed):
+            return
+        if next(self._with_key) % REPEATED_EACH:
             return
         # On a connection of its own: as likely as not to the other version.
         again = await self._counted(tally, ask, f"{self._word}-{number}", anew=True)
