@@ -202,7 +202,13 @@ class _Measuring:
         after = {name: _used(name, pid) for name, pid in pids.items()}
         took = loop.time() - began
         uses = {
-            name: _use(before[name], after[name], most[name], self._heard, name, took)
+            name: _use(
+                before[name],
+                after[name],
+                self._heard.work.get(name, Work()),
+                sockets=most[name],
+                took=took,
+            )
             for name in pids
         }
         return Window(
@@ -216,11 +222,8 @@ class _Measuring:
         )
 
 
-def _use(
-    before: Used, after: Used, sockets: int, heard: Heard, name: str, took: float
-) -> Use:
+def _use(before: Used, after: Used, work: Work, *, sockets: int, took: float) -> Use:
     """Return what a service used between two looks at it."""
-    work = heard.work.get(name, Work())
     return Use(
         cpu=(after.cpu - before.cpu) / took,
         memory=after.memory,

@@ -87,7 +87,9 @@ def plan(
     fleet = discover()
     fleet.chosen(services)
     if measured:
-        kept = _measured(fleet, services or [], _wish(rates), seconds, rounds, printer)
+        growing = _growing(rates)
+        wish = Wish(askable(fleet, services or []), growing, seconds, rounds)
+        kept = _measured(fleet, wish, printer)
         keep(fleet.root, kept)
     elif services:
         raise FleetError(
@@ -132,7 +134,7 @@ def _sensible(rate: float) -> float:
     )
 
 
-def _wish(text: str) -> list[float]:
+def _growing(text: str) -> list[float]:
     """Return the rates to measure at.
 
     Raises:
@@ -151,17 +153,9 @@ def _wish(text: str) -> list[float]:
     return numbers
 
 
-def _measured(
-    fleet: Fleet,
-    names: list[str],
-    rates: list[float],
-    seconds: float,
-    rounds: int,
-    printer: Printer,
-) -> Kept:
+def _measured(fleet: Fleet, wish: Wish, printer: Printer) -> Kept:
     """Return what a request costs, and how far off that is at another rate."""
-    asked = askable(fleet, names)
-    if not asked:
+    if not wish.asked:
         raise FleetError(
             "nobody knows what to ask any service for",
             where=str(fleet.root / "fleet.toml"),
@@ -172,9 +166,8 @@ def _measured(
         make(venv, printer.talk)
     pythons = {name: venv.python for name, venv in venvs.items()}
     made_of = sources(fleet)
-    wish = Wish(asked, rates, seconds, rounds)
     windows = measure(fleet, wish, pythons, tell=printer.talk)
-    for wanted, window in zip(rates, windows[1:], strict=True):
+    for wanted, window in zip(wish.rates, windows[1:], strict=True):
         if window.rate < 0.9 * wanted:
             printer.talk(
                 f"{window.rate:.1f} of {wanted:g} requests a second could be sent: "
@@ -182,7 +175,7 @@ def _measured(
             )
         if window.lost:
             printer.talk(f"{window.lost} requests failed at {wanted:g} a second")
-    costs = costs_of([one.name for one in asked], windows[:-1])
+    costs = costs_of([one.name for one in wish.asked], windows[:-1])
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return Kept(now, made_of, costs, checked(costs, windows[-1]))
 
