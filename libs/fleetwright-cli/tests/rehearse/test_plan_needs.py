@@ -288,6 +288,17 @@ def test_checks_are_told_a_service_a_line() -> None:
     assert list(told_checks([])) == []
 
 
+def test_who_fell_behind_is_told() -> None:
+    """Events that wait cost nothing yet: such a rate tells nothing."""
+    cpu = Check("orders", "CPU", 30.0, 0.3, 0.1)
+
+    behind = list(told_checks([cpu, Check("orders", "events", 30.0, 9.0, 5.0)]))
+    kept_up = list(told_checks([cpu, Check("orders", "events", 30.0, 9.0, 9.0)]))
+
+    assert any("heard than came: orders." in one for one in behind)
+    assert not any("heard than came" in one for one in kept_up)
+
+
 @pytest.mark.parametrize(
     ("number", "unit", "text"),
     [

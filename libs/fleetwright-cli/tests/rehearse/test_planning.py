@@ -201,6 +201,7 @@ def test_lines_of_the_log_are_the_graph() -> None:
     work = heard.work["stock"]
     assert work.callers == {"orders": 1, "outside": 2}
     assert (work.effects, work.topics) == (2, {"orders.placed": 1})
+    assert heard.events == 1
     assert work.call_seconds == pytest.approx(0.030)
     assert work.event_seconds == pytest.approx(0.010)
 

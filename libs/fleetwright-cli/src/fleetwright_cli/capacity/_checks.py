@@ -1,6 +1,6 @@
 """What was reckoned for a rate beside what was measured at it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fleetwright_cli.capacity._costs import Costs
@@ -55,6 +55,19 @@ class Check:
     def is_close(self) -> bool:
         """Whether it can be relied on."""
         return abs(self.error) <= TOLERATED
+
+
+def fell_behind(checks: Sequence[Check]) -> list[str]:
+    """Return the services that heard fewer events than came: they had too little CPU.
+
+    Args:
+        checks: Of one rate.
+    """
+    return [
+        one.service
+        for one in checks
+        if one.quantity == "events" and one.error > TOLERATED
+    ]
 
 
 def checked(costs: Costs, window: Window) -> list[Check]:

@@ -55,6 +55,11 @@ class Heard:
 
     work: dict[str, Work] = field(default_factory=lambda: defaultdict(Work))
 
+    @property
+    def events(self) -> int:
+        """How many events were heard, by all."""
+        return sum(one.topics.total() for one in self.work.values())
+
     def line(self, name: str, text: str) -> None:
         """Count a line, when it tells of a call or an event.
 

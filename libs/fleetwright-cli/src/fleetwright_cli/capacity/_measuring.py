@@ -29,6 +29,8 @@ from fleetwright_cli.rehearse._load import Load, Pace
 
 WARM_SECONDS = 3.0
 _LOOK_SECONDS = 0.5  # between two looks at how many connections are open
+_QUIET_SECONDS = 1.0  # without an event: none is on its way
+_SETTLE_SECONDS = 30.0  # longest wait for that
 _BROKER = "broker.db"
 
 
@@ -164,12 +166,22 @@ class _Measuring:
 
     async def _under(self, supervisor: Supervisor, rate: float) -> Window:
         """Return what is used at a rate of requests."""
+        await self._settled()
         if rate == 0:
-            await asyncio.sleep(1.0)  # what was asked for last is done
             return await self._window(supervisor, [])
         async with self._load(rate) as loads:
             await asyncio.sleep(WARM_SECONDS)
             return await self._window(supervisor, loads)
+
+    async def _settled(self) -> None:
+        """Wait until no more events are heard of what was asked for last."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _SETTLE_SECONDS
+        while loop.time() < until:
+            heard = self._heard.events
+            await asyncio.sleep(_QUIET_SECONDS)
+            if heard == self._heard.events:
+                return
 
     @asynccontextmanager
     async def _load(self, rate: float) -> AsyncIterator[list[Load]]:

@@ -5,7 +5,13 @@ from textwrap import wrap
 
 from fleetwright_cli._printer import paint, table
 from fleetwright_cli.capacity._ceilings import Ceiling, bottleneck
-from fleetwright_cli.capacity._checks import BROKER, FLOORS, TOLERATED, Check
+from fleetwright_cli.capacity._checks import (
+    BROKER,
+    FLOORS,
+    TOLERATED,
+    Check,
+    fell_behind,
+)
 from fleetwright_cli.capacity._costs import Costs
 from fleetwright_cli.capacity._heard import OUTSIDE
 from fleetwright_cli.capacity._needs import Need, Needs
@@ -105,6 +111,11 @@ def told_checks(checks: Sequence[Check]) -> Iterator[str]:
         yield from _wrapped(
             f"more than {TOLERATED:.0%} off: {', '.join(far)}. Measure longer, on a "
             "machine without other work: --rounds 5 --seconds 10"
+        )
+    if behind := fell_behind(checks):
+        yield from _wrapped(
+            f"fewer events were heard than came: {', '.join(behind)}. This machine had "
+            "too little CPU for that rate, so it tells nothing: lower --rates"
         )
     yield f"(a dash: a trifle, below {FLOORS['CPU']:g} cores, {FLOORS['calls']:g}/s)"
 
