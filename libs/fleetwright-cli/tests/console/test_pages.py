@@ -5,13 +5,14 @@ import time
 from pathlib import Path
 
 import pytest
-from made_telemetry import many_orders, metrics_body, order, traces_body
+from made_telemetry import OTLP, many_orders, metrics_body, order, traces_body
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from starlette.testclient import TestClient
 
 from fleetwright_cli.console import _otlp
 from fleetwright_cli.console._app import HERE, PAGES
 from fleetwright_cli.console._lines import log_row
+from fleetwright_cli.console._rows import EventRow
 from fleetwright_cli.console._site import Site
 
 CANARY = "<script>alert('canary')</script>"
@@ -269,3 +270,55 @@ def external(path: Path) -> list[str]:
     """Return the addresses of other machines that a file holds."""
     text = path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
     return re.findall(r"(?:src|href|url\(|fetch\()\S*https?://\S+", text)
+
+
+def test_state_that_is_said_again_is_listed_once(
+    browser: TestClient, site: Site
+) -> None:
+    """A process tells more than its state: only turns are of interest."""
+    states = ("starting", "starting", "ready", "ready", "degraded", "ready")
+    now = time.time_ns()
+    site.store.put(
+        [EventRow(now + n, "orders", state, "", "{}") for n, state in enumerate(states)]
+    )
+    site.store.flush()
+
+    events = browser.get("/api/resource?name=orders").json()["events"]
+
+    assert [(it["state"], it["at_ns"] - now) for it in events] == [
+        ("ready", 5),
+        ("degraded", 4),
+        ("ready", 2),
+        ("starting", 0),
+    ]
+
+
+@pytest.mark.parametrize("at_ns", (0, 1, 4_102_444_800_000_000_000, (1 << 63) - 1))
+def test_clock_that_jumps_breaks_no_page(
+    browser: TestClient, site: Site, at_ns: int
+) -> None:
+    """Spans that end before they begin, at times that cannot be, beside a good one."""
+    strange = [
+        Span(
+            trace_id=bytes([n]) * 16,
+            span_id=bytes([n]) * 8,
+            name="strange",
+            kind=Span.SPAN_KIND_SERVER,
+            start_time_unix_nano=at_ns,
+            end_time_unix_nano=end_ns,
+        )
+        for n, end_ns in ((1, 0), (2, time.time_ns()), (3, (1 << 64) - 1))
+    ]
+    body = traces_body({"orders": strange, **order(9, time.time_ns() - 10**10)})
+    metrics = metrics_body("orders", value=1, at_ns=at_ns)
+    assert browser.post("/v1/traces", content=body, headers=OTLP).status_code == 200
+    assert browser.post("/v1/metrics", content=metrics, headers=OTLP).status_code == 200
+    site.store.flush()
+
+    for path in ("/", "/traces", "/map", "/metrics", "/logs", "/runs"):
+        assert browser.get(path).status_code == 200, path
+    for n in (1, 2, 3):
+        assert browser.get(f"/traces/{bytes([n]).hex() * 16}").status_code == 200
+    found = browser.get("/api/traces").json()["traces"]
+    assert "POST /basket/order" in {it["name"] for it in found}
+    assert all(it["duration_ms"] >= 0 for it in found)

@@ -45,12 +45,22 @@ def resource(site: Site, asked: Asked) -> dict[str, Any]:
         "facts": {
             key: masked(key, value) for key, value in facts.items() if value is not None
         },
-        "events": [event | {"at": event["at_ns"] / 1e9} for event in events],
+        "events": [event | {"at": event["at_ns"] / 1e9} for event in _turns(events)],
         "runs": _runs(site, service),
         "calls": site.needs.get(service, ()),
         "called_by": [it for it, those in site.needs.items() if service in those],
         "can_command": found is not None and service in site.fleet.services,
     }
+
+
+def _turns(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the newest first, without those that say what the one before them said."""
+    said = ("state", "reason", "run")
+    return [
+        event
+        for event, before in zip(events, [*events[1:], {}], strict=False)
+        if any(event[name] != before.get(name) for name in said)
+    ]
 
 
 def _runs(site: Site, service: str) -> list[dict[str, Any]]:
