@@ -91,6 +91,7 @@ def small(tmp_path: Path) -> World:
         "libs/money/src/money/__init__.py": "",
         "services/till/requirements.in": "-e ../../libs/money\n",
         "services/till/requirements.txt": "",
+        "services/till/Dockerfile": "FROM scratch\n",
         "services/till/src/till/__init__.py": "",
         "services/till/src/till/.env": f"TOKEN=ghp_{'a' * 36}\n",
     }
@@ -151,6 +152,27 @@ def test_image_with_a_secret_is_not_built(small: World, docker: StandIn) -> None
 
     assert one.state == "failed"
     assert "services/till/src/till/id_rsa:1 is a file of secrets" in one.why
+    assert not any(call.startswith("build ") for call in docker.calls)
+
+
+@pytest.mark.parametrize(
+    ("missing", "hint"),
+    [
+        ("services/till/requirements.txt", "run `fleet lock till`"),
+        ("services/till/Dockerfile", "run `fleet build --write`"),
+    ],
+)
+def test_service_without_lock_or_dockerfile_is_named(
+    small: World, docker: StandIn, missing: str, hint: str
+) -> None:
+    """It is not built, the engine is not asked, and what makes the file is said."""
+    (small.fleet.root / missing).unlink()
+
+    (one,) = built(small, "till")
+
+    assert one.state == "failed"
+    assert f"{missing} is missing" in one.why
+    assert one.hint == hint
     assert not any(call.startswith("build ") for call in docker.calls)
 
 

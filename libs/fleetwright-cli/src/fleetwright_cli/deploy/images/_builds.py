@@ -93,6 +93,9 @@ class Builds:
         """
         for name in services:
             begun = time.monotonic()
+            if lacking := _lacking(self.world, name):
+                yield Built(name, "", "failed", why=lacking[0], hint=lacking[1])
+                continue
             if found := list(leaks(self.world, name)):
                 why = "\n".join(("a secret would be in it", *map(str, found)))
                 yield Built(name, "", "failed", why=why, hint=LEAK_HINT)
@@ -197,6 +200,19 @@ class Builds:
         text = json.dumps(sbom(self.world, name, tag), indent=2)
         file.write_text(f"{text}\n", "utf-8")
         return path
+
+
+def _lacking(world: World, name: str) -> tuple[str, str] | None:
+    """Return what an image cannot be made without, and what to do; None for nothing."""
+    service = world.fleet.services[name]
+    for path, what, command in (
+        (service.folder / "Dockerfile", "Dockerfile", "fleet build --write"),
+        (service.lock, "lock", f"fleet lock {name}"),
+    ):
+        if not path.is_file():
+            where = path.relative_to(world.fleet.root).as_posix()
+            return f"it has no {what}\n{where} is missing", f"run `{command}`"
+    return None
 
 
 def revision(world: World) -> str:

@@ -246,8 +246,8 @@ def find_engine() -> Engine:
     programs = [path for one in found if (path := shutil.which(one))]
     if not programs:
         raise FleetError(
-            f"no engine is here: neither {' nor '.join(found)} is on the PATH",
-            hint="install Docker or Podman, or name one by FLEET_ENGINE",
+            f"no engine is here: {' or '.join(found)} is not on the PATH",
+            hint=f"install Docker or Podman, or name one by {CHOICE}",
         )
     reasons = []
     for program in programs:
