@@ -1,5 +1,6 @@
 """docker-compose.yml: as the tree says, read by 1.29 and v2, hardened throughout."""
 
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -33,12 +34,10 @@ def composed(world: World) -> dict[str, Any]:
 
 
 @pytest.fixture
-def on_servers(world: World) -> World:
-    """Give the same fleet with PostgreSQL and RabbitMQ asked for."""
-    up = world.manifest.up.model_copy(
-        update={"database": "postgres", "broker": "rabbit"}
-    )
-    manifest = world.manifest.model_copy(update={"up": up})
+def on_kafka(world: World) -> World:
+    """Give the same fleet with Kafka for its broker."""
+    deploy = world.manifest.deploy.model_copy(update={"broker": "kafka"})
+    manifest = world.manifest.model_copy(update={"deploy": deploy})
     return World(replace(world.fleet, manifest=manifest), world.repository)
 
 
@@ -66,7 +65,7 @@ def test_services_may_do_nothing_that_they_need_not(
     world: World, composed: dict[str, Any]
 ) -> None:
     """Each has a root that is read only, no capability, and limits."""
-    for name in (*world.facts, "issuer"):
+    for name in (*world.facts, "issuer", "databases"):
         one = composed["services"][name]
         assert one["read_only"] is True
         assert one["cap_drop"] == ["ALL"]
@@ -95,31 +94,74 @@ def test_secrets_come_by_file(world: World, composed: dict[str, Any]) -> None:
         assert composed["services"][name]["secrets"] == ["client_secret"]
 
 
-def test_fleet_on_servers_waits_for_them(on_servers: World) -> None:
-    """They start with the services, have a database each, and are looked at."""
-    composed = yaml.safe_load(compose_file(on_servers))
-    orders = composed["services"]["orders"]
+def test_services_wait_for_the_servers_that_they_use(world: World) -> None:
+    """Real ones, that start with them, have a database each, and are looked at."""
+    composed = yaml.safe_load(compose_file(world))["services"]
+    orders, storefront = composed["orders"], composed["storefront"]
 
     assert "@postgres:5432/shop_orders" in orders["environment"]["DATABASE_URL"]
     assert "@rabbit:5672/" in orders["environment"]["BROKER_URL"]
-    assert set(orders["depends_on"]) == {"postgres", "rabbit"}
+    assert orders["depends_on"] == {
+        "databases": {"condition": "service_completed_successfully"},
+        "rabbit": {"condition": "service_healthy"},
+    }
+    assert not {"databases", "rabbit"} & set(storefront["depends_on"])
     for name in ("postgres", "rabbit"):
-        assert "profiles" not in composed["services"][name]
-        assert composed["services"][name]["healthcheck"]["test"]
-    assert composed["services"]["kafka"]["profiles"] == ["infra"]
-    made = files(on_servers)["deploy/compose/databases.sql"]
-    assert 'CREATE DATABASE "shop_orders";' in made
+        assert "profiles" not in composed[name]
+        assert composed[name]["healthcheck"]["test"]
+    assert composed["kafka"]["profiles"] == ["infra"]
+    made = composed["databases"]["command"][4:]
+    having = [one for one in composed if f"shop_{one}" in made]
+    assert len(having) == len(made) == 6
 
 
-@pytest.mark.parametrize("kind", ["embedded", "servers"])
+def test_broker_of_the_deploy_table_is_the_one_that_starts(on_kafka: World) -> None:
+    """The other one waits to be asked for."""
+    composed = yaml.safe_load(compose_file(on_kafka))["services"]
+
+    assert composed["orders"]["environment"]["BROKER_URL"] == "kafka://kafka:19092"
+    assert set(composed["orders"]["depends_on"]) == {"databases", "kafka"}
+    assert "profiles" not in composed["kafka"]
+    assert composed["rabbit"]["profiles"] == ["infra"]
+
+
+def test_servers_may_do_no_more_than_services(composed: dict[str, Any]) -> None:
+    """Numeric users, no capability, and limits; roots that are read only, but one."""
+    for name in ("postgres", "rabbit", "kafka"):
+        one = composed["services"][name]
+        assert one["user"] in ("999:999", "1000:1000")
+        assert one["read_only"] is (name != "kafka")
+        assert one["cap_drop"] == ["ALL"]
+        assert one["security_opt"] == ["no-new-privileges:true"]
+        assert {"mem_limit", "cpus", "pids_limit", "stop_grace_period"} <= set(one)
+
+
+def test_grace_covers_all_that_a_service_does_before_it_ends(
+    world: World, composed: dict[str, Any]
+) -> None:
+    """Leaving, draining, and 8 s in which the runtime closes its parts."""
+    for name, facts in world.facts.items():
+        one = composed["services"][name]
+        leaving = float(one["environment"]["LAME_DUCK_SECONDS"])
+        longest = leaving + facts.seconds("DRAIN_SECONDS", one["environment"]) + 8
+        assert leaving > 0
+        assert float(one["stop_grace_period"].removesuffix("s")) > longest
+
+
+def test_no_default_has_another_within(world: World) -> None:
+    """docker-compose 1.29 ends a default at the first brace."""
+    assert not re.search(r"\$\{[^}]*\$\{", compose_file(world))
+
+
+@pytest.mark.parametrize("broker", ["rabbit", "kafka"])
 def test_compose_reads_the_file(
-    world: World, on_servers: World, kind: str, tmp_path: Path
+    world: World, on_kafka: World, broker: str, tmp_path: Path
 ) -> None:
     """The program itself finds nothing wrong in it."""
     program = shutil.which("docker-compose")
     if program is None:
         pytest.skip("docker-compose is not installed")
-    chosen = on_servers if kind == "servers" else world
+    chosen = on_kafka if broker == "kafka" else world
     mend(tmp_path, files(chosen), check=False)
 
     words = [program, "--file", FILE, "--profile", "infra", "config", "--quiet"]

@@ -148,8 +148,9 @@ def compose(*, check: Check = False, as_json: AsJson = False) -> None:
     """Write docker-compose.yml: all services, and real servers for them.
 
     Examples: `fleet deploy compose`, `fleet deploy compose --check`.
-    For docker-compose 1.29 and v2. `[up] database` and `[up] broker` of fleet.toml
-    say what services use; the servers they do not use start by `--profile infra`.
+    For docker-compose 1.29 and v2. Services with migrations have a database of
+    PostgreSQL each, and `[deploy] broker` of fleet.toml says which broker they use;
+    the servers they do not use start by `--profile infra`.
     """
     stale = composed(find_root(), check=check)
     _tell(Printer(as_json=as_json), stale, {}, checks=check)

@@ -13,7 +13,7 @@ _KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _OWNER = re.compile(r"@[\w.-]+(/[\w.-]+)?|[^@\s#]+@[^@\s#]+\.[^@\s#]+")
 # What these words mean already: the tests of the whole, folders, parts of a service.
 _TAKEN = {"app", "docs", "fleet", "issuer", "libs", "main", "services", "src", "test"}
-_TAKEN |= {"tests", "kafka", "postgres", "rabbit"}
+_TAKEN |= {"tests", "databases", "kafka", "postgres", "rabbit"}
 
 
 def package_of(name: str) -> str:

@@ -4,7 +4,7 @@ A page for people: written as text, with the words that explain it.
 """
 
 import json
-import re
+from collections.abc import Iterable
 
 from fleetwright_cli.deploy._facts import GRPC_PORT, HTTP_PORT, Facts, World
 from fleetwright_cli.deploy.compose._servers import SHARED, servers
@@ -14,14 +14,20 @@ FILE = "docker-compose.yml"
 FOLDER = "deploy/compose"
 ISSUER = "issuer"
 TOOL = "fleet"  # the client of people
+LAME_DUCK_SECONDS = 5  # callers keep a connection for less, see the runtime
+MARGIN_SECONDS = 10  # parts close, and telemetry is sent, within 8 s after the drain
 SECRET = "only-on-this-machine"  # noqa: S105 - anybody may know it
+_LOGIN = "fleet:${INFRA_PASSWORD:-only-on-this-machine}"
+_BROKERS = {"rabbit": f"amqp://{_LOGIN}@rabbit:5672/", "kafka": "kafka://kafka:19092"}
 _HEAD = """\
 # {title} on one machine, in containers: `docker-compose up --build`.
 # Written by `fleet deploy compose` from the tree and fleet.toml: change those.
 # Valid for docker-compose 1.29 and for `docker compose` (v2).
 #
-# Real servers for tests and for `fleet up`, which start only when asked for:
-# `docker-compose --profile infra up`.
+# A service is told to leave by `docker-compose stop NAME`: it takes calls until callers
+# know, finishes what it has, and ends with 0. Two of one, each on a port of its own:
+# `{example}_PORT=8100-8101 docker-compose up --scale {name}=2`.
+# Servers that no service here uses start by `docker-compose --profile infra up`.
 
 x-service: &service
   restart: unless-stopped
@@ -36,9 +42,7 @@ x-service: &service
   mem_limit: 256m
   cpus: 1.0
   pids_limit: 256
-  stop_grace_period: {grace}s
-  volumes:
-    - {fleet}-data:/data
+  stop_grace_period: {grace}s # to leave, to drain, to tell what was seen
 
 x-environment: &environment
 """
@@ -54,10 +58,32 @@ _ISSUER = """\
       ISSUER_URL: http://issuer:8000
       ISSUER_KEY_FILE: /data/issuer.pem
       ISSUER_CLIENTS_FILE: /run/secrets/issuer_clients
+      LAME_DUCK_SECONDS: "{leaving}"
     secrets:
       - issuer_clients
+    volumes:
+      - issuer-data:/data
     ports:
       - "127.0.0.1:${{ISSUER_PORT:-{port}}}:8000"
+"""
+_DATABASES = """\
+  databases: # makes those that are not there yet, then ends
+    <<: *service
+    restart: "no"
+    build:
+{build}
+    image: {fleet}/{service}
+    command:
+      - python3
+      - -m
+      - fleetwright._create
+      - postgresql://{login}@postgres:5432/postgres
+{names}
+    healthcheck:
+      disable: true
+    depends_on:
+      postgres:
+        condition: service_healthy
 """
 _BUILD = """\
       context: .
@@ -86,10 +112,6 @@ def files(world: World) -> dict[str, str]:
         found[f"{FOLDER}/client-secret"] = f"{SECRET}\n"
         text = json.dumps(clients, indent=2)
         found[f"{FOLDER}/issuer-clients.json"] = f"{text}\n"
-    if _on_postgres(world):
-        names = [it.name for it in world.facts.values() if it.has_database]
-        lines = [f'CREATE DATABASE "{_database(world, name)}";\n' for name in names]
-        found[f"{FOLDER}/databases.sql"] = "".join(lines)
     return found
 
 
@@ -101,19 +123,28 @@ def compose_file(world: World) -> str:
     """
     up = world.manifest.up
     name = world.manifest.fleet.name
-    used = {up.broker} - {"embedded"} | ({"postgres"} if _on_postgres(world) else set())
-    grace = round(up.stop_seconds)
+    used = _servers_of(world.facts.values(), world)
     title = f"The {name}" if name == "shop" else name.capitalize()
-    parts = [_HEAD.format(title=title, grace=grace, fleet=name) + _environment(world)]
+    first = next(iter(world.facts), "service")
+    head = _HEAD.format(
+        title=title,
+        grace=_grace(world),
+        name=first,
+        example=_variable(first),
+    )
+    parts = [head + _environment(world)]
     parts += [SHARED, "services:"]
     parts[-1] += "\n" + (_issuer(world) if _has_issuer(world) else "")
+    if "postgres" in used:
+        parts.append(_databases(world))
     for number, facts in enumerate(world.facts.values()):
         parts.append(_service(world, facts, up.first_port + number))
-    parts.append(servers(used, databases=_on_postgres(world)))
+    parts.append(servers(used))
     if _has_issuer(world):
         prefix = _prefix(world)
         parts.append(_SECRETS.format(prefix=prefix, folder=FOLDER))
-    volumes = (f"{name}-data", "postgres-data", "rabbit-data", "kafka-data")
+    volumes = ["issuer-data"] * _has_issuer(world)
+    volumes += ["postgres-data", "rabbit-data", "kafka-data"]
     parts.append("volumes:\n" + "".join(f"  {one}:\n" for one in volumes))
     text = "\n".join(one.rstrip("\n") + "\n" for one in parts)
     return text.replace("services:\n\n", "services:\n")
@@ -122,23 +153,10 @@ def compose_file(world: World) -> str:
 def _environment(world: World) -> str:
     """Return what all services are told."""
     lines = []
-    prefix = _prefix(world)
     if any(facts.has_events for facts in world.facts.values()):
-        password = "${INFRA_PASSWORD:-only-on-this-machine}"  # noqa: S105 - a variable
-        urls = {
-            "embedded": "embedded:////data/broker.db",
-            "rabbit": f"amqp://fleet:{password}@rabbit:5672/",
-            "kafka": "kafka://kafka:19092",
-        }
-        chosen = urls[world.manifest.up.broker]
-        lines += [
-            f"# On RabbitMQ: {prefix}_BROKER_URL="
-            "amqp://fleet:only-on-this-machine@rabbit:5672/",
-            f"# On Kafka: {prefix}_BROKER_URL=kafka://kafka:19092",
-            f"BROKER_URL: ${{{prefix}_BROKER_URL:-{chosen}}}",
-        ]
+        lines.append(f"BROKER_URL: {_BROKERS[world.manifest.deploy.broker]}")
     for name, facts in world.facts.items():
-        variable = name.upper().replace("-", "_")
+        variable = _variable(name)
         if not facts.is_consumer:
             lines.append(f"{variable}_URL: http://{name}:{HTTP_PORT}")
         if facts.answers_grpc:
@@ -150,7 +168,7 @@ def _environment(world: World) -> str:
             "TOKEN_URL: http://issuer:8000/token",
             "TOKEN_CLIENT_SECRET_FILE: /run/secrets/client_secret",
         ]
-    lines = lines or ["LOG_FORMAT: json"]
+    lines.append(f'LAME_DUCK_SECONDS: "{LAME_DUCK_SECONDS}"')
     return "".join(f"  {line}\n" for line in lines)
 
 
@@ -163,7 +181,21 @@ def _issuer(world: World) -> str:
         build=_build(world, facts),
         fleet=world.manifest.fleet.name,
         service=facts.name,
+        leaving=LAME_DUCK_SECONDS,
         port=port,
+    )
+
+
+def _databases(world: World) -> str:
+    """Return what makes the databases: the image of a service that has one."""
+    having = [facts for facts in world.facts.values() if facts.has_database]
+    names = [f"      - {_database(world, facts.name)}" for facts in having]
+    return _DATABASES.format(
+        build=_build(world, having[0]),
+        fleet=world.manifest.fleet.name,
+        service=having[0].name,
+        login=_LOGIN,
+        names="\n".join(names),
     )
 
 
@@ -180,24 +212,22 @@ def _service(world: World, facts: Facts, port: int) -> str:
         "      <<: *environment",
     ]
     if facts.has_database:
-        lines.append(f"      DATABASE_URL: {_database_url(world, facts)}")
+        lines.append(f"      DATABASE_URL: {_database_url(world, facts.name)}")
     own = world.manifest.callers.get(facts.name)
     if own is not None:
         lines.append(f'      AUTH_CALLERS: "{",".join(own)}"')
     if _has_issuer(world):
         lines += ["    secrets:", "      - client_secret"]
-    awaited = sorted(facts.calls) if facts.is_entrance else []
-    awaited += ["postgres"] * (facts.has_database and _on_postgres(world))
-    awaited += [world.manifest.up.broker] * (
-        facts.has_events and world.manifest.up.broker != "embedded"
-    )
+    awaited = dict.fromkeys(facts.calls if facts.is_entrance else (), "healthy")
+    if facts.has_database:
+        awaited["databases"] = "completed_successfully"
+    awaited |= dict.fromkeys(_servers_of([facts], world) - {"postgres"}, "healthy")
     if awaited:
         lines.append("    depends_on:")
-        for one in awaited:
-            lines += [f"      {one}:", "        condition: service_healthy"]
+        for one, state in sorted(awaited.items()):
+            lines += [f"      {one}:", f"        condition: service_{state}"]
     if not facts.is_consumer and not facts.answers_grpc:
-        variable = facts.name.upper().replace("-", "_")
-        published = f'"127.0.0.1:${{{variable}_PORT:-{port}}}:{HTTP_PORT}"'
+        published = f'"127.0.0.1:${{{_variable(facts.name)}_PORT:-{port}}}:{HTTP_PORT}"'
         lines += ["    ports:", f"      - {published}"]
     return "\n".join(lines)
 
@@ -208,24 +238,33 @@ def _build(world: World, facts: Facts) -> str:
     return _BUILD.format(folder=folder, image=default_image(world))
 
 
-def _database_url(world: World, facts: Facts) -> str:
-    """Return where a service keeps its data: a server's database, or a file."""
-    if _on_postgres(world):
-        password = "${INFRA_PASSWORD:-only-on-this-machine}"  # noqa: S105 - a variable
-        name = _database(world, facts.name)
-        return f"postgresql+asyncpg://fleet:{password}@postgres:5432/{name}"
-    field = facts.settings.get("DATABASE_URL")
-    said = field.default if field else ""
-    found = re.fullmatch(r"(sqlite(?:\+\w+)?):///.*", said)
-    return f"{found[1] if found else 'sqlite+aiosqlite'}:////data/{facts.name}.db"
+def _database_url(world: World, service: str) -> str:
+    """Return where a service keeps its data: a database of its own on the server."""
+    return f"postgresql+asyncpg://{_LOGIN}@postgres:5432/{_database(world, service)}"
 
 
 def _database(world: World, service: str) -> str:
     return f"{world.manifest.fleet.name}_{service}".replace("-", "_")
 
 
-def _on_postgres(world: World) -> bool:
-    return world.manifest.up.database == "postgres"
+def _servers_of(services: Iterable[Facts], world: World) -> set[str]:
+    """Return the servers that some services need."""
+    found = set()
+    for facts in services:
+        found |= {"postgres"} if facts.has_database else set()
+        found |= {world.manifest.deploy.broker} if facts.has_events else set()
+    return found
+
+
+def _grace(world: World) -> int:
+    """Return how many seconds the slowest service may take to stop."""
+    drains = [it.seconds("DRAIN_SECONDS", {}) for it in world.facts.values()]
+    return round(LAME_DUCK_SECONDS + max(drains, default=0.0) + MARGIN_SECONDS)
+
+
+def _variable(name: str) -> str:
+    """Return how the variables of a service begin."""
+    return name.upper().replace("-", "_")
 
 
 def _has_issuer(world: World) -> bool:
@@ -236,4 +275,4 @@ def _has_issuer(world: World) -> bool:
 
 def _prefix(world: World) -> str:
     """Return how the fleet's own variables of the compose file begin."""
-    return world.manifest.fleet.name.upper().replace("-", "_")
+    return _variable(world.manifest.fleet.name)

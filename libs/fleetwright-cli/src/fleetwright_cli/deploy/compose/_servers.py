@@ -1,11 +1,18 @@
 """Real servers in containers, as texts of the compose file."""
 
 SHARED = """\
-# A server. Loopback only: the password is no secret.
+# A server, with as few rights as a service. Loopback only: the password is no secret.
 x-server: &server
   restart: unless-stopped
+  user: "999:999"
+  read_only: true
+  tmpfs:
+    - /tmp:mode=1777,nosuid,nodev,noexec,size=64m
+  cap_drop:
+    - ALL
   security_opt:
     - no-new-privileges:true
+  cpus: 1.0
   pids_limit: 1024
   stop_grace_period: 30s
 
@@ -18,8 +25,12 @@ x-look: &look
 POSTGRES = """\
   postgres:
     <<: *server{profile}
-    image: postgres:17.6
+    image: ${{POSTGRES_IMAGE:-postgres:17.6}}
     mem_limit: 512m
+    tmpfs:
+      - /tmp:mode=1777,nosuid,nodev,noexec,size=64m
+      - /var/run/postgresql:uid=999,gid=999,mode=1777,nosuid,nodev,noexec,size=1m
+    stop_signal: SIGINT # ends sessions; SIGTERM waits for them
     environment:
       POSTGRES_USER: fleet
       POSTGRES_PASSWORD: ${{INFRA_PASSWORD:-only-on-this-machine}}
@@ -28,22 +39,23 @@ POSTGRES = """\
     ports:
       - "127.0.0.1:${{POSTGRES_PORT:-25400}}:5432"
     volumes:
-      - postgres-data:/var/lib/postgresql/data{databases}
+      - postgres-data:/var/lib/postgresql/data
     healthcheck:
       <<: *look
       test: ["CMD", "pg_isready", "--username", "fleet", "--dbname", "postgres"]
 """
-DATABASES = """
-      - ./deploy/compose/databases.sql:/docker-entrypoint-initdb.d/databases.sql:ro"""
 RABBIT = """\
   rabbit:
     <<: *server{profile}
-    image: rabbitmq:4.1.4-management
+    image: ${{RABBIT_IMAGE:-rabbitmq:4.1.4-management}}
     hostname: rabbit # its data is kept by this name
     mem_limit: 512m
     environment:
       RABBITMQ_DEFAULT_USER: fleet
       RABBITMQ_DEFAULT_PASS: ${{INFRA_PASSWORD:-only-on-this-machine}}
+      # It sees the machine's memory, not mem_limit: publishers wait before that.
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: >-
+        -rabbit vm_memory_high_watermark {{absolute,335544320}}
     ports:
       - "127.0.0.1:${{RABBIT_PORT:-25401}}:5672"
       - "127.0.0.1:${{RABBIT_API_PORT:-25402}}:15672"
@@ -51,12 +63,16 @@ RABBIT = """\
       - rabbit-data:/var/lib/rabbitmq
     healthcheck:
       <<: *look
+      interval: 10s # each starts a virtual machine of Erlang
+      timeout: 30s
       test: ["CMD", "rabbitmq-diagnostics", "--quiet", "check_port_connectivity"]
 """
 KAFKA = """\
   kafka:
     <<: *server{profile}
     image: apache/kafka:4.1.1
+    user: "1000:1000"
+    read_only: false # it writes its settings into itself
     mem_limit: 1g
     environment:
       KAFKA_HEAP_OPTS: -Xms256m -Xmx512m
@@ -95,17 +111,14 @@ _PROFILE = """
       - infra"""
 
 
-def servers(used: set[str], *, databases: bool) -> str:
+def servers(used: set[str]) -> str:
     """Return all servers; those that no service uses start only when asked for.
 
     Args:
         used: The names of those that services use.
-        databases: Whether PostgreSQL makes a database a service at its first start.
     """
     texts = []
     for name, text in SERVERS.items():
         profile = "" if name in used else _PROFILE
-        texts.append(
-            text.format(profile=profile, databases=DATABASES if databases else "")
-        )
+        texts.append(text.format(profile=profile))
     return "\n".join(texts)
