@@ -1,7 +1,7 @@
 """Replays real invoices through the running shop and audits what became of them.
 
     venv/bin/python benchmarks/replay.py FILE... [--chaos SEED] [--faults]
-        [--up --fresh [--on postgres+rabbit]]
+        [--up --fresh [--on postgres+rabbit]] [--compose PROJECT [--stops]]
 
 Exits 0 when every check passed, 1 when one failed, 2 when nothing could be replayed.
 """
@@ -22,12 +22,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 
 from fleetwright.errors import FleetwrightError
 from shop_replay.audit import Check
+from shop_replay.composed import ComposedFleet
 from shop_replay.figures import Figures
 from shop_replay.own_servers import OwnServers
 from shop_replay.reading import Invoice, read_invoices
 from shop_replay.run import Wishes, replay
 from shop_replay.running import RunningFleet
 from shop_replay.sample import write_sample
+from shop_replay.stops import Stops
 
 KINDS = ("postgres", "rabbit", "kafka")
 ON = "with --up: on servers of its own, as postgres+rabbit or postgres+kafka"
@@ -72,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--up", action="store_true", help="start the fleet first, stop it at the end")
     add("--fresh", action="store_true", help="with --up: move earlier data away")
     add("--on", type=_kinds, default=(), metavar="SERVERS", help=ON)
+    add("--compose", metavar="PROJECT", help="a shop that docker-compose brought up")
+    add("--stops", action="store_true", help="with --compose: `docker stop` each once")
+    add("--most", type=_count, metavar="N", help="only the first N invoices")
     add("--server-kills", type=_count, default=4, help="with --on and --chaos (4)")
     add("--call-seconds", type=_positive, default=120.0, help="longest call (120)")
     add("--json", action="store_true", help="print all figures as JSON")
@@ -86,17 +91,24 @@ def _invoices(wanted: argparse.Namespace) -> list[Invoice]:
         )
     if wanted.on and not wanted.up:
         raise FleetwrightError("--on is for a fleet this command starts", hint="--up")
+    if wanted.stops and not wanted.compose:
+        raise FleetwrightError("--stops is for containers", hint="add --compose NAME")
+    if wanted.compose and (wanted.up or wanted.chaos is not None or wanted.faults):
+        raise FleetwrightError(
+            "containers are not started, killed or failed by this command",
+            hint="leave out --up, --chaos and --faults; `docker kill` kills",
+        )
     if bool(wanted.files) == bool(wanted.sample):
         raise FleetwrightError(
             "there is nothing to replay, or two things at once",
             hint="give CSV files of invoices, or `--sample 200`",
         )
     if wanted.files:
-        return read_invoices(wanted.files)
+        return read_invoices(wanted.files)[: wanted.most]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sample.csv"
         write_sample(path, wanted.sample, seed=1)
-        return read_invoices([path])
+        return read_invoices([path])[: wanted.most]
 
 
 async def _run(wanted: argparse.Namespace, invoices: list[Invoice]) -> Figures:
@@ -115,6 +127,10 @@ async def _replayed(
 ) -> Figures:
     """Replay on servers that are up, if any are wanted."""
     fleet = RunningFleet(wanted.fleet_dir.absolute())
+    stops = None
+    if wanted.compose:
+        fleet = composed = ComposedFleet(wanted.compose)
+        stops = Stops(composed) if wanted.stops else None
     wishes = Wishes(
         concurrency=wanted.concurrency,
         rate=wanted.rate,
@@ -127,23 +143,39 @@ async def _replayed(
     ended: list[str] = []
     if wanted.up:
         await fleet.up(fresh=wanted.fresh)
+    extra: list[Check] = []
     try:
         with _progress(len(invoices)) as bar:
-            task = bar.task_ids[0]
-            figures = await replay(
-                fleet,
-                invoices,
-                wishes,
-                servers=servers,
-                after=lambda: bar.advance(task),
-            )
+            figures = await _watched(fleet, invoices, wishes, servers, bar, stops)
+        if stops is not None:
+            extra += await stops.close()
     finally:
         if wanted.up:
             ended = await fleet.down()
-    if not wanted.up:
-        return figures
-    stopped = Check("every process ends with 0", "`fleet down`", tuple(ended))
-    return replace(figures, checks=(*figures.checks, stopped))
+    if wanted.up:
+        extra.append(Check("every process ends with 0", "`fleet down`", tuple(ended)))
+    return replace(figures, checks=(*figures.checks, *extra))
+
+
+async def _watched(
+    fleet: RunningFleet,
+    invoices: list[Invoice],
+    wishes: Wishes,
+    servers: OwnServers,
+    bar: Progress,
+    stops: Stops | None,
+) -> Figures:
+    """Replay with a bar that moves, while containers are stopped if any are to be."""
+    task = bar.task_ids[0]
+
+    def after() -> None:
+        bar.advance(task)
+        if stops is not None and bar.finished:
+            stops.placed()
+
+    if stops is not None:
+        await stops.open()
+    return await replay(fleet, invoices, wishes, servers=servers, after=after)
 
 
 @contextmanager
