@@ -173,7 +173,7 @@ def explorer(site: Site, asked: Asked) -> dict[str, Any]:
         "services": names,
         "service": service,
         "operations": [it | {"name": _name(it)} for it in operations],
-        "chosen": blank,
+        "chosen": blank if known is None else _same(operations, known),
         "form": _UNSAID | (known or blank),
         "captured": captured(site, asked_for({"service": service}))["calls"],
         "url": site.urls().get(service, ""),
@@ -188,6 +188,11 @@ _UNSAID = {
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
+def _same(operations: list[dict[str, Any]], call: dict[str, Any]) -> dict[str, Any]:
+    """Return the operation that a captured call was to; nothing where it is unsaid."""
+    return next((it for it in operations if _name(it) == _name(call)), {})
+
+
 def _name(operation: dict[str, Any]) -> str:
     return f"{operation['method']} {operation['path']}"
 
@@ -195,11 +200,10 @@ def _name(operation: dict[str, Any]) -> str:
 def _openapi(site: Site, service: str) -> dict[str, Any]:
     """Return a service's own description; the committed one where it gives none."""
     try:
-        # The supervisor itself wrote down where its services are.
-        request = urllib.request.Request(  # noqa: S310
+        request = urllib.request.Request(  # noqa: S310 - a service of our own map
             f"{site.urls()[service]}/openapi.json", headers=_unseen()
         )
-        with urllib.request.urlopen(  # noqa: S310
+        with urllib.request.urlopen(  # noqa: S310 - of that service
             request, None, ANSWER_SECONDS
         ) as answer:
             found = json.loads(answer.read(MOST_BYTES))
