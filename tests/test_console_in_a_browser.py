@@ -1,12 +1,15 @@
 """The console of a running shop, as a person uses it: one start for all tests."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -33,6 +36,7 @@ environment = { CAPTURE_CALLS = "true" }
 PATIENCE = 30_000
 TRIES = 5  # on a machine that is busy a service refuses what it cannot do in time
 SECONDS_TO_END = 15.0
+MOST_NEW_ELEMENTS = 4_000  # two hundred lines, each with its fields
 
 
 @pytest.fixture(scope="module", name="shop")
@@ -293,6 +297,49 @@ def test_process_is_restarted_only_when_a_person_says_yes(
     page.goto("/resources/catalog")
     expect(page.locator(".timeline").get_by_text("stopping").first).to_be_visible()
     assert log_level(shop) == "INFO"  # as it is configured, whatever was asked before
+
+
+def console_pid(shop: Shop) -> int:
+    """Return the process of the console, as its port is listened on."""
+    words = f"-m fleetwright_cli.console {shop.folder.resolve()} "
+    [pid] = [
+        int(one.name)
+        for one in Path("/proc").iterdir()
+        if one.name.isdecimal() and words in command_of(one)
+    ]
+    return pid
+
+
+def command_of(process: Path) -> str:
+    """Return what a process was started with; nothing when it is gone."""
+    try:
+        return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def test_page_that_stays_open_follows_a_console_that_comes_back(
+    page: Page, shop: Shop
+) -> None:
+    """Its stream is opened again, what it shows is new and no more than before."""
+    token = shop.token("catalog", "catalog:read")
+    count = "document.querySelectorAll('*').length"
+    products = f"{shop.url('catalog')}/v1/products"
+    page.goto("/resources/catalog")
+    states = page.locator(".timeline li")
+    expect(states.first).to_be_visible(timeout=PATIENCE)
+    elements = int(page.evaluate(count))
+    os.kill(console_pid(shop), signal.SIGKILL)
+    asked = ["71053"] * 220 + ["nothing"] * TRIES  # more than a page shows lines of
+    for sku in asked:
+        with suppress(HTTPError):
+            ask("GET", f"{products}/{sku}", token)
+
+    lines = page.locator(".lines")
+    expect(lines.get_by_text("status=404").first).to_be_visible(timeout=4 * PATIENCE)
+    said = states.all_inner_texts()
+    assert len(said) == len(set(said))
+    assert int(page.evaluate(count)) < elements + MOST_NEW_ELEMENTS
 
 
 def test_topics_are_those_of_the_services(page: Page) -> None:
