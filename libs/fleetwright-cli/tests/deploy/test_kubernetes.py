@@ -8,13 +8,16 @@ import pytest
 import yaml
 
 from fleetwright._probes import PROBES as RUNTIME_PROBES
+from fleetwright._server import _CLOSING_SECONDS as RUNTIME_CLOSING_SECONDS
+from fleetwright._telemetry._setup import EXIT_SECONDS
 from fleetwright_cli.deploy._facts import PROBES, World
 from fleetwright_cli.deploy._files import mend
-from fleetwright_cli.deploy.kubernetes._cluster import Cluster, name_of
+from fleetwright_cli.deploy.kubernetes._cluster import Cluster, name_of, pod_of
 from fleetwright_cli.deploy.kubernetes._rendered import hashed, rendered
 from fleetwright_cli.deploy.kubernetes._rules import faults
 from fleetwright_cli.deploy.kubernetes._schemas import OLDEST, schema_faults
 from fleetwright_cli.deploy.kubernetes._tree import FOLDER, files
+from fleetwright_cli.deploy.kubernetes._words import CLOSING_SECONDS, MARGIN_SECONDS
 
 ROOT = Path(__file__).resolve().parents[4]
 NEWEST = "1.37"
@@ -70,6 +73,18 @@ def test_config_is_named_by_what_it_tells() -> None:
     """Pods start anew when what they are told changes; the name is Kustomize's."""
     assert hashed("a", {"X": "1"}) != hashed("a", {"X": "2"})
     assert hashed("a", {"X": "<&>"}) == hashed("a", {"X": "<&>"})
+
+
+def test_grace_lasts_until_the_runtime_has_ended_by_itself(staging: Cluster) -> None:
+    """Lame duck, drain, and what closes and sends its last words after that."""
+    last_words = 3 * EXIT_SECONDS  # spans, metrics and lines, one after another
+
+    assert last_words <= RUNTIME_CLOSING_SECONDS == CLOSING_SECONDS < MARGIN_SECONDS
+    for deployment, facts in staging.deployments:
+        told = staging.told(deployment)
+        waits = float(told["LAME_DUCK_SECONDS"]) + facts.seconds("DRAIN_SECONDS", told)
+        grace = pod_of(deployment)["terminationGracePeriodSeconds"]
+        assert grace > waits + RUNTIME_CLOSING_SECONDS
 
 
 def test_probes_are_those_of_the_runtime() -> None:

@@ -67,6 +67,7 @@ BREAKS: dict[str, list[Break]] = {
     ],
     "the grace covers the pause, the drain and a margin": [
         lambda c: pod_of(orders(c)).update(terminationGracePeriodSeconds=15),
+        lambda c: pod_of(orders(c)).update(terminationGracePeriodSeconds=20),
         lambda c: told(c).update(DRAIN_SECONDS="60"),
         lambda c: told(c).update(LAME_DUCK_SECONDS="30"),
     ],

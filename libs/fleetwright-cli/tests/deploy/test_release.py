@@ -1,7 +1,6 @@
 """A release by kubectl: the order of things, and the way back.
 
-kubectl is a stand-in that records what it is told: no cluster is here. What a real one
-says of the same: test_cluster.py.
+kubectl is a stand-in that records what it is told: no cluster is here.
 """
 
 from __future__ import annotations

@@ -13,10 +13,9 @@ from fleetwright_cli.deploy.kubernetes._cluster import (
     pod_of,
     rule,
 )
-from fleetwright_cli.deploy.kubernetes._words import SECRETS
+from fleetwright_cli.deploy.kubernetes._words import CLOSING_SECONDS, SECRETS
 
 _PROBE_KEYS = ("startupProbe", "livenessProbe", "readinessProbe")
-_LEAST_MARGIN_SECONDS = 2
 
 
 @rule("each service has a Deployment")
@@ -60,9 +59,10 @@ def grace_is_enough(cluster: Cluster) -> Iterator[Fault]:
         told = cluster.told(one)
         drain = facts.seconds("DRAIN_SECONDS", told)
         drain += facts.seconds("LAME_DUCK_SECONDS", told)
-        least = pause + drain + _LEAST_MARGIN_SECONDS
+        least = pause + drain + CLOSING_SECONDS
         if grace < least:
             what = f"{grace} s of grace for {pause} s pause and {drain:g} s drain"
+            what += f", and {CLOSING_SECONDS} s to close"
             yield Fault(place_of(one), what)
 
 

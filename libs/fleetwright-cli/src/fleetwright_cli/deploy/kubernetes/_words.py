@@ -13,7 +13,10 @@ SECRETS = "/run/secrets"
 # From SIGTERM on calls still come until every node knows that a pod is going, and are
 # answered; longer than clients of the runtime keep a connection idle (4 s).
 LAME_DUCK_SECONDS = 5
-MARGIN_SECONDS = 5
+# After the drain parts are closed, the last telemetry is sent: the runtime gives that
+# so long before it ends by itself, and no pod is to be killed before.
+CLOSING_SECONDS = 8
+MARGIN_SECONDS = CLOSING_SECONDS + 2
 # A variable of a consumer's Secret that only the cluster's scaler reads.
 SCALER_SECRET = "BROKER_API_URL"  # noqa: S105 - its name
 # What is reached outside of the cluster, by those whose pods have the label.
