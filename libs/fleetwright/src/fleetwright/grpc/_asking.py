@@ -31,10 +31,16 @@ from fleetwright.grpc._tracing import Wire
 
 _PROGRAM = "fleetwright.grpc._asking"
 _STDERR = 2
+_LEAST_WAIT = "grpc.min_reconnect_backoff_ms"
 _LINE_BYTES = 16 * 1024 * 1024
 _READY = grpc.ChannelConnectivity.READY
-# Channels to one address would share a connection: callers of a service are many.
-_OPTIONS = (*CHANNEL_OPTIONS, ("grpc.use_local_subchannel_pool", 1))
+# Channels to one address would share a connection: callers of a service are many. To
+# gRPC the shortest wait between attempts is also how long one may take to connect.
+_OPTIONS = (
+    *((name, given) for name, given in CHANNEL_OPTIONS if name != _LEAST_WAIT),
+    (_LEAST_WAIT, 20_000),
+    ("grpc.use_local_subchannel_pool", 1),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
