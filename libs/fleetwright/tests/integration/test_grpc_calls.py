@@ -1,6 +1,8 @@
 """Calls out over gRPC: what travels with them, and what their ends mean."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import grpc
@@ -304,6 +306,47 @@ async def test_nobody_there_is_a_failed_connection(echo: Any) -> None:
 
     assert (caught.value.reason, caught.value.status) == ("connect", None)
     assert any("attempts: 3" in note for note in caught.value.__notes__)
+
+
+@asynccontextmanager
+async def far_away(url: str, seconds: float) -> AsyncIterator[tuple[str, list[int]]]:
+    """Yield the address of a way to a provider, long at first, and who took it."""
+    host, port = url.removeprefix("http://").split(":")
+    connected: list[int] = []
+
+    async def carry(
+        source: asyncio.StreamReader, target: asyncio.StreamWriter, late: float
+    ) -> None:
+        with suppress(OSError):
+            await asyncio.sleep(late)  # this is what the test is about
+            while data := await source.read(65_536):
+                target.write(data)
+        target.close()
+
+    async def take(near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        connected.append(back.get_extra_info("peername")[1])
+        far, there = await asyncio.open_connection(host, int(port))
+        await asyncio.gather(carry(near, there, 0), carry(far, back, seconds))
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0) as way:
+        _, here = way.sockets[0].getsockname()
+        yield f"http://127.0.0.1:{here}", connected
+
+
+async def test_a_provider_far_away_is_connected_to_at_once(echo: Any) -> None:
+    """An attempt is not given up while its first answer is on its way."""
+    await echo.start()
+    once = False
+    async with asyncio.timeout(60):
+        while not once:  # a busy machine may take too long itself
+            async with far_away(echo.url, 0.3) as (url, connected):
+                kind: Any = echo.generated.rpc.EchoStub
+                patient = Pipeline("echo", Timeout(30))
+                made = stub(kind, provider="echo", url=url, pipeline=patient)
+                with suppress(Unavailable):
+                    await made.Say(echo.words(text="hello"))
+                    once = len(connected) == 1
+                await made.__part__.close()
 
 
 async def test_a_message_too_long_is_refused(echo: Any) -> None:

@@ -36,7 +36,9 @@ CHANNEL_OPTIONS = (
     ("grpc.service_config_disable_resolution", 1),
     # A provider that starts again is to be found soon: gRPC waits up to 2 minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # To gRPC this is the time that one attempt to connect may take: far away, or to a
+    # busy provider, 100 ms are none.
+    ("grpc.min_reconnect_backoff_ms", 1_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
