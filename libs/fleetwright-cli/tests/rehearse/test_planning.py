@@ -355,3 +355,24 @@ def test_who_is_asked_through_another_has_that_one_asked(bare: "Path") -> None:
 
     assert [one.name for one in askable(fleet, ["rates"])] == ["shop"]
     assert [one.name for one in askable(fleet, [])] == ["shop"]
+
+
+def test_what_pods_are_promised_is_written_for_one_rate(
+    bare: "Path", asked: Callable[..., Answer]
+) -> None:
+    """Into fleet.toml, and the same again; without a rate nothing is."""
+    keep(bare, replace(KEPT, costs=costs(rates=COST)))
+    before = (bare / "fleet.toml").read_text()
+
+    refused = asked(bare, "--write")
+    same = (bare / "fleet.toml").read_text()
+    done = asked(bare, "--rate", "100", "--write")
+    text = (bare / "fleet.toml").read_text()
+    again = asked(bare, "--rate", "100", "--write")
+
+    assert (refused.code, same) == (2, before)
+    assert "fleet plan --rate 500 --write" in refused.err
+    assert (done.code, again.code) == (0, 0), done.err
+    assert text.startswith(before)
+    assert discover(bare).manifest.deploy.of("rates").cpu == "380m"
+    assert (bare / "fleet.toml").read_text() == text

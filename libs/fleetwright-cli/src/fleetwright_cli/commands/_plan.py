@@ -26,10 +26,12 @@ from fleetwright_cli.capacity import (
     keep,
     measure,
     read_kept,
+    room_for,
     sources,
     told_checks,
     told_costs,
     told_needs,
+    written,
 )
 from fleetwright_cli.deploy._facts import Facts, World
 from fleetwright_cli.drills import bootable
@@ -67,6 +69,10 @@ def plan(
     commits: Annotated[
         int, typer.Option(min=1, help="Transactions a second that it writes.")
     ] = Limits().commits,
+    writes: Annotated[
+        bool,
+        typer.Option("--write", help="Write what pods are promised into fleet.toml."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Reckon replicas, connections, lanes and broker for a rate of requests.
@@ -75,15 +81,18 @@ def plan(
     or their contracts say, each for an equal part of the requests, and reads what every
     process used, idle and at two rates; a third rate shows how far off the reckoning
     is. What a request costs is kept in .fleet/plan.json. Without `--rate`, 10, 100 and
-    10,000 times the highest rate that was gone by are reckoned.
+    10,000 times the highest rate that was gone by are reckoned. `--write` writes what
+    one pod of each service is promised for that rate into [deploy.services] of
+    fleet.toml, for `fleet deploy kubernetes`.
 
     Examples: `fleet plan --measure`, `fleet plan orders --measure --rates 4,8,16`,
     `fleet plan --rate 500`, `fleet plan --rate 500 --rate 5000 --json`,
-    `fleet plan --rate 500 --connections 200 --commits 8000`. Exit 1 where the third
+    `fleet plan --rate 500 --connections 200 --commits 8000`,
+    `fleet plan --rate 500 --write`. Exit 1 where the third
     rate is more than 25 % off in anything that is more than a trifle.
     """
     printer = Printer(as_json=as_json)
-    wanted = [_sensible(one) for one in rate or []]
+    wanted = _wanted(rate or [], writes)
     fleet = discover()
     fleet.chosen(services)
     if measured:
@@ -113,10 +122,39 @@ def plan(
     for one in needs:
         lines += told_needs(one, found)
     printer.data(_document(kept, needs, found, why), "\n".join(lines))
+    if writes:
+        _write(fleet, needs[0], printer)
     for reason in why:
         printer.talk(f"measured {kept.measured_at}; {reason}: `fleet plan --measure`")
     if measured and not all(one.is_close for one in kept.checks):
         raise typer.Exit(NOT_COMPLIANT)
+
+
+def _write(fleet: Fleet, needs: Needs, printer: Printer) -> None:
+    """Write what each service is promised into fleet.toml."""
+    deploy, file = fleet.manifest.deploy, fleet.root / "fleet.toml"
+    rooms = {
+        one.service: room_for(one, deploy.of(one.service)) for one in needs.services
+    }
+    file.write_text(written(file.read_text("utf-8"), rooms), encoding="utf-8")
+    for name, room in sorted(rooms.items()):
+        printer.talk(f"{name}: {room.cpu}, {room.memory}, at most {room.most} pods")
+    printer.talk("written fleet.toml; next: `fleet deploy kubernetes`")
+
+
+def _wanted(rates: list[float], writes: bool) -> list[float]:
+    """Return the rates to reckon for.
+
+    Raises:
+        FleetError: One of them is none, or not one alone is to be written.
+    """
+    if writes and len(rates) != 1:
+        raise FleetError(
+            "what pods are promised is for one rate",
+            hint="name it: `fleet plan --rate 500 --write`",
+            exit_code=WRONG_ARGUMENTS,
+        )
+    return [_sensible(one) for one in rates]
 
 
 def _sensible(rate: float) -> float:

@@ -1,5 +1,6 @@
 """The fleet on disk as values."""
 
+from fleetwright_cli.fleet._deploy import ServiceDeploy
 from fleetwright_cli.fleet._discover import (
     Fleet,
     Library,
@@ -17,6 +18,7 @@ __all__ = [
     "Library",
     "Manifest",
     "Service",
+    "ServiceDeploy",
     "Waiver",
     "direct_libraries",
     "discover",
