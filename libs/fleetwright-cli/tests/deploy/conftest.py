@@ -82,3 +82,13 @@ def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
     made = StandIn(tmp_path)
     made.knows()
     return made
+
+
+@pytest.fixture
+def docker(tmp_path: Path, kubectl: StandIn) -> StandIn:
+    """Give a client of Docker that says what a test wants to hear."""
+    program = (tmp_path / "kubectl").read_text().replace("kubectl", "docker")
+    for name in ("docker", "podman"):
+        (tmp_path / name).write_text(program)
+        (tmp_path / name).chmod(0o755)
+    return kubectl

@@ -21,6 +21,10 @@ def main() -> int:
         if start in " ".join(words):
             sys.stderr.write(f"{why}\n")
             return 1
+    for start, said in facts.get("says", {}).items():
+        if " ".join(words).startswith(start):
+            sys.stdout.write(said)
+            return 0
     if words[0] == "version":
         sys.stdout.write(facts.get("version", "27.1.0") + "\n")
     if words[0] == "push":

@@ -226,16 +226,6 @@ def test_bill_of_materials_has_every_pin_of_the_lock(world: World) -> None:
     assert json.dumps(bill) == json.dumps(sbom(world, "orders", "abc"))
 
 
-@pytest.fixture
-def docker(tmp_path: Path, kubectl: StandIn) -> StandIn:
-    """Give a client of Docker that says what a test wants to hear."""
-    program = (tmp_path / "kubectl").read_text().replace("kubectl", "docker")
-    for name in ("docker", "podman"):
-        (tmp_path / name).write_text(program)
-        (tmp_path / name).chmod(0o755)
-    return kubectl
-
-
 def test_unchanged_image_is_not_built(world: World, docker: StandIn) -> None:
     """What has the tag of these inputs already is left as it is."""
     tag = tag_of(world, "orders", BASE)

@@ -14,13 +14,21 @@ from fleetwright_cli.local._table import summary_line
 
 
 def down(
+    *,
+    docker: Annotated[
+        bool, typer.Option("--docker", help="What `fleet up --docker` runs.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Drain and stop the fleet; exit 1 when a service did not end with 0.
 
-    Examples: `fleet down`, `fleet down --json`.
+    Examples: `fleet down`, `fleet down --json`, `fleet down --docker`.
     """
     printer = Printer(as_json=as_json)
+    if docker:
+        from fleetwright_cli.deploy.compose._shown import down_in_containers
+
+        raise typer.Exit(down_in_containers(printer))
     run_folder = Places(find_root()).run
     report = ask(run_folder, "down")
     if report is None:

@@ -63,14 +63,26 @@ def up(
     no_console: Annotated[
         bool, typer.Option("--no-console", help="Show nothing in a browser.")
     ] = False,
+    docker: Annotated[
+        bool, typer.Option("--docker", help="In containers, with real servers.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
     background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
 ) -> None:
     """Run the fleet on this machine, without Docker, until Ctrl-C.
 
-    Examples: `fleet up`, `fleet up orders`, `fleet up --detach` and later `fleet down`.
+    With `--docker` in containers, with PostgreSQL and the broker of `[deploy]`: builds
+    what changed, and is ready when all is healthy. Nothing is reloaded or shown there.
+
+    Examples: `fleet up`, `fleet up orders`, `fleet up --detach` and later `fleet down`,
+    `fleet up --docker --detach` and later `fleet down --docker`.
     """
     printer = Printer(as_json=as_json)
+    if docker:
+        from fleetwright_cli.deploy.compose._shown import up_in_containers
+
+        code = up_in_containers(services or (), detach=detach, printer=printer)
+        raise typer.Exit(code)
     fleet = discover()
     chosen = needed(fleet, services)
     places = Places(fleet.root)

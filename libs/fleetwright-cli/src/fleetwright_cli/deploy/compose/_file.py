@@ -16,6 +16,7 @@ ISSUER = "issuer"
 TOOL = "fleet"  # the client of people
 LAME_DUCK_SECONDS = 5  # callers keep a connection for less, see the runtime
 MARGIN_SECONDS = 10  # parts close, and telemetry is sent, within 8 s after the drain
+RECEIVER = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS")
 SECRET = "only-on-this-machine"  # noqa: S105 - anybody may know it
 _LOGIN = "fleet:${INFRA_PASSWORD:-only-on-this-machine}"
 _BROKERS = {"rabbit": f"amqp://{_LOGIN}@rabbit:5672/", "kafka": "kafka://kafka:19092"}
@@ -169,6 +170,8 @@ def _environment(world: World) -> str:
             "TOKEN_CLIENT_SECRET_FILE: /run/secrets/client_secret",
         ]
     lines.append(f'LAME_DUCK_SECONDS: "{LAME_DUCK_SECONDS}"')
+    # Whoever receives telemetry, where one is named; empty tells nobody.
+    lines += [f"{name}: ${{{name}:-}}" for name in RECEIVER]
     return "".join(f"  {line}\n" for line in lines)
 
 
