@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import socket
+import sys
 from collections.abc import Iterator
 
 import pytest
 import uvloop
 
-from fleetwright._listener import Listener
+from fleetwright._listener import ACCEPTS, Listener, keep_out
+
+MANY = ACCEPTS + 20  # more than are taken at one turn of the loop
 
 
 class Reader(asyncio.Protocol):
@@ -93,7 +96,7 @@ def test_who_waits_as_it_closes_is_taken(bound: socket.socket) -> None:
         made: list[Reader] = []
         listener = Listener(bound, lambda: Reader(made, asyncio.Event()))
         with contextlib.ExitStack() as callers:
-            for _ in range(20):
+            for _ in range(MANY):
                 callers.enter_context(call(bound, b"here"))
             listener.close()
             await listener.wait_closed()
@@ -104,4 +107,20 @@ def test_who_waits_as_it_closes_is_taken(bound: socket.socket) -> None:
         return [one.read for one in made]
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        assert runner.run(scene()) == [b"here"] * 20
+        assert runner.run(scene()) == [b"here"] * MANY
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux can")
+def test_nobody_new_gets_in_before_the_end() -> None:
+    """Who asks is ignored, not reset; who is in the queue already stays there."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        address = listening.getsockname()
+        with socket.create_connection(address, 60):
+            keep_out(listening)
+            with pytest.raises(TimeoutError):
+                socket.create_connection(address, 0.05)
+
+            accepted, _ = listening.accept()
+            accepted.close()
