@@ -19,7 +19,7 @@ from fleetwright.events import Consumer, Event, Outbox, Subscriptions, connect, 
 from fleetwright.fastapi import Uses, mount
 from fleetwright.resilience import Pipeline, Retry, Timeout
 from fleetwright.rest import get, rest
-from fleetwright.testing import AsgiTransport, serving
+from fleetwright.testing import AsgiTransport, Faults, serving
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
@@ -185,6 +185,21 @@ async def test_an_attempt_that_failed_is_a_span_of_its_own(
     assert attributes(first)["http.response.status_code"] == 503
     assert attributes(second)["http.request.resend_count"] == 1
     assert attributes(second)["http.response.status_code"] == 200
+
+
+async def test_an_injected_fault_is_an_attempt_that_failed(
+    client: AsyncClient, receiver: Receiver, faults: Faults
+) -> None:
+    """Whoever looks at a trace sees it where the provider would have failed."""
+    faults.add("shop->catalog", error=503)
+
+    await client.post("/v1/sales/tea")
+
+    await receiver.until(lambda: named(receiver, "POST /v1/sales/{sku}"))
+    first, *_ = named(receiver, "GET /v1/quotes/{sku}")
+    assert first.kind == Span.SPAN_KIND_CLIENT
+    assert first.status.code == Status.STATUS_CODE_ERROR
+    assert attributes(first)["service.peer.name"] == "catalog"
 
 
 async def test_spans_say_what_the_standard_calls_it(

@@ -19,7 +19,7 @@ from fleetwright.flask import mount as mount_flask
 from fleetwright.flask import uses
 from fleetwright.resilience import Pipeline, Timeout
 from fleetwright.rest import get, rest
-from fleetwright.testing import AsgiTransport, serving
+from fleetwright.testing import AsgiTransport, Faults, serving
 
 SETTINGS = Settings(environment="test", auth="off")
 METHOD = "fleetwright.tests.v1.Echo/Say"
@@ -166,3 +166,20 @@ async def test_a_call_that_fails_is_an_error_at_both_ends(
     for one in (asked, said):
         assert one.status.code == Status.STATUS_CODE_ERROR
         assert attributes(one)["rpc.response.status_code"] == "UNAVAILABLE"
+
+
+async def test_an_injected_fault_is_a_call_that_failed(
+    echo: Any, receiver: Receiver, faults: Faults
+) -> None:
+    """The provider heard nothing of it; who looks at the trace does."""
+    await echo.start()
+    faults.add("*->echo", error=503, at="caller")
+
+    with pytest.raises(Unavailable):
+        await echo.say("tea", attempts=1)
+
+    await receiver.until(lambda: bool(chain(receiver)), PATIENCE_SECONDS)
+    (asked,) = chain(receiver)
+    assert asked.kind == Span.SPAN_KIND_CLIENT
+    assert asked.status.code == Status.STATUS_CODE_ERROR
+    assert attributes(asked)["rpc.response.status_code"] == "UNAVAILABLE"

@@ -152,6 +152,8 @@ class StubPart:
         if self._channel is None or self._loop is not asyncio.get_running_loop():
             self._opened()
         wire, channel = self._wires[method.path], cast(aio.Channel, self._channel)
+        if _faults.plan is not None:
+            wire = self._struck(wire)
         body = method.encode(request)
         within = current_call()
         # Outside of a call a trace begins here; there is no caller to name then.
@@ -163,8 +165,6 @@ class StubPart:
             out = traced(wire, _spans.tracer, call, **names)
 
         async def send(attempt: Attempt) -> Any:
-            if _faults.plan is not None:
-                await _faults.plan.strike(self.provider)
             metadata = (*_metadata(call, caller=within is not None), *extra)
             before = channel.get_state()
             try:
@@ -184,6 +184,16 @@ class StubPart:
             error.provider = error.provider or self.provider
             error.where = error.where or method.path
             raise
+
+    def _struck(self, wire: Wire) -> Wire:
+        """Do first what the fault plan says: to all, the provider fails so."""
+
+        async def sent(*request: bytes, **how: Any) -> bytes:
+            if _faults.plan is not None:
+                await _faults.plan.strike(self.provider)
+            return await wire(*request, **how)
+
+        return sent
 
     async def _shown(self, wire: Wire, body: bytes, metadata: Metadata) -> bytes:
         """Send with a token for the provider; one it refuses is replaced once."""

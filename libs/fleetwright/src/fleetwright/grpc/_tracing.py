@@ -6,6 +6,7 @@ from grpc import aio
 
 from fleetwright import _spans
 from fleetwright._context import Call
+from fleetwright.errors import Unavailable
 
 Metadata = Sequence[tuple[str, str | bytes]]
 Wire = Callable[..., Awaitable[bytes]]
@@ -54,7 +55,7 @@ def traced(
             _spans.failed(span, error, kind=code)
             raise
         except BaseException as error:
-            code = "CANCELLED"
+            code = "UNAVAILABLE" if isinstance(error, Unavailable) else "CANCELLED"
             _spans.failed(span, error)
             raise
         finally:

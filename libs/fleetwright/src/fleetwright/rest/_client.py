@@ -215,8 +215,6 @@ class RestPart:
         async def send(attempt: Attempt) -> T:
             nonlocal sends
             sends += 1
-            if _faults.plan is not None:
-                await _faults.plan.strike(self.provider)
             headers: dict[str, str] = {}
             if self._egress is None:
                 headers = to_headers(call, span_id=new_span_id())
@@ -225,11 +223,12 @@ class RestPart:
             headers.update(own)
             request = Request(operation.verb, url, headers, body)
             of = self.provider, operation
+            take = receive if _faults.plan is None else self._struck(receive)
             with measured(attempt, *of):
                 if _spans.tracer is None:
-                    return await receive(request, attempt)
+                    return await take(request, attempt)
                 by = _spans.tracer, call
-                return await traced(receive, request, attempt, by=by, of=of)
+                return await traced(take, request, attempt, by=by, of=of)
 
         try:
             return await self._pipeline.send(
@@ -242,6 +241,18 @@ class RestPart:
             error.where = error.where or operation.where
             error.sends = max(error.sends, sends)
             raise
+
+    def _struck(
+        self, receive: Callable[[Request, Attempt], Awaitable[T]]
+    ) -> Callable[[Request, Attempt], Awaitable[T]]:
+        """Do first what the fault plan says: to all, the provider fails so."""
+
+        async def taken(request: Request, attempt: Attempt) -> T:
+            if _faults.plan is not None:
+                await _faults.plan.strike(self.provider)
+            return await receive(request, attempt)
+
+        return taken
 
     def _shown(
         self, send: Callable[[Request], Awaitable[A]], request: Request
