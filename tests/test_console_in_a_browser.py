@@ -1,5 +1,6 @@
 """The console of a running shop, as a person uses it: one start for all tests."""
 
+import json
 import os
 import signal
 import subprocess
@@ -169,6 +170,43 @@ def test_call_is_followed_from_the_overview_to_its_lines(page: Page) -> None:
     expect(page.locator(".row.said").first).to_be_visible(timeout=PATIENCE)
     names.first.click()
     expect(page.get_by_text("http.route")).to_be_visible()
+
+
+def test_failing_call_is_three_clicks_from_the_map(page: Page, shop: Shop) -> None:
+    """Its edge tells of errors; from there to the trace, and to what was said in it."""
+    shop.fleet("faults", "add", "orders->catalog", "--error", "503")
+    with pytest.raises(HTTPError):
+        token = shop.token("orders", "orders:write")
+        ask("POST", f"{shop.url('orders')}/v1/orders", token, ORDER)
+    shop.fleet("faults", "clear")
+    edge = page.locator("tr", has_text="orders").filter(has_text="catalog").first
+    until = time.monotonic() + 2 * PATIENCE / 1000
+    while not edge.get_by_role("link", name="%").count():
+        assert time.monotonic() < until
+        page.goto("/map")
+
+    edge.get_by_role("link", name="%").click()
+    page.locator("tbody a.name", has_text="POST /v1/orders").first.click()
+    expect(page.locator(".state.failed").first).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("link", name="its log lines").click()
+
+    expect(page.locator(".line", has_text="retry.stopped").first).to_be_visible()
+
+
+def test_parked_event_is_tried_again(page: Page, shop: Shop) -> None:
+    """What came back and was never sold is refused again, and told so."""
+    token = shop.token("orders", "orders:write")
+    order = ask("POST", f"{shop.url('orders')}/v1/orders", token, ORDER)["id"]
+    returned = {"order_id": order, "refund_id": order, "sku": "71053", "quantity": 1}
+    words = ("orders.returned", "--service", "stock", json.dumps(returned))
+    shop.fleet("events", "publish", *words)
+    page.goto("/events")
+    row = page.locator("tr", has_text="TransitionError")
+    expect(row).to_be_visible(timeout=2 * PATIENCE)
+
+    row.get_by_role("button", name="try again").click()
+
+    expect(page.get_by_text("1 of 1 tried again")).to_be_visible(timeout=PATIENCE)
 
 
 def test_state_is_in_the_address(page: Page) -> None:
