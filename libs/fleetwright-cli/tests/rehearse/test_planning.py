@@ -208,7 +208,11 @@ def test_lines_of_the_log_are_the_graph() -> None:
 
 def test_children_of_a_process_count() -> None:
     """A service with workers is all of them."""
-    child = "import os, sys; os.fork(); os.fork(); os.write(1, b'1'); sys.stdin.read()"
+    child = (
+        "import os, sys, time\n"
+        "while time.process_time() < 0.1: pass\n"  # the clock of /proc ticks in 10 ms
+        "os.fork(); os.fork(); os.write(1, b'1'); sys.stdin.read()"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", child],
         stdin=subprocess.PIPE,
